@@ -1,0 +1,256 @@
+"""Settings as frozen dataclasses that check themselves.
+
+Each class is a plain record of keyword arguments with the field's standard names
+(Keras terms for the architecture, Hugging Face terms for decoding). A value outside
+its range raises `ConfigError` with the rule and what was received, wherever the
+value came from: the command line, Python, or a JSON file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar, Literal
+
+from textgen.errors import ConfigError
+
+Architecture = Literal["lstm", "transformer"]
+DocumentSplit = Literal["none", "line", "blank-line", "file"]
+Normalization = Literal["none", "nfc", "nfkc"]
+
+
+def _check(condition: bool, rule: str, received: object) -> None:
+    if not condition:
+        raise ConfigError(f"{rule}. Received: {received!r}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_positive_int(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _check(_is_int(value) and value >= 1, f"{name} must be a whole number from 1 up", value)
+
+
+def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(config, name)
+    _check(value in choices, f"{name} must be one of {', '.join(choices)}", value)
+
+
+def _check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
+    value = getattr(config, name)
+    fits = isinstance(value, (int, float)) and math.isfinite(value)
+    fits = fits and (value > low if above else value >= low)
+    _check(fits, f"{name} must be {'greater than' if above else 'at least'} {low:g}", value)
+
+
+class _Record:
+    """What every config shares: conversion to and from plain dictionaries."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a dictionary that JSON can hold."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Any:
+        """Build the config from `to_dict`'s result.
+
+        Raises:
+            ConfigError: a name is unknown or a value is outside its range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown settings for {cls.__name__}: {', '.join(unknown)}")
+        return cls(**values)
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusConfig(_Record):
+    """How text files become documents.
+
+    Attributes:
+        encoding: name of the text encoding of every file.
+        lowercase: turn all letters to lower case.
+        strip_html: remove HTML tags, comments, scripts and styles; decode entities.
+        strip_punctuation: remove every character of Unicode category P.
+        normalize: Unicode normalization form.
+        split_documents: where one document ends and the next begins.
+        validation_split: the share of the corpus, at its end, kept for validation.
+    """
+
+    encoding: str = "utf-8"
+    lowercase: bool = False
+    strip_html: bool = False
+    strip_punctuation: bool = False
+    normalize: Normalization = "none"
+    split_documents: DocumentSplit = "none"
+    validation_split: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "normalize", ("none", "nfc", "nfkc"))
+        _check_choice(self, "split_documents", ("none", "line", "blank-line", "file"))
+        _check(
+            isinstance(self.validation_split, (int, float)) and 0 < self.validation_split < 1,
+            "validation_split must be in (0, 1)",
+            self.validation_split,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig(_Record):
+    """The shape of a model.
+
+    Attributes:
+        architecture: `"lstm"` or `"transformer"`.
+        num_layers: number of LSTM layers or Transformer blocks.
+        num_heads: attention heads a block; must divide `hidden_dim`. Unused by the LSTM.
+        hidden_dim: width of the embedding and of every layer.
+        context_length: tokens in a training window, and the longest span attended to.
+        dropout: share of activations dropped in training.
+        intermediate_dim: width of the feed-forward layer; 4 x `hidden_dim` where `None`.
+    """
+
+    architecture: Architecture = "transformer"
+    num_layers: int = 4
+    num_heads: int = 4
+    hidden_dim: int = 128
+    context_length: int = 128
+    dropout: float = 0.1
+    intermediate_dim: int | None = None
+
+    SIZES: ClassVar[dict[str, dict[str, dict[str, int]]]] = {
+        "transformer": {
+            "tiny": {"num_layers": 2, "num_heads": 2, "hidden_dim": 64, "context_length": 64},
+            "small": {"num_layers": 4, "num_heads": 4, "hidden_dim": 128, "context_length": 128},
+            "base": {"num_layers": 6, "num_heads": 6, "hidden_dim": 384, "context_length": 256},
+        },
+        "lstm": {
+            "tiny": {"num_layers": 2, "hidden_dim": 96, "context_length": 64},
+            "small": {"num_layers": 2, "hidden_dim": 256, "context_length": 128},
+            "base": {"num_layers": 2, "hidden_dim": 768, "context_length": 256},
+        },
+    }
+
+    def __post_init__(self) -> None:
+        _check_choice(self, "architecture", ("lstm", "transformer"))
+        _check_positive_int(self, "num_layers", "num_heads", "hidden_dim", "context_length")
+        if self.intermediate_dim is not None:
+            _check_positive_int(self, "intermediate_dim")
+        _check(
+            isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1,
+            "dropout must be in [0, 1)",
+            self.dropout,
+        )
+        _check(self.context_length >= 2, "context_length must be at least 2", self.context_length)
+        if self.architecture == "transformer" and self.hidden_dim % self.num_heads:
+            raise ConfigError(
+                "hidden_dim must be a multiple of num_heads. "
+                f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
+            )
+
+    @classmethod
+    def of_size(cls, architecture: Architecture, size: str, **overrides: Any) -> ModelConfig:
+        """Return the config of a named size, with the given fields replaced.
+
+        Args:
+            architecture: `"lstm"` or `"transformer"`.
+            size: `"tiny"`, `"small"` or `"base"`.
+            **overrides: fields that replace the size's own; `None` leaves one as it is.
+
+        Raises:
+            ConfigError: the size is unknown or a value is outside its range.
+        """
+        _check(architecture in cls.SIZES, "architecture must be lstm or transformer", architecture)
+        sizes = cls.SIZES[architecture]
+        _check(size in sizes, f"size must be one of {', '.join(sizes)}", size)
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return cls(architecture=architecture, **{**sizes[size], **given})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig(_Record):
+    """How a model is trained.
+
+    Attributes:
+        max_steps: optimizer steps.
+        batch_size: windows a step, over all replicas.
+        learning_rate: peak of the schedule; the optimizer's own default where `None`.
+        optimizer: `"adamw"`, or `"muon"` (Muon for matrices, AdamW for the rest).
+        warmup_steps: steps of linear warmup; 5 % of `max_steps` up to 100 where `None`.
+        weight_decay: decoupled weight decay of matrices.
+        clip_norm: global norm to which gradients are clipped.
+        seed: of initial weights, window order and dropout.
+        validate_every: steps between validations; a tenth of `max_steps` where `None`.
+        patience: validations without improvement before training stops; `None` never stops.
+        mixed_precision: compute in bfloat16, keep weights in float32.
+        strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
+        jit_compile: compile the step with XLA; `None` lets the program choose.
+    """
+
+    max_steps: int = 2000
+    batch_size: int = 16
+    learning_rate: float | None = None
+    optimizer: Literal["adamw", "muon"] = "muon"
+    warmup_steps: int | None = None
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    seed: int = 0
+    validate_every: int | None = None
+    patience: int | None = None
+    mixed_precision: bool = False
+    strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
+    jit_compile: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_positive_int(self, "max_steps", "batch_size")
+        for name in ("validate_every", "patience"):
+            if getattr(self, name) is not None:
+                _check_positive_int(self, name)
+        if self.learning_rate is not None:
+            _check_finite(self, "learning_rate", 0, above=True)
+        if self.warmup_steps is not None:
+            fits = _is_int(self.warmup_steps) and self.warmup_steps >= 0
+            _check(fits, "warmup_steps must be a whole number from 0 up", self.warmup_steps)
+        _check_finite(self, "weight_decay", 0)
+        _check_finite(self, "clip_norm", 0, above=True)
+        _check_choice(self, "optimizer", ("adamw", "muon"))
+        _check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
+        fits = _is_int(self.seed) and 0 <= self.seed < 2**31
+        _check(fits, "seed must be a whole number in [0, 2147483648)", self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingConfig(_Record):
+    """How text is drawn from a model.
+
+    Attributes:
+        max_new_tokens: tokens to write at most.
+        temperature: divides the logits; 0 always takes the likeliest token.
+        top_k: keep the k likeliest tokens; 0 keeps all.
+        top_p: keep the smallest set of tokens whose probability reaches p; 1 keeps all.
+        seed: the draw is a pure function of this and the token's index in the text.
+        stop: the text ends with the first of these strings to appear in it.
+    """
+
+    max_new_tokens: int = 200
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_positive_int(self, "max_new_tokens")
+        _check_finite(self, "temperature", 0)
+        fits = _is_int(self.top_k) and self.top_k >= 0
+        _check(fits, "top_k must be a whole number from 0 up (0 keeps all)", self.top_k)
+        fits = isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1
+        _check(fits, "top_p must be in (0, 1]", self.top_p)
+        fits = _is_int(self.seed) and 0 <= self.seed < 2**63
+        _check(fits, "seed must be a whole number in [0, 2**63)", self.seed)
+        object.__setattr__(self, "stop", tuple(self.stop))
+        fits = all(isinstance(text, str) and text for text in self.stop)
+        _check(fits, "stop must hold non-empty strings", self.stop)
