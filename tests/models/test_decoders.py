@@ -1,0 +1,67 @@
+"""The stepwise pass of both models gives the logits of the full pass."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from textgen.config import ModelConfig
+from textgen.models import build_model
+
+SHAPES = [
+    ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
+    ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9),
+    ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
+]
+
+
+@pytest.fixture(params=SHAPES, ids=lambda config: f"{config.architecture}-{config.hidden_dim}")
+def model(request):
+    model = build_model(request.param, vocab_size=11, seed=3)
+    generator = np.random.default_rng(0)
+    # Larger than at the start of training, so that a mistake cannot hide in small logits.
+    for variable in model.trainable_variables:
+        variable.assign(generator.normal(0, 0.4, variable.shape))
+    return model
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prefill_then_steps_equal_the_full_pass(model, seed):
+    generator = np.random.default_rng(seed)
+    time = model.config.context_length
+    tokens = generator.integers(0, 11, (3, time)).astype(np.int32)
+    lengths = generator.integers(1, time, 3).astype(np.int32)
+    full = np.asarray(model(tokens))
+    decoder = model.decoder()
+
+    padded = np.where(np.arange(time) < lengths[:, None], tokens, 0)[:, : lengths.max()]
+    logits, state = decoder.prefill(tf.constant(padded), tf.constant(lengths))
+    np.testing.assert_allclose(logits, full[np.arange(3), lengths - 1], atol=1e-4)
+    position = lengths.copy()
+    while position.max() < time:
+        logits, state = decoder.step(tokens[np.arange(3), position], state, tf.constant(position))
+        np.testing.assert_allclose(logits, full[np.arange(3), position], atol=1e-4)
+        position += 1
+
+
+def test_steps_from_the_initial_state_equal_the_full_pass(model):
+    tokens = np.random.default_rng(5).integers(0, 11, (2, 6)).astype(np.int32)
+    full = np.asarray(model(tokens))
+    decoder = model.decoder()
+    state = decoder.initial_state(2)
+    for t in range(6):
+        logits, state = decoder.step(tokens[:, t], state, tf.fill([2], t))
+        np.testing.assert_allclose(logits, full[:, t], atol=1e-4)
+
+
+def test_no_token_sees_the_future(model):
+    tokens = np.random.default_rng(6).integers(0, 11, (1, 8)).astype(np.int32)
+    changed = tokens.copy()
+    changed[0, 5:] = (changed[0, 5:] + 1) % 11
+    np.testing.assert_allclose(model(tokens)[:, :5], model(changed)[:, :5], atol=1e-6)
+
+
+@pytest.mark.parametrize("config", SHAPES[1:], ids=lambda config: config.architecture)
+def test_initial_weights_are_a_function_of_the_seed(config):
+    first, again, other = (build_model(config, 11, seed).get_weights() for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))

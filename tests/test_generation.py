@@ -1,0 +1,155 @@
+"""The decode loop: one seed one text, past the context, up to a stop."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from textgen.config import ModelConfig
+from textgen.generation import Generator
+from textgen.models import build_model
+from textgen.sampling import SamplingControls
+from textgen.tokenizer import CharacterTokenizer
+
+CONTEXT = 10
+TOKENIZER = CharacterTokenizer.learn(["\nabcdé。"])
+CONFIGS = {
+    "transformer": ModelConfig(
+        "transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=CONTEXT
+    ),
+    "lstm": ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=CONTEXT),
+}
+
+
+def make_generator(architecture, has_documents=False):
+    model = build_model(CONFIGS[architecture], TOKENIZER.vocab_size)
+    noise = np.random.default_rng(1)
+    for variable in model.trainable_variables:
+        variable.assign(noise.normal(0, 0.5, variable.shape))
+    boundary = TOKENIZER.boundary(has_documents)
+    return Generator(model.decoder(), TOKENIZER.in_graph(), boundary, has_documents)
+
+
+@pytest.fixture(scope="module", params=list(CONFIGS))
+def write(request):
+    """Return a function that runs the decode loop as one graph."""
+    generator = make_generator(request.param)
+    graph = tf.function(generator.generate, reduce_retracing=True)
+
+    def run(prompts, n=30, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=()):
+        def rows(value, dtype):
+            values = value if isinstance(value, list) else [value] * len(prompts)
+            return tf.constant(values, dtype, shape=[len(prompts)])
+
+        controls = SamplingControls(
+            rows(temperature, tf.float32),
+            rows(top_k, tf.int32),
+            rows(top_p, tf.float32),
+            rows(seed, tf.int64),
+        )
+        stops = tf.constant([list(stop)] * len(prompts), tf.string, shape=[len(prompts), len(stop)])
+        return graph(
+            tf.constant(prompts, tf.string, shape=[len(prompts)]),
+            rows(n, tf.int32),
+            controls,
+            stops,
+        )
+
+    return run
+
+
+def texts(result):
+    return [text.decode() for text in result.text_bytes.numpy()]
+
+
+def test_a_row_is_the_same_alone_and_in_any_batch(write):
+    prompts = ["a", "", "abcdabcdabcdabcdabcd", "é。"]
+    together = texts(write(prompts, seed=[7, 8, 9, 10]))
+    alone = [texts(write([prompt], seed=7 + i))[0] for i, prompt in enumerate(prompts)]
+    assert together == alone
+    assert len(set(together)) == 4
+
+
+def test_a_text_is_the_beginning_of_a_longer_one(write):
+    long = texts(write(["ab"], n=45))[0]
+    assert long.startswith(texts(write(["ab"], n=12))[0])
+    assert len(long) == 45
+
+
+def test_rows_have_their_own_length_and_padding_is_minus_one(write):
+    result = write(["a", "b", "c"], n=[3, 0, 5])
+    assert result.num_tokens.numpy().tolist() == [3, 0, 5]
+    assert (result.token_ids.numpy() == -1).sum(axis=1).tolist() == [2, 5, 0]
+    assert [len(text) for text in texts(result)] == [3, 0, 5]
+    assert result.finish_reason.numpy().tolist() == [b"length"] * 3
+
+
+def test_temperature_zero_ignores_the_seed(write):
+    first, second = (texts(write(["ab"], temperature=0.0, seed=seed))[0] for seed in (1, 2))
+    assert first == second
+    assert first != texts(write(["ab"], temperature=1.0))[0]
+
+
+def test_top_k_one_is_greedy(write):
+    assert texts(write(["ab"], top_k=1)) == texts(write(["ab"], temperature=0.0))
+
+
+def test_a_stop_string_of_several_bytes_ends_the_text_and_is_kept(write):
+    free = texts(write(["ab"], n=40))[0]
+    for stop in (free[5], free[5:8], free[2:10]):
+        result = write(["ab"], n=40, stop=[stop, "not there"])
+        assert texts(result)[0] == free[: free.index(stop) + len(stop)]
+        assert result.finish_reason.numpy().tolist() == [b"stop"]
+
+
+def test_special_tokens_are_never_written(write):
+    ids = write([""] * 8, n=60, temperature=5.0, seed=list(range(8))).token_ids.numpy()
+    assert ids.min() >= 3
+
+
+def test_an_empty_batch_and_an_unseen_character_are_answered(write):
+    assert write([]).text_bytes.shape == [0]
+    assert len(texts(write(["☃"], n=4))[0]) == 4
+
+
+def test_bad_values_in_one_row_leave_its_neighbour_alone(write):
+    good = texts(write(["ab"], seed=3))[0]
+    result = write(
+        ["ab"] * 2, seed=3, temperature=[1.0, float("nan")], top_p=[1.0, -2.0], top_k=[0, -5]
+    )
+    assert texts(result)[0] == good
+
+
+def test_the_end_token_ends_a_document():
+    generator = make_generator("lstm", has_documents=True)
+    generator.decoder.weights["output/bias"][2].assign(50.0)
+    controls = SamplingControls(
+        *(tf.constant([v]) for v in (1.0, 0, 1.0)), tf.constant([0], tf.int64)
+    )
+    result = generator.generate(
+        tf.constant(["a"]), tf.constant([9]), controls, tf.zeros([1, 0], tf.string)
+    )
+    assert result.num_tokens.numpy().tolist() == [0]
+    assert result.finish_reason.numpy().tolist() == [b"stop"]
+
+
+def test_past_the_context_the_newest_half_is_read_again():
+    generator = make_generator("transformer")
+    decoder = generator.decoder
+    controls = SamplingControls(
+        *(tf.constant([v]) for v in (0.0, 0, 1.0)), tf.constant([0], tf.int64)
+    )
+    result = generator.generate(
+        tf.constant(["ab"]), tf.constant([25]), controls, tf.zeros([1, 0], tf.string)
+    )
+    # The same by plain means: read everything anew for every token.
+    written = [TOKENIZER.boundary(False), *TOKENIZER.encode("ab").tolist()]
+    window = list(written)
+    for _ in range(25):
+        if len(window) > CONTEXT:
+            window = window[-(CONTEXT // 2) :]
+        logits, _ = decoder.prefill(tf.constant([window]), tf.constant([len(window)]))
+        logits = logits.numpy()[0]
+        logits[:3] = -np.inf
+        window.append(int(logits.argmax()))
+        written.append(window[-1])
+    assert result.token_ids.numpy()[0].tolist() == written[3:]

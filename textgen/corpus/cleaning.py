@@ -1,0 +1,172 @@
+"""Text becomes the text a model sees: HTML, Unicode forms, punctuation, letter case.
+
+The order is fixed:
+
+1. strip HTML, because entities decode to characters that the later steps must see;
+2. normalize, because NFKC makes punctuation and capitals of other characters ("…" -> "...");
+3. strip punctuation;
+4. lower the case;
+5. normalize again, because both steps before can leave characters that a normal form composes
+   or reorders ("e", "-", acute accent -> "é").
+
+Steps 2 to 5 together are idempotent. Step 1 is not, and cannot be: "&amp;lt;" is the HTML for
+the text "&lt;", which is in turn the HTML for "<".
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+from typing import Literal, cast
+
+from textgen.config import CorpusConfig
+
+# fmt: off
+_BLOCKS = frozenset((
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd",
+    "details", "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure",
+    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hgroup", "hr",
+    "html", "legend", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section",
+    "summary", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul",
+))
+# fmt: on
+_HIDDEN = frozenset({"script", "style"})
+
+
+def clean(text: str, config: CorpusConfig) -> str:
+    """Clean a text as `config` asks; corpus and prompts go through this same function.
+
+    Args:
+        text: any text, with `"\\n"` line ends.
+        config: its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
+
+    Returns:
+        The cleaned text. With all four off it is `text` itself.
+    """
+    return "".join(clean_chunks([text], config))
+
+
+def clean_chunks(chunks: Iterable[str], config: CorpusConfig) -> Iterator[str]:
+    """Clean a text that arrives in pieces.
+
+    Args:
+        chunks: the text, in order. Where it is cut makes no difference to the result.
+        config: its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
+
+    Returns:
+        An iterator over pieces that together are `clean` of the whole text.
+    """
+    if config.strip_html:
+        chunks = _strip_html(chunks)
+    if config.lowercase or config.strip_punctuation or config.normalize != "none":
+        # No step looks across a line end: nothing composes with "\n", and the one letter whose
+        # lower case depends on its neighbours (final sigma) only looks within its word.
+        chunks = (_clean_lines(lines, config) for lines in _whole_lines(chunks))
+    yield from chunks
+
+
+def _clean_lines(text: str, config: CorpusConfig) -> str:
+    text = _normalize(text, config)
+    if config.strip_punctuation:
+        text = text.translate(_PUNCTUATION)
+    if config.lowercase:
+        text = text.lower()
+    if config.strip_punctuation or config.lowercase:
+        text = _normalize(text, config)
+    return text
+
+
+def _normalize(text: str, config: CorpusConfig) -> str:
+    if config.normalize == "none":
+        return text
+    return unicodedata.normalize(cast(Literal["NFC", "NFKC"], config.normalize.upper()), text)
+
+
+class _Punctuation(dict[int, int | None]):
+    """A `str.translate` table that removes category P and learns characters as it meets them."""
+
+    def __missing__(self, code: int) -> int | None:
+        kept = None if unicodedata.category(chr(code)).startswith("P") else code
+        self[code] = kept
+        return kept
+
+
+_PUNCTUATION = _Punctuation()
+
+
+def _whole_lines(chunks: Iterable[str]) -> Iterator[str]:
+    """Yield the same text cut only after line ends."""
+    pending: list[str] = []
+    for chunk in chunks:
+        end = chunk.rfind("\n") + 1
+        if end:
+            yield "".join([*pending, chunk[:end]])
+            pending = []
+        pending.append(chunk[end:])
+    if rest := "".join(pending):
+        yield rest
+
+
+def _strip_html(chunks: Iterable[str]) -> Iterator[str]:
+    parser = _TextParser()
+    for chunk in chunks:
+        parser.feed(chunk)
+        yield parser.take_text()
+    parser.close()
+    yield parser.take_text()
+
+
+class _TextParser(HTMLParser):
+    """Keeps what a reader of the page would read, with blocks on lines of their own."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._parts: list[str] = []
+        self._hidden: str | None = None
+        self._at_line_start = True
+
+    def take_text(self) -> str:
+        """Return the text found since the last call."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        return text
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Break the line before a block; go silent in a script or style."""
+        if tag in _HIDDEN and self._hidden is None:
+            self._hidden = tag
+        if tag == "br":
+            self._write("\n")
+        else:
+            self._break_line(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Break the line after a block; speak again after a script or style."""
+        if tag == self._hidden:
+            self._hidden = None
+        if tag != "br":
+            self._break_line(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Keep text."""
+        self._write(data)
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Treat `<![...>` as the comment that HTML says it is.
+
+        The base class parses it as SGML and fails on what it does not know there.
+        """
+        if self.rawdata.startswith("<![", i):
+            return self.parse_bogus_comment(i)
+        return super().parse_html_declaration(i)
+
+    def _break_line(self, tag: str) -> None:
+        # One break serves "</p>" and the "<p>" after it, or every page would be half empty lines.
+        if tag in _BLOCKS and not self._at_line_start:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text and self._hidden is None:
+            self._parts.append(text)
+            self._at_line_start = text.endswith("\n")

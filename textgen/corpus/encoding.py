@@ -1,0 +1,31 @@
+"""The names of text encodings."""
+
+from __future__ import annotations
+
+import codecs
+
+from textgen.errors import ConfigError
+
+
+def check_encoding(encoding: str) -> str:
+    """Return Python's own name of a text encoding.
+
+    Args:
+        encoding: any name or alias, such as `"UTF8"` or `"latin-1"`.
+
+    Returns:
+        The canonical name, such as `"utf-8"` or `"iso8859-1"`.
+
+    Raises:
+        ConfigError: Python knows no text encoding of that name.
+    """
+    try:
+        # Some codecs, such as hex, turn bytes into bytes. Only an attempt tells them apart.
+        b"a".decode(encoding)
+    except UnicodeError:
+        pass  # One byte is no complete text in every encoding; that the codec ran is enough.
+    except (LookupError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"encoding must name a text encoding that Python knows. Received: {encoding!r}"
+        ) from error
+    return codecs.lookup(encoding).name

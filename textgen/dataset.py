@@ -1,0 +1,157 @@
+"""Tokens on disk, and windows of them: a batch is a function of (seed, step), nothing else.
+
+Because no state is kept between batches, a resumed run sees the batches it would have
+seen, and every worker of a distributed run can work out the same global batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from textgen.errors import CorpusError
+from textgen.files import publish_folder
+from textgen.tokenizer.base import END, START, Tokenizer
+
+
+class TokenStore:
+    """The tokens of a corpus in two memory-mapped files, train and validation.
+
+    Attributes:
+        train: uint16 or uint32 [num_tokens].
+        validation: the same, of the corpus's last part.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.train, self.validation = (
+                np.load(folder / f"{part}.npy", mmap_mode="r", allow_pickle=False)
+                for part in ("train", "validation")
+            )
+        except (OSError, ValueError) as error:
+            raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
+
+    @classmethod
+    def write(
+        cls,
+        folder: Path,
+        train: Iterable[str],
+        validation: Iterable[str],
+        tokenizer: Tokenizer,
+        has_documents: bool,
+    ) -> TokenStore:
+        """Encode a corpus and write it to `folder`, whole or not at all.
+
+        Args:
+            folder: does not exist yet.
+            train: documents, or the whole stream as the only one.
+            validation: the same, of the corpus's last part.
+            tokenizer: gives the ids.
+            has_documents: put the start and end tokens around every document.
+        """
+        dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
+        with publish_folder(folder) as scratch:
+            for part, documents in (("train", train), ("validation", validation)):
+                pieces = [np.zeros(0, dtype)]
+                for document in documents:
+                    ids = tokenizer.encode(document).astype(dtype)
+                    pieces += [[START], ids, [END]] if has_documents else [ids]
+                np.save(scratch / f"{part}.npy", np.concatenate(pieces, dtype=dtype))
+        return cls(folder)
+
+
+class TrainingWindows:
+    """Windows of the training tokens in an order drawn anew every epoch.
+
+    The tokens are cut into windows side by side, so that an epoch shows each of them
+    once; where the first cut falls is drawn every epoch too, so that a token is not
+    always at the same place of its window.
+
+    Args:
+        tokens: int[num_tokens].
+        context_length: T, tokens a window predicts.
+        batch_size: B, windows a step.
+        seed: of the order.
+
+    Raises:
+        CorpusError: the tokens do not fill one window.
+    """
+
+    def __init__(
+        self, tokens: np.ndarray, context_length: int, batch_size: int, seed: int
+    ) -> None:
+        if len(tokens) <= context_length:
+            raise CorpusError(
+                f"The training part must be longer than the context of {context_length} tokens. "
+                f"Received: {len(tokens)} tokens; use more text or a smaller --context-length."
+            )
+        self.tokens = tokens
+        self.context_length = context_length
+        self.batch_size = batch_size
+        self.num_windows = max(1, (len(tokens) - context_length) // context_length)
+        self._seed = seed
+        self._starts = lru_cache(maxsize=2)(self._epoch_starts)
+
+    def _epoch_starts(self, epoch: int) -> np.ndarray:
+        """Where the windows of an epoch start, in the order in which they are shown."""
+        generator = np.random.default_rng([self._seed, epoch])
+        spare = len(self.tokens) - 1 - self.num_windows * self.context_length
+        phase = generator.integers(min(spare, self.context_length - 1) + 1)
+        return phase + generator.permutation(self.num_windows) * self.context_length
+
+    def batches(self, step: int, count: int) -> np.ndarray:
+        """Return the batches of steps `step` to `step + count - 1`.
+
+        Returns:
+            int32[count, B, T + 1]; inputs are all but the last token of a window,
+            targets all but the first.
+        """
+        numbers = np.arange(step * self.batch_size, (step + count) * self.batch_size)
+        epochs, places = np.divmod(numbers, self.num_windows)
+        starts = np.empty_like(numbers)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            starts[chosen] = self._starts(int(epoch))[places[chosen]]
+        windows = self.tokens[starts[:, None] + np.arange(self.context_length + 1)]
+        return windows.astype(np.int32).reshape(count, self.batch_size, -1)
+
+
+class ValidationWindows:
+    """Windows side by side over all validation tokens; every token but the first is predicted once.
+
+    Args:
+        tokens: int[num_tokens].
+        context_length: T.
+        batch_size: windows a batch.
+
+    Raises:
+        CorpusError: there are fewer than two tokens.
+    """
+
+    def __init__(self, tokens: np.ndarray, context_length: int, batch_size: int) -> None:
+        if len(tokens) < 2:
+            raise CorpusError(
+                "The validation part must hold at least 2 tokens. "
+                f"Received: {len(tokens)}; use more text or a larger --validation-split."
+            )
+        self.tokens = tokens
+        self.context_length = context_length
+        self.batch_size = batch_size
+        self.num_targets = len(tokens) - 1
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield int32[B, T + 1] windows and bool[B, T], whether a target is a real one."""
+        offsets = np.arange(self.context_length + 1)
+        starts = np.arange(0, self.num_targets, self.context_length)
+        num_batches = -(-len(starts) // self.batch_size)
+        # Rows past the end start where nothing is left, so that their mask is all False
+        # and every batch has the same shape.
+        padding = num_batches * self.batch_size - len(starts)
+        starts = np.concatenate([starts, np.full(padding, self.num_targets)])
+        for batch in starts.reshape(num_batches, self.batch_size):
+            places = batch[:, None] + offsets
+            real = places[:, 1:] <= self.num_targets
+            yield self.tokens[np.minimum(places, self.num_targets)].astype(np.int32), real

@@ -1,0 +1,137 @@
+"""The contract of a language model.
+
+A model has two halves. `LanguageModel` is the Keras model: it is trained, on whole
+windows. `Decoder` is a TensorFlow module made from its weights: it writes, one token
+at a time, and it is what an exported SavedModel holds. Two halves, because what is
+good for the one is bad for the other: Keras layers on a GPU use cuDNN and XLA ops
+that a stock TensorFlow Serving refuses, and decoding wants fused weights and a
+key/value cache. A test holds that both give the same logits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from textgen.config import ModelConfig
+
+State = tuple[tf.Tensor, ...]
+
+
+class LanguageModel(keras.Model):
+    """A causal language model for training.
+
+    Args:
+        config: the shape of the model.
+        vocab_size: number of tokens, V.
+        dtype: Keras dtype policy.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
+        super().__init__(dtype=dtype)
+        self.config = config
+        self.vocab_size = vocab_size
+
+    def call(self, token_ids, training=False):
+        """Predict every next token of a window at once (teacher forcing).
+
+        Args:
+            token_ids: int32[B, T], T at most the context length.
+            training: whether dropout is active.
+
+        Returns:
+            logits float32[B, T, V]; row t predicts token t + 1.
+        """
+        raise NotImplementedError
+
+    def initialize(self, seed: int) -> None:
+        """Set the initial weights; a pure function of `seed` and the model's shape."""
+        for index, variable in enumerate(self.trainable_variables):
+            generator = np.random.default_rng([seed, index])
+            variable.assign(self.initial_value(variable.path, tuple(variable.shape), generator))
+
+    def initial_value(
+        self, path: str, shape: tuple[int, ...], generator: np.random.Generator
+    ) -> np.ndarray:
+        """Return the initial value of the variable at `path`.
+
+        Args:
+            path: the Keras path, such as `"transformer/block_0/.../kernel"`.
+            shape: of the variable.
+            generator: the only source of randomness to be used.
+        """
+        raise NotImplementedError
+
+    def decoder_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights in the layout `Decoder` computes with, float32, by name."""
+        raise NotImplementedError
+
+    def decoder(self) -> Decoder:
+        """Return a decoder with a copy of the present weights."""
+        raise NotImplementedError
+
+
+class Decoder(tf.Module, ABC):
+    """A causal language model for writing: prefill once, then step.
+
+    Args:
+        config: the shape of the model.
+        vocab_size: number of tokens, V.
+        weights: from `LanguageModel.decoder_weights`.
+    """
+
+    def __init__(
+        self, config: ModelConfig, vocab_size: int, weights: Mapping[str, np.ndarray]
+    ) -> None:
+        super().__init__(name="decoder")
+        self.config = config
+        self.vocab_size = vocab_size
+        self.weights = {
+            name: tf.Variable(value, trainable=False, name=name, dtype=tf.float32)
+            for name, value in weights.items()
+        }
+
+    def assign(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Replace the weights by newer ones of the same model."""
+        for name, value in weights.items():
+            self.weights[name].assign(value)
+
+    @property
+    @abstractmethod
+    def max_positions(self) -> int | None:
+        """Tokens the state can hold, or `None` where it has no limit."""
+
+    @abstractmethod
+    def initial_state(self, batch_size: int | tf.Tensor) -> State:
+        """Return the state before any token, a flat tuple of tensors with batch first."""
+
+    @abstractmethod
+    def prefill(self, token_ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, State]:
+        """Read the prompts.
+
+        Args:
+            token_ids: int32[B, P], padded on the right; P at most `max_positions`.
+            lengths: int32[B], tokens in each row, at least 1.
+
+        Returns:
+            logits float32[B, V] after the last token of each row, and the state.
+        """
+
+    @abstractmethod
+    def step(
+        self, token_ids: tf.Tensor, state: State, position: tf.Tensor
+    ) -> tuple[tf.Tensor, State]:
+        """Read one more token a row.
+
+        Args:
+            token_ids: int32[B].
+            state: from `prefill` or the step before.
+            position: int32[B], how many tokens the row's state has already read.
+
+        Returns:
+            logits float32[B, V] after that token, and the new state.
+        """

@@ -1,0 +1,143 @@
+"""The LSTM baseline: Embedding, N x LSTM, Dense over the vocabulary.
+
+Graves 2013, "Generating Sequences With Recurrent Neural Networks"
+(https://arxiv.org/abs/1308.0850), with the cell of Hochreiter and Schmidhuber 1997
+and the forget gate's bias set to 1 (Jozefowicz et al. 2015).
+
+Letters in shapes: B batch, T time, D hidden_dim, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from textgen.config import ModelConfig
+from textgen.models.base import Decoder, LanguageModel
+
+
+class LSTMModel(LanguageModel):
+    """Embedding, `num_layers` x `keras.layers.LSTM`, dropout between them, Dense."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
+        super().__init__(config, vocab_size, dtype)
+        width = config.hidden_dim
+        self.embedding = keras.layers.Embedding(vocab_size, width, dtype=dtype, name="embedding")
+        self.layers_and_dropouts = [
+            (
+                keras.layers.LSTM(width, return_sequences=True, dtype=dtype, name=f"lstm_{index}"),
+                keras.layers.Dropout(config.dropout, dtype=dtype, name=f"dropout_{index}"),
+            )
+            for index in range(config.num_layers)
+        ]
+        self.output_dense = keras.layers.Dense(vocab_size, dtype=dtype, name="output")
+
+    def build(self, input_shape):
+        """Make the variables."""
+        self.embedding.build(input_shape)
+        hidden_shape = (*input_shape, self.config.hidden_dim)
+        for lstm, _ in self.layers_and_dropouts:
+            lstm.build(hidden_shape)
+        self.output_dense.build(hidden_shape)
+        self.built = True
+
+    def call(self, token_ids, training=False):
+        """Predict every next token of a window, from an empty state; see `LanguageModel`."""
+        x = self.embedding(token_ids)
+        for lstm, dropout in self.layers_and_dropouts:
+            x = dropout(lstm(x, training=training), training=training)
+        return keras.ops.cast(self.output_dense(x), "float32")
+
+    def initial_value(self, path, shape, generator):
+        """Glorot-uniform kernels, orthogonal recurrence, forget bias 1, small embedding."""
+        if path.endswith("bias"):
+            bias = np.zeros(shape, np.float32)
+            if "lstm" in path:
+                width = shape[0] // 4
+                bias[width : 2 * width] = 1  # gates stand in the order input, forget, cell, output
+            return bias
+        if "embedding" in path:
+            return generator.normal(0, 0.1, shape).astype(np.float32)
+        if "recurrent" in path:
+            blocks = [np.linalg.qr(generator.normal(size=(shape[0], shape[0])))[0] for _ in "ifco"]
+            return np.concatenate(blocks, axis=1).astype(np.float32)
+        limit = np.sqrt(6 / sum(shape))
+        return generator.uniform(-limit, limit, shape).astype(np.float32)
+
+    def decoder_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights with input and recurrent kernels stacked; see `LanguageModel`."""
+        weights = {
+            "embedding": self.embedding.embeddings,
+            "output/kernel": self.output_dense.kernel,
+            "output/bias": self.output_dense.bias,
+        }
+        for index, (lstm, _) in enumerate(self.layers_and_dropouts):
+            kernels = (np.asarray(lstm.cell.kernel), np.asarray(lstm.cell.recurrent_kernel))
+            weights[f"lstm_{index}/kernel"] = np.concatenate(kernels)
+            weights[f"lstm_{index}/bias"] = lstm.cell.bias
+        return {name: np.asarray(value, np.float32) for name, value in weights.items()}
+
+    def decoder(self) -> LSTMDecoder:
+        """Return a decoder with a copy of the present weights."""
+        return LSTMDecoder(self.config, self.vocab_size, self.decoder_weights())
+
+
+class LSTMDecoder(Decoder):
+    """Prefill and step of `LSTMModel`; the state is (h, c) of each layer.
+
+    Plain matrix products instead of `keras.layers.LSTM`, so that no cuDNN op is
+    exported whatever device the model was trained on.
+    """
+
+    @property
+    def max_positions(self) -> None:
+        """An LSTM's state has no limit."""
+        return
+
+    def initial_state(self, batch_size):
+        """Return zeros float32[B, D], h and c of each layer in turn."""
+        shape = (batch_size, self.config.hidden_dim)
+        return tuple(tf.zeros(shape) for _ in range(2 * self.config.num_layers))
+
+    def prefill(self, token_ids, lengths):
+        """Read the prompts one token after the other; see `Decoder.prefill`."""
+        batch_size, time = tf.unstack(tf.shape(token_ids))
+
+        def read(t, output, *state):
+            new_output, new_state = self._advance(token_ids[:, t], state)
+            # A row that has ended keeps what it had: padding leaves no trace.
+            reading = (t < lengths)[:, None]
+            kept = [
+                tf.where(reading, new, old)
+                for new, old in zip((new_output, *new_state), (output, *state), strict=True)
+            ]
+            return (t + 1, *kept)
+
+        start = (0, tf.zeros((batch_size, self.config.hidden_dim)), *self.initial_state(batch_size))
+        _, output, *state = tf.while_loop(lambda t, *_: t < time, read, start)
+        return self._logits(output), tuple(state)
+
+    def step(self, token_ids, state, position):
+        """Read one more token a row; see `Decoder.step`. The position is not needed."""
+        output, state = self._advance(token_ids, state)
+        return self._logits(output), state
+
+    def _advance(self, token_ids, state):
+        """Run the stack of cells over int32[B]; return the top h and the new state."""
+        x = tf.gather(self.weights["embedding"], token_ids)
+        new_state: list[tf.Tensor] = []
+        for index in range(self.config.num_layers):
+            h, c = state[2 * index : 2 * index + 2]
+            gates = tf.matmul(tf.concat([x, h], 1), self.weights[f"lstm_{index}/kernel"])
+            gates = tf.nn.bias_add(gates, self.weights[f"lstm_{index}/bias"])
+            i, f, g, o = tf.split(gates, 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            x = tf.sigmoid(o) * tf.tanh(c)
+            new_state += [x, c]
+        return x, tuple(new_state)
+
+    def _logits(self, output):
+        return tf.nn.bias_add(
+            tf.matmul(output, self.weights["output/kernel"]), self.weights["output/bias"]
+        )

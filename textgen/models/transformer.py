@@ -1,0 +1,123 @@
+"""The Transformer decoder: KerasNLP layers, for training.
+
+Pre-norm blocks as in GPT-2 (Radford et al. 2019, "Language Models are Unsupervised
+Multitask Learners"), learned positions, output tied to the token embedding (Press and
+Wolf 2017, https://arxiv.org/abs/1608.05859). `textgen.models.transformer_decoder`
+writes with the weights trained here.
+"""
+
+from __future__ import annotations
+
+import keras
+import keras_nlp
+import numpy as np
+
+from textgen.config import ModelConfig
+from textgen.models.base import LanguageModel
+from textgen.models.transformer_decoder import LAYER_NORM_EPSILON, TransformerDecoder
+
+_INITIAL_STDDEV = 0.02
+
+
+def _gelu(x):
+    """The tanh form of GELU (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415)."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+class TransformerModel(LanguageModel):
+    """Embedding, `num_layers` x `keras_nlp.layers.TransformerDecoder`, norm, tied output."""
+
+    def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
+        super().__init__(config, vocab_size, dtype)
+        self.embedding = keras_nlp.layers.TokenAndPositionEmbedding(
+            vocabulary_size=vocab_size,
+            sequence_length=config.context_length,
+            embedding_dim=config.hidden_dim,
+            tie_weights=True,
+            dtype=dtype,
+            name="embedding",
+        )
+        self.embedding_dropout = keras.layers.Dropout(config.dropout, dtype=dtype)
+        self.blocks = [
+            keras_nlp.layers.TransformerDecoder(
+                intermediate_dim=config.intermediate_dim or 4 * config.hidden_dim,
+                num_heads=config.num_heads,
+                dropout=config.dropout,
+                activation=_gelu,
+                layer_norm_epsilon=LAYER_NORM_EPSILON,
+                normalize_first=True,
+                dtype=dtype,
+                name=f"block_{index}",
+            )
+            for index in range(config.num_layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, dtype=dtype, name="norm"
+        )
+
+    def build(self, input_shape):
+        """Make the variables."""
+        self.embedding.build(input_shape)
+        hidden_shape = (*input_shape, self.config.hidden_dim)
+        for block in self.blocks:
+            block.build(hidden_shape)
+        self.norm.build(hidden_shape)
+        self.built = True
+
+    def call(self, token_ids, training=False):
+        """Predict every next token of a window; see `LanguageModel.call`."""
+        x = self.embedding(token_ids)
+        x = self.embedding_dropout(x, training=training)
+        for block in self.blocks:
+            x = block(x, training=training)
+        logits = self.embedding.token_embedding(self.norm(x), reverse=True)
+        # float32 whatever the policy: a softmax over bfloat16 logits loses the small ones.
+        return keras.ops.cast(logits, "float32")
+
+    def initial_value(self, path, shape, generator):
+        """GPT-2's: normal(0, 0.02), residual projections scaled by 1 / sqrt(2 x layers)."""
+        if path.endswith("gamma"):
+            return np.ones(shape, np.float32)
+        if path.endswith(("beta", "bias")):
+            return np.zeros(shape, np.float32)
+        stddev = _INITIAL_STDDEV
+        if "attention_output" in path or "feedforward_output" in path:
+            stddev /= np.sqrt(2 * self.config.num_layers)
+        return generator.normal(0, stddev, shape).astype(np.float32)
+
+    def decoder_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights with query, key and value fused; see `LanguageModel`."""
+        hidden_dim = self.config.hidden_dim
+        matrix = (hidden_dim, hidden_dim)
+        weights = {
+            "token_embedding": self.embedding.token_embedding.embeddings,
+            "position_embedding": self.embedding.position_embedding.position_embeddings,
+            "norm/gamma": self.norm.gamma,
+            "norm/beta": self.norm.beta,
+        }
+        for index, block in enumerate(self.blocks):
+            # KerasNLP gives its sublayers no public names.
+            attention = block._self_attention_layer
+            projections = (attention._query_dense, attention._key_dense, attention._value_dense)
+            kernels = [np.reshape(dense.kernel, matrix) for dense in projections]  # from (D, H, K)
+            biases = [np.reshape(dense.bias, hidden_dim) for dense in projections]  # from (H, K)
+            prefix = f"block_{index}"
+            weights |= {
+                f"{prefix}/attention_norm/gamma": block._self_attention_layer_norm.gamma,
+                f"{prefix}/attention_norm/beta": block._self_attention_layer_norm.beta,
+                f"{prefix}/qkv/kernel": np.concatenate(kernels, axis=1),
+                f"{prefix}/qkv/bias": np.concatenate(biases),
+                f"{prefix}/output/kernel": np.reshape(attention._output_dense.kernel, matrix),
+                f"{prefix}/output/bias": attention._output_dense.bias,
+                f"{prefix}/feedforward_norm/gamma": block._feedforward_layer_norm.gamma,
+                f"{prefix}/feedforward_norm/beta": block._feedforward_layer_norm.beta,
+                f"{prefix}/expand/kernel": block._feedforward_intermediate_dense.kernel,
+                f"{prefix}/expand/bias": block._feedforward_intermediate_dense.bias,
+                f"{prefix}/contract/kernel": block._feedforward_output_dense.kernel,
+                f"{prefix}/contract/bias": block._feedforward_output_dense.bias,
+            }
+        return {name: np.asarray(value, np.float32) for name, value in weights.items()}
+
+    def decoder(self) -> TransformerDecoder:
+        """Return a decoder with a copy of the present weights."""
+        return TransformerDecoder(self.config, self.vocab_size, self.decoder_weights())

@@ -1,0 +1,84 @@
+"""A SavedModel's folder on disk, checked before TensorFlow sees it.
+
+TensorFlow reports some damage late and in its own words (a missing variable at the
+first run), so what can be seen from outside is checked here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from textgen.errors import ModelDamagedError
+from textgen.runtime.signatures import Signature, parse_signatures
+from textgen.runtime.wire import (
+    WireError,
+    as_message,
+    as_text,
+    read_fields,
+)
+
+SERVING_TAG = "serve"
+
+
+def read_directory(path: str | os.PathLike[str]) -> dict[str, Signature]:
+    """Check a SavedModel's files and read its signatures.
+
+    Args:
+        path: the folder that holds `saved_model.pb`.
+
+    Returns:
+        The signatures by name.
+
+    Raises:
+        ModelDamagedError: the folder is no SavedModel, or files are missing or damaged.
+    """
+    folder = Path(path)
+    file = folder / "saved_model.pb"
+    if not folder.is_dir():
+        raise ModelDamagedError(f"A SavedModel must be a folder. Received: {folder}")
+    if not file.is_file():
+        raise ModelDamagedError(f"{folder} is not a SavedModel: it holds no saved_model.pb")
+    try:
+        meta_graph = _find_serving_graph(file.read_bytes())
+        signatures = parse_signatures(meta_graph)
+        needed = _needed_files(meta_graph)
+    except OSError as error:
+        raise ModelDamagedError(f"{file} cannot be read: {error.strerror}") from error
+    except WireError as error:
+        raise ModelDamagedError(f"{file} is damaged: {error}") from error
+    for name in needed:
+        if not (folder / name).is_file():
+            raise ModelDamagedError(f"The SavedModel at {folder} is incomplete: {name} is missing")
+    return signatures
+
+
+def _find_serving_graph(data: bytes) -> memoryview:
+    meta_graphs = [as_message(value) for number, value in read_fields(data) if number == 2]
+    for meta_graph in meta_graphs:
+        tags = {
+            as_text(tag)
+            for number, info in read_fields(meta_graph)
+            if number == 1
+            for info_number, tag in read_fields(as_message(info))
+            if info_number == 4
+        }
+        # TensorFlow takes the graph whose tags are exactly those asked for.
+        if tags == {SERVING_TAG}:
+            return meta_graph
+    raise WireError(f'it holds no graph with the tag "{SERVING_TAG}"')
+
+
+def _needed_files(meta_graph: memoryview) -> list[str]:
+    files = []
+    for number, value in read_fields(meta_graph):
+        if number == 3:
+            # A saver is there exactly if there is something to restore.
+            files.append("variables/variables.index")
+        elif number == 6:
+            files += [
+                f"assets/{as_text(name)}"
+                for asset_number, name in read_fields(as_message(value))
+                if asset_number == 2
+            ]
+    return files

@@ -1,0 +1,6 @@
+"""Tokenizers: text to token ids and back, with the same ids on the host and in the graph."""
+
+from textgen.tokenizer.base import Tokenizer, load_tokenizer
+from textgen.tokenizer.character import CharacterTokenizer
+
+__all__ = ["CharacterTokenizer", "Tokenizer", "load_tokenizer"]

@@ -1,0 +1,116 @@
+"""One token a character (Unicode code point), of any script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textgen.errors import TokenizerError
+from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer
+
+if TYPE_CHECKING:
+    from textgen.tokenizer.graph import GraphTokenizer
+
+
+def _code_points(text: str) -> np.ndarray:
+    """Return the code points of `text`, int32[len(text)]."""
+    try:
+        return np.frombuffer(text.encode("utf-32-le"), dtype=np.int32)
+    except UnicodeEncodeError as error:
+        raise TokenizerError(
+            "Text must be Unicode without lone surrogates. "
+            f"Received: U+{ord(text[error.start]):04X} at character {error.start}."
+        ) from None
+
+
+class CharacterTokenizer(Tokenizer):
+    """A vocabulary of single characters in code point order.
+
+    Args:
+        characters: the vocabulary without special tokens, each character once.
+
+    Example:
+
+        >>> tokenizer = CharacterTokenizer.learn(["床前明月光"])
+        >>> tokenizer.decode(tokenizer.encode("明月"))
+        '明月'
+    """
+
+    kind = "character"
+
+    def __init__(self, characters: Sequence[str]) -> None:
+        self.characters = sorted(characters)
+        if any(len(character) != 1 for character in self.characters):
+            raise TokenizerError("Every entry of a character vocabulary must be one character.")
+        # Sorted code points, so that looking one up is a binary search on the host
+        # (numpy) and in the graph (tf.searchsorted) alike, without a hash table.
+        self.code_points = _code_points("".join(self.characters))
+        if np.any(np.diff(self.code_points) == 0):
+            raise TokenizerError("A character stands twice in the vocabulary.")
+
+    @classmethod
+    def learn(cls, documents: Iterable[str], min_count: int = 1) -> CharacterTokenizer:
+        """Learn the vocabulary of `documents`.
+
+        Args:
+            documents: texts of the training part.
+            min_count: characters seen less often become the unknown token.
+
+        Raises:
+            TokenizerError: no character is frequent enough.
+        """
+        counts: Counter[int] = Counter()
+        for document in documents:
+            values, occurrences = np.unique(_code_points(document), return_counts=True)
+            counts.update(dict(zip(values.tolist(), occurrences.tolist(), strict=True)))
+        characters = [chr(point) for point, count in counts.items() if count >= min_count]
+        if not characters:
+            raise TokenizerError(
+                f"No character of the corpus appears {min_count} times; lower --min-count."
+            )
+        return cls(characters)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens, the special ones included."""
+        return len(SPECIAL_TOKENS) + len(self.characters)
+
+    @cached_property
+    def pieces(self) -> list[bytes]:
+        """The UTF-8 bytes each id writes, by id; special tokens write nothing."""
+        return [b""] * len(SPECIAL_TOKENS) + [text.encode() for text in self.characters]
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the ids of `text`, int32[len(text)]; see `Tokenizer.encode`."""
+        points = _code_points(text)
+        index = np.searchsorted(self.code_points, points)
+        index = np.minimum(index, len(self.code_points) - 1)
+        known = self.code_points[index] == points
+        return np.where(known, index + len(SPECIAL_TOKENS), UNKNOWN).astype(np.int32)
+
+    def unknown_characters(self, text: str) -> list[str]:
+        """Return the characters of `text` that have no id, each once, in order."""
+        return sorted(set(text) - set(self.characters), key=text.index)
+
+    def in_graph(self) -> GraphTokenizer:
+        """Return the TensorFlow ops that give the same ids inside a graph."""
+        from textgen.tokenizer.graph import CharacterGraphTokenizer
+
+        return CharacterGraphTokenizer(self.code_points, self.pieces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `load_tokenizer` needs, as plain JSON values."""
+        return {
+            "kind": self.kind,
+            "special_tokens": list(SPECIAL_TOKENS),
+            "characters": self.characters,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CharacterTokenizer:
+        """Build the tokenizer from `to_dict`'s result."""
+        return cls(values["characters"])

@@ -1,0 +1,59 @@
+"""The history of a run: one JSON object a validation, and TensorBoard if asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from textgen.files import write_atomically
+from textgen.training.reporter import Validation
+
+
+class History:
+    """Writes history.jsonl, and TensorBoard events where a folder is given.
+
+    Args:
+        path: the .jsonl file.
+        tensorboard: folder of TensorBoard's event files, or `None`.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
+        self.path = path
+        self._tensorboard = tensorboard
+        self._writer: Any = None
+
+    def rewind(self, step: int) -> None:
+        """Forget what was recorded after `step`: a resumed run records it again."""
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _step_of(line) <= step]
+            write_atomically(self.path, "".join(kept).encode())
+
+    def record(self, validation: Validation) -> None:
+        """Append a validation."""
+        values = dataclasses.asdict(validation)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+        if self._tensorboard:
+            self._record_scalars(values)
+
+    def _record_scalars(self, values: dict[str, Any]) -> None:
+        import tensorflow as tf
+
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._tensorboard))
+        with self._writer.as_default(step=values["step"]):
+            for name, value in values.items():
+                if name not in ("step", "best"):
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+
+def _step_of(line: str) -> float:
+    """Return the step of a line; a line cut short by a kill is after every step."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,69 @@
+"""What training tells whoever watches. The library never prints; the command line does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        step: steps done.
+        max_steps: steps asked for.
+        loss: mean training loss of the newest steps, nats a token.
+        tokens_per_second: over all replicas.
+        seconds_left: estimate until `max_steps`.
+    """
+
+    step: int
+    max_steps: int
+    loss: float
+    tokens_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The result of one pass over the validation part.
+
+    Attributes:
+        step: steps done.
+        loss: mean training loss since the validation before, nats a token.
+        validation_loss: nats a token.
+        bits_per_character: of the validation text; comparable across tokenizers.
+        learning_rate: at this step.
+        tokens_per_second: of training, since the validation before.
+        best: whether no earlier validation was as good.
+    """
+
+    step: int
+    loss: float
+    validation_loss: float
+    bits_per_character: float
+    learning_rate: float
+    tokens_per_second: float
+    best: bool
+
+    @property
+    def perplexity(self) -> float:
+        """exp(validation loss)."""
+        return math.exp(min(self.validation_loss, 700.0))
+
+
+class Reporter:
+    """Receives what happens; this one ignores it all. Override what is of interest."""
+
+    def phase(self, name: str) -> None:
+        """A phase begins: `reading`, `compiling`, `training`, `validating` or `exporting`."""
+
+    def progress(self, progress: Progress) -> None:
+        """Some steps were done."""
+
+    def validation(self, validation: Validation) -> None:
+        """The model was validated."""
+
+    def sample(self, text: str) -> None:
+        """The model wrote this, right after a validation."""
