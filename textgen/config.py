@@ -231,7 +231,8 @@ class SamplingConfig(_Record):
         temperature: divides the logits; 0 always takes the likeliest token.
         top_k: keep the k likeliest tokens; 0 keeps all.
         top_p: keep the smallest set of tokens whose probability reaches p; 1 keeps all.
-        seed: the draw is a pure function of this and the token's index in the text.
+        seed: the draw is a pure function of this and the token's index in the text;
+            `None` takes a fresh one.
         stop: the text ends with the first of these strings to appear in it.
     """
 
@@ -239,7 +240,7 @@ class SamplingConfig(_Record):
     temperature: float = 0.8
     top_k: int = 0
     top_p: float = 1.0
-    seed: int = 0
+    seed: int | None = None
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -249,8 +250,39 @@ class SamplingConfig(_Record):
         _check(fits, "top_k must be a whole number from 0 up (0 keeps all)", self.top_k)
         fits = isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1
         _check(fits, "top_p must be in (0, 1]", self.top_p)
-        fits = _is_int(self.seed) and 0 <= self.seed < 2**63
+        fits = self.seed is None or (_is_int(self.seed) and 0 <= self.seed < 2**63)
         _check(fits, "seed must be a whole number in [0, 2**63)", self.seed)
         object.__setattr__(self, "stop", tuple(self.stop))
         fits = all(isinstance(text, str) and text for text in self.stop)
         _check(fits, "stop must hold non-empty strings", self.stop)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(_Record):
+    """Everything a training run was asked to do.
+
+    Attributes:
+        corpus: how text files become documents.
+        model: the shape of the model.
+        training: how it is trained.
+        min_count: characters seen less often become the unknown token.
+    """
+
+    corpus: CorpusConfig = CorpusConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        _check_positive_int(self, "min_count")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Build the config from `to_dict`'s result.
+
+        Raises:
+            ConfigError: a name is unknown or a value is outside its range.
+        """
+        parts = {"corpus": CorpusConfig, "model": ModelConfig, "training": TrainingConfig}
+        built = {name: part.from_dict(values.get(name, {})) for name, part in parts.items()}
+        return super().from_dict({**values, **built})

@@ -55,11 +55,12 @@ class TokenStore:
         dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
         with publish_folder(folder) as scratch:
             for part, documents in (("train", train), ("validation", validation)):
-                pieces = [np.zeros(0, dtype)]
-                for document in documents:
-                    ids = tokenizer.encode(document).astype(dtype)
-                    pieces += [[START], ids, [END]] if has_documents else [ids]
-                np.save(scratch / f"{part}.npy", np.concatenate(pieces, dtype=dtype))
+                start, end = ([START], [END]) if has_documents else ([], [])
+                pieces = [
+                    np.concatenate([start, tokenizer.encode(document), end]).astype(dtype)
+                    for document in documents
+                ]
+                np.save(scratch / f"{part}.npy", np.concatenate(pieces))
         return cls(folder)
 
 
@@ -80,9 +81,7 @@ class TrainingWindows:
         CorpusError: the tokens do not fill one window.
     """
 
-    def __init__(
-        self, tokens: np.ndarray, context_length: int, batch_size: int, seed: int
-    ) -> None:
+    def __init__(self, tokens: np.ndarray, context_length: int, batch_size: int, seed: int) -> None:
         if len(tokens) <= context_length:
             raise CorpusError(
                 f"The training part must be longer than the context of {context_length} tokens. "

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-STRING = 7
+# Strings are Python objects to numpy: str or bytes going in, bytes coming out.
+STRING = np.dtype(object)
 
 _NUMPY: dict[int, np.dtype] = {
     1: np.dtype(np.float32),
@@ -16,7 +17,7 @@ _NUMPY: dict[int, np.dtype] = {
     4: np.dtype(np.uint8),
     5: np.dtype(np.int16),
     6: np.dtype(np.int8),
-    STRING: np.dtype(object),
+    7: STRING,
     8: np.dtype(np.complex64),
     9: np.dtype(np.int64),
     10: np.dtype(np.bool_),
@@ -68,4 +69,4 @@ def name(dtype: np.dtype) -> str:
     """
     if dtype == OPAQUE:
         return "a type numpy does not have"
-    return "string" if dtype == np.dtype(object) else dtype.name
+    return "string" if dtype == STRING else dtype.name

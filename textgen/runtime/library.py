@@ -17,11 +17,9 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
-_NAMES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
+from textgen.runtime.banner import hidden_banner
 
-# absl::SetMinLogLevel and absl::MinLogLevel, as the wheel's build of Abseil mangles them.
-_SET_LOG_LEVEL = "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE"
-_GET_LOG_LEVEL = "_ZN4absl12lts_2025081411MinLogLevelEv"
+_NAMES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 
 
 class LibraryUnavailableError(OSError):
@@ -31,7 +29,7 @@ class LibraryUnavailableError(OSError):
 class Output(ctypes.Structure):
     """One output of a graph operation (TF_Output)."""
 
-    _fields_ = [("operation", c_void_p), ("index", c_int)]  # noqa: RUF012
+    _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
 # Name, result, arguments; see tensorflow/c/c_api.h. These return at once. They are called
@@ -50,7 +48,11 @@ _QUICK: list[tuple[str, Any, list[Any]]] = [
     ("TF_NewGraph", c_void_p, []),
     ("TF_GraphOperationByName", c_void_p, [c_void_p, c_char_p]),
     ("TF_OperationNumOutputs", c_int, [c_void_p]),
-    ("TF_AllocateTensor", c_void_p, [c_int, POINTER(c_int64), c_int, c_size_t]),
+    (
+        "TF_NewTensor",
+        c_void_p,
+        [c_int, POINTER(c_int64), c_int, c_void_p, c_size_t, c_void_p, c_void_p],
+    ),
     ("TF_DeleteTensor", None, [c_void_p]),
     ("TF_TensorType", c_int, [c_void_p]),
     ("TF_NumDims", c_int, [c_void_p]),
@@ -79,8 +81,37 @@ _SLOW: list[tuple[str, Any, list[Any]]] = [
 ]
 
 
+# What Eigen asks of a tensor's memory at most; TensorFlow copies what lies askew.
+_ALIGNMENT = 64
+
+
 class Library(types.SimpleNamespace):
-    """The functions of the C API as attributes, under their C names."""
+    """The functions of the C API as attributes, under their C names.
+
+    Attributes:
+        deallocator: the function that frees what `allocate` gave, for TF_NewTensor. It is
+            the C library's `free`, which takes no notice of the two further arguments.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        system = ctypes.PyDLL(None)
+        self._allocate = system.posix_memalign
+        self._allocate.argtypes = [POINTER(c_void_p), c_size_t, c_size_t]
+        self.deallocator = ctypes.cast(system.free, c_void_p)
+
+    def allocate(self, size: int) -> int | None:
+        """Get memory for a tensor.
+
+        Args:
+            size: how many bytes, 0 included.
+
+        Returns:
+            Its address, or None if there is not enough.
+        """
+        memory = c_void_p()
+        failed = self._allocate(ctypes.byref(memory), _ALIGNMENT, max(size, 1))
+        return None if failed else memory.value
 
 
 class Status:
@@ -138,23 +169,6 @@ def load(*, single_threaded: bool = True) -> Library:
         return _loaded
 
 
-def preload() -> None:
-    """Start loading the libraries in the background, with the settings of one thread.
-
-    Call it first thing in a program that is going to run a model: the loading goes on
-    while Python imports the rest. Errors show when a model is loaded.
-    """
-    threading.Thread(target=_load_quietly, name="textgen-preload", daemon=True).start()
-
-
-def _load_quietly() -> None:
-    try:
-        load()
-    except LibraryUnavailableError:
-        # Whoever loads a model next meets the same error and falls back.
-        return
-
-
 def _find_folder() -> Path:
     if sys.byteorder != "little" or ctypes.sizeof(c_void_p) != 8:
         raise LibraryUnavailableError("TensorFlow's strings are laid out differently here")
@@ -174,14 +188,11 @@ def _find_folder() -> Path:
 
 def _open(folder: Path) -> Library:
     framework_path, core_path = (str(folder / name) for name in _NAMES)
-    framework = ctypes.CDLL(framework_path, handle=_dlopen(framework_path))
-    restore_log_level = _quieten(framework)
-    try:
-        handle = _dlopen(core_path)
-    finally:
-        restore_log_level()
-    # A symbol is also looked up in the libraries that the second one depends on, the
-    # first among them.
+    level = os.environ["TF_CPP_MIN_LOG_LEVEL"]
+    with hidden_banner(int(level) if level.isdecimal() else 0):
+        _dlopen(framework_path)
+    handle = _dlopen(core_path)
+    # A lookup goes on to the libraries that this one depends on, the other among them.
     library = Library()
     for loader, functions in ((ctypes.PyDLL, _QUICK), (ctypes.CDLL, _SLOW)):
         symbols = loader(core_path, handle=handle)
@@ -206,20 +217,3 @@ def _dlopen(path: str) -> int:
         reason = (system.dlerror() or b"unknown error").decode("utf-8", "replace")
         raise LibraryUnavailableError(f"{path} cannot be loaded: {reason}")
     return handle
-
-
-def _quieten(framework: ctypes.CDLL) -> Any:
-    # TF_CPP_MIN_LOG_LEVEL does not reach what static initializers write ("Could not find
-    # cuda drivers"), so the level is set by hand while the second library loads. Returns
-    # the function that puts the level back.
-    try:
-        set_level, get_level = framework[_SET_LOG_LEVEL], framework[_GET_LOG_LEVEL]
-        wanted = int(os.environ["TF_CPP_MIN_LOG_LEVEL"])
-    except (AttributeError, ValueError):
-        # Another build of Abseil, or an odd setting: the lines appear, nothing else.
-        return lambda: None
-    set_level.restype, set_level.argtypes = None, [c_int]
-    get_level.restype, get_level.argtypes = c_int, []
-    before = get_level()
-    set_level(max(before, wanted))
-    return lambda: set_level(before)

@@ -27,6 +27,9 @@ Shape = tuple[int | None, ...] | None
 # tf.saved_model.save keeps its own bookkeeping among the signatures.
 _INTERNAL_PREFIX = "__saved_model_"
 
+# A cut-off or garbled shape must not ask for all of the memory.
+_MAX_DEFAULT_SIZE = 1 << 24
+
 # TensorProto: which field holds the values of which dtype, and the numpy type that
 # one value has on the wire (None: a variable-length number).
 _VALUE_FIELDS: dict[str, tuple[int, str | None]] = {
@@ -74,8 +77,7 @@ class TensorSpec:
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
-            wanted is None or size == wanted
-            for size, wanted in zip(shape, self.shape, strict=True)
+            wanted is None or size == wanted for size, wanted in zip(shape, self.shape, strict=True)
         )
 
 
@@ -132,7 +134,8 @@ def parse_tensor(message: memoryview) -> np.ndarray:
     Raises:
         WireError: the bytes are no TensorProto, or of a dtype that numpy does not have.
     """
-    dtype, shape, content = dtypes.OPAQUE, (), b""
+    dtype, content = dtypes.OPAQUE, b""
+    shape: tuple[int, ...] = ()
     values: dict[int, list[int | memoryview]] = {}
     for number, value in read_fields(message):
         if number == 1:
@@ -146,7 +149,9 @@ def parse_tensor(message: memoryview) -> np.ndarray:
     if dtype == dtypes.OPAQUE:
         raise WireError(f"a default value has {dtypes.name(dtype)}")
     size = math.prod(shape)
-    if dtype == object:
+    if size > _MAX_DEFAULT_SIZE:
+        raise WireError(f"a default value has {size} elements")
+    if dtype == dtypes.STRING:
         strings = [bytes(as_message(value)) for value in values.get(_STRING_FIELD, [])]
         elements = np.empty(len(strings), object)
         elements[:] = strings
@@ -216,18 +221,18 @@ def _parse_signature(name: str, message: memoryview) -> Signature:
 
 
 def _parse_tensor_spec(label: str, message: memoryview) -> TensorSpec:
-    name, dtype, shape = "", dtypes.OPAQUE, ()
-    parsed: Shape = shape
+    name, dtype = "", dtypes.OPAQUE
+    shape: Shape = ()
     for number, value in read_fields(message):
         if number == 1:
             name = as_text(value)
         elif number == 2:
             dtype = dtypes.to_numpy(as_number(value))
         elif number == 3:
-            parsed = _parse_shape(as_message(value))
+            shape = _parse_shape(as_message(value))
     if not name:
         raise WireError(f"{label} is not a dense tensor")
-    return TensorSpec(name, dtype, parsed)
+    return TensorSpec(name, dtype, shape)
 
 
 def _parse_shape(message: memoryview) -> Shape:

@@ -24,7 +24,7 @@ from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, ConfigError, TrainingDivergedError
 from textgen.models import LanguageModel, build_model
 from textgen.training.checkpoints import Checkpoints
-from textgen.training.distribution import build_strategy, is_chief
+from textgen.training.distribution import is_chief
 from textgen.training.history import History
 from textgen.training.optimizers import build_optimizer
 from textgen.training.reporter import Progress, Reporter, Validation
@@ -79,13 +79,13 @@ class Trainer:
         validation_tokens: int[num_tokens].
         checkpoints: where to keep them.
         history: where to record validations.
+        strategy: from `textgen.training.distribution.build_strategy`.
         tokens_per_character: of the validation text, for bits per character.
         reporter: is told what happens.
 
     Raises:
         ConfigError: the batch cannot be shared out evenly.
         CorpusError: the corpus is too short.
-        DeviceError: the devices asked for are not there.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Trainer:
         validation_tokens: np.ndarray,
         checkpoints: Checkpoints,
         history: History,
+        strategy: tf.distribute.Strategy,
         tokens_per_character: float = 1.0,
         reporter: Reporter | None = None,
     ) -> None:
@@ -104,7 +105,7 @@ class Trainer:
         self.reporter = reporter or Reporter()
         self.checkpoints = checkpoints
         self.history = history
-        self.strategy = build_strategy(config.strategy)
+        self.strategy = strategy
         self.is_chief = is_chief(self.strategy)
         self._tokens_per_character = tokens_per_character
         self._replicas = self.strategy.num_replicas_in_sync

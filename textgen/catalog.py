@@ -1,0 +1,159 @@
+"""The models on disk: their names, folders and versions.
+
+saved_models/NAME/1/, 2/ ...   SavedModel versions, a TensorFlow Serving base path
+saved_models/NAME/train/       what the newest training run needs to go on
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
+from textgen.files import publish_folder
+
+MODELS_VARIABLE = "TEXTGEN_MODELS"
+CARD_PATH = Path("assets.extra", "textgen.json")
+TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One exported model.
+
+    Attributes:
+        name: of the model's folder.
+        version: number of the version, or `None` for a SavedModel outside a version folder.
+        path: folder of the SavedModel.
+    """
+
+    name: str
+    version: int | None
+    path: Path
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The model card.
+
+        Raises:
+            ModelDamagedError: it is missing or damaged.
+        """
+        try:
+            card = json.loads((self.path / CARD_PATH).read_text(encoding="utf-8"))
+            card["model"], card["corpus"], card["validation_loss"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelDamagedError(
+                f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
+            ) from error
+        return card
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of all files of the SavedModel."""
+        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can be a model's folder name.
+
+    Raises:
+        ConfigError: it is empty, a path, hidden, or holds control characters.
+    """
+    plain = name.strip() == name and name and not name.startswith((".", "-"))
+    if not plain or any(c in "/\\:" or not c.isprintable() for c in name):
+        raise ConfigError(
+            "A model's name must be a plain folder name without slashes, and must not begin "
+            f"with '.' or '-'. Received: {name!r}"
+        )
+    return name
+
+
+class Catalog:
+    """The models in one folder.
+
+    Args:
+        folder: the models folder; where `None`, TEXTGEN_MODELS or ./saved_models.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = Path(folder or os.environ.get(MODELS_VARIABLE) or "saved_models")
+
+    def model_folder(self, name: str) -> Path:
+        """Return where the model of that name lives or will live."""
+        return self.folder / check_name(name)
+
+    def entries(self) -> list[ModelEntry]:
+        """Return the newest version of every model, the newest model first."""
+        if not self.folder.is_dir():
+            return []
+        folders = (folder for folder in self.folder.iterdir() if folder.is_dir())
+        newest = (entry for folder in folders if (entry := _newest_version(folder)))
+        return sorted(newest, key=lambda entry: _written_at(entry.path), reverse=True)
+
+    def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
+        """Return a model by its name here, by the path of its folder or of a version.
+
+        Args:
+            name_or_path: the newest model where `None`.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+        """
+        if name_or_path is None:
+            entries = self.entries()
+            if not entries:
+                raise ModelNotFoundError(
+                    f"There is no model in {self.folder} yet. Train one: textgen train corpus.txt"
+                )
+            return entries[0]
+        path = Path(name_or_path)
+        # A name wins over a folder of the same name in the working directory.
+        for folder in (self.folder / path, path):
+            if (folder / "saved_model.pb").is_file():
+                version = int(folder.name) if folder.name.isdecimal() else None
+                name = folder.resolve().parent.name if version is not None else folder.name
+                return ModelEntry(name, version, folder)
+            if entry := _newest_version(folder):
+                return entry
+        known = ", ".join(entry.name for entry in self.entries()) or "none"
+        raise ModelNotFoundError(
+            f"There is no model {str(name_or_path)!r} in {self.folder}, and no SavedModel at that "
+            f"path. Models there: {known}."
+        )
+
+    @contextmanager
+    def new_version(self, name: str) -> Iterator[tuple[Path, Path]]:
+        """Give a scratch folder that becomes the model's next version.
+
+        Yields:
+            The scratch folder to write into, and the folder it becomes when the block
+            ends without an error. Until then no reader sees it.
+        """
+        folder = self.model_folder(name)
+        versions = _versions(folder)
+        path = folder / str(versions[-1] + 1 if versions else 1)
+        with publish_folder(path) as scratch:
+            yield scratch, path
+
+
+def _versions(folder: Path) -> list[int]:
+    """The version numbers of a model, rising."""
+    children = folder.iterdir() if folder.is_dir() else ()
+    return sorted(int(child.name) for child in children if child.name.isdecimal())
+
+
+def _newest_version(folder: Path) -> ModelEntry | None:
+    for version in reversed(_versions(folder)):
+        path = folder / str(version)
+        if (path / "saved_model.pb").is_file():
+            return ModelEntry(folder.resolve().name, version, path)
+    return None
+
+
+def _written_at(path: Path) -> float:
+    return (path / "saved_model.pb").stat().st_mtime

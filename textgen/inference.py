@@ -1,0 +1,147 @@
+"""Writing with an exported model, from Python: the SavedModel does all the work."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from textgen.catalog import TOKENIZER_PATH, Catalog, ModelEntry
+from textgen.config import CorpusConfig, SamplingConfig
+from textgen.corpus import clean
+from textgen.runtime import SavedModel
+from textgen.tokenizer import Tokenizer, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One text a model wrote.
+
+    Attributes:
+        prompt: what it continues, as the model saw it.
+        text: the new text, without the prompt.
+        finish_reason: `stop` (end of text or a stop string) or `length`.
+        num_tokens: of the new text.
+        seed: with the same seed and settings the model writes this text again.
+    """
+
+    prompt: str
+    text: str
+    finish_reason: str
+    num_tokens: int
+    seed: int
+
+
+class TextGenerator:
+    """An exported model, ready to write.
+
+    Args:
+        entry: which model; `load` finds one by name.
+
+    Example:
+
+        >>> model = textgen.load("shakespeare")
+        >>> model.generate("ROMEO:", temperature=0.7, stop=["."]).text
+
+    Raises:
+        ModelDamagedError: the SavedModel cannot be loaded.
+    """
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self.card: dict[str, Any] = entry.card
+        self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
+        self._corpus_config = CorpusConfig.from_dict(self.card["corpus"]["config"])
+        self._saved_model = SavedModel(entry.path)
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._saved_model.close()
+
+    def __enter__(self) -> TextGenerator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def clean(self, prompt: str) -> str:
+        """Return the prompt cleaned as the corpus was."""
+        return clean(prompt, self._corpus_config)
+
+    def unknown_characters(self, prompt: str) -> list[str]:
+        """Return the characters of a prompt that the model has never seen, in order."""
+        return self.tokenizer.unknown_characters(self.clean(prompt))
+
+    def generate(self, prompt: str = "", **sampling: Any) -> Generation:
+        """Continue one prompt.
+
+        Args:
+            prompt: any text; characters the model has never seen count as unknown.
+            **sampling: fields of `SamplingConfig`.
+
+        Raises:
+            ConfigError: a setting is outside its range.
+            TokenizerError: the prompt is not Unicode text.
+        """
+        return self.generate_batch([prompt], SamplingConfig(**sampling))[0]
+
+    def generate_batch(
+        self, prompts: Sequence[str], config: SamplingConfig | None = None
+    ) -> list[Generation]:
+        """Continue several prompts at once.
+
+        Args:
+            prompts: any texts.
+            config: how to sample. Row i draws with `config.seed + i`, so that each text
+                can be had again alone.
+
+        Raises:
+            TokenizerError: a prompt is not Unicode text.
+        """
+        config = config or SamplingConfig()
+        prompts = [self.clean(prompt) for prompt in prompts]
+        for prompt in prompts:
+            self.tokenizer.encode(prompt)  # refuses what is not Unicode text
+        first_seed = secrets.randbelow(2**31) if config.seed is None else config.seed
+        seeds = [(first_seed + row) % 2**63 for row in range(len(prompts))]
+        result = self._saved_model.run(
+            "generate",
+            prompts=prompts,
+            max_new_tokens=np.array([config.max_new_tokens], np.int32),
+            temperature=np.array([config.temperature], np.float32),
+            top_k=np.array([config.top_k], np.int32),
+            top_p=np.array([config.top_p], np.float32),
+            seed=np.array(seeds, np.int64),
+            stop=np.array([[text.encode() for text in config.stop]], object).reshape(1, -1),
+        )
+        return [
+            Generation(
+                prompt,
+                result["text"][row].decode("utf-8"),
+                result["finish_reason"][row].decode("ascii"),
+                int(result["num_tokens"][row]),
+                seeds[row],
+            )
+            for row, prompt in enumerate(prompts)
+        ]
+
+
+def load(
+    name_or_path: str | os.PathLike[str] | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+) -> TextGenerator:
+    """Load a model by name or path; the newest one where none is named.
+
+    Args:
+        name_or_path: a name in the models folder, or a folder anywhere.
+        models_dir: the models folder; TEXTGEN_MODELS or ./saved_models where `None`.
+
+    Raises:
+        ModelNotFoundError: there is no such model.
+        ModelDamagedError: it cannot be loaded.
+    """
+    return TextGenerator(Catalog(models_dir).find(name_or_path))

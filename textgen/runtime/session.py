@@ -1,0 +1,217 @@
+"""A SavedModel in a session of TensorFlow's C API."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+from ctypes import c_char_p, c_void_p
+
+import numpy as np
+
+from textgen.errors import GenerationError, ModelDamagedError
+from textgen.runtime.directory import SERVING_TAG
+from textgen.runtime.library import Library, Output, Status
+from textgen.runtime.signatures import Signature, TensorSpec
+from textgen.runtime.tensors import NativeTensor, Tensor
+
+# RunOptions.inter_op_thread_pool = -1: the calling thread runs the graph itself. That
+# saves two context switches a call, and lets several Python threads run at a time.
+_RUN_IN_CALLER = b"\x18" + b"\xff" * 9 + b"\x01"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Endpoints:
+    """Where a signature's tensors are in the graph."""
+
+    inputs: dict[str, Output]
+    outputs: ctypes.Array[Output]
+
+
+class Session:
+    """A loaded graph with its variables.
+
+    Safe to call from several threads at a time. The graph and its variables are freed with
+    the last reference, so a call that is running in another thread comes to its end first.
+
+    Args:
+        library: the C API.
+        path: the SavedModel's folder.
+        signatures: what `directory.read_directory` read from it.
+        inter_op_threads: how many operations may run at a time in one call.
+        intra_op_threads: how many threads one operation may use. TensorFlow shares this
+            pool in the process: the first session decides.
+
+    Raises:
+        ModelDamagedError: TensorFlow cannot load it.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        path: str | os.PathLike[str],
+        signatures: dict[str, Signature],
+        *,
+        inter_op_threads: int,
+        intra_op_threads: int,
+    ) -> None:
+        self._library = library
+        self._session: int | None = None
+        self._run_options: int | None = None
+        self._graph: int = library.TF_NewGraph()
+        self._session = self._load(path, _serialize_config(inter_op_threads, intra_op_threads))
+        if inter_op_threads == 1:
+            options = (_RUN_IN_CALLER, len(_RUN_IN_CALLER))
+            self._run_options = library.TF_NewBufferFromString(*options)
+        self._endpoints = {
+            name: _Endpoints(
+                {key: self._find(path, spec) for key, spec in signature.inputs.items()},
+                (Output * len(signature.outputs))(
+                    *(self._find(path, spec) for spec in signature.outputs.values())
+                ),
+            )
+            for name, signature in signatures.items()
+        }
+
+    def run(
+        self, signature: Signature, inputs: dict[str, np.ndarray | Tensor]
+    ) -> dict[str, Tensor]:
+        """Run a signature once.
+
+        Args:
+            signature: one of those that the session was made with.
+            inputs: a value for every input, of the right dtype and shape.
+
+        Returns:
+            All outputs by name.
+
+        Raises:
+            GenerationError: TensorFlow reports an error.
+        """
+        library, endpoints = self._library, self._endpoints[signature.name]
+        tensors = {
+            name: value
+            if isinstance(value, NativeTensor)
+            else NativeTensor.from_numpy(
+                library, value.numpy() if isinstance(value, Tensor) else value
+            )
+            for name, value in inputs.items()
+        }
+        feeds = (Output * len(tensors))(*(endpoints.inputs[name] for name in tensors))
+        values = (c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors.values()))
+        with Status(library) as status:
+            fetched = _Fetched(library, len(endpoints.outputs))
+            library.TF_SessionRun(
+                self._session,
+                self._run_options,
+                *(feeds, values, len(tensors)),
+                *(endpoints.outputs, fetched.pointers, len(endpoints.outputs)),
+                *(None, 0, None, status.pointer),
+            )
+            message = status.error
+        if message is not None:
+            raise _generation_error(signature, message)
+        return {name: fetched.take(index) for index, name in enumerate(signature.outputs)}
+
+    def __del__(self) -> None:
+        # A failed constructor leaves some of these unset. Tensors own their memory.
+        library = self._library
+        with Status(library) as status:
+            if self._session is not None:
+                library.TF_CloseSession(self._session, status.pointer)
+                library.TF_DeleteSession(self._session, status.pointer)
+        library.TF_DeleteGraph(self._graph)
+        if self._run_options is not None:
+            library.TF_DeleteBuffer(self._run_options)
+
+    def _load(self, path: str | os.PathLike[str], config: bytes) -> int:
+        library = self._library
+        options = library.TF_NewSessionOptions()
+        try:
+            with Status(library) as status:
+                library.TF_SetConfig(options, config, len(config), status.pointer)
+                session = library.TF_LoadSessionFromSavedModel(
+                    options,
+                    None,
+                    os.fsencode(path),
+                    (c_char_p * 1)(SERVING_TAG.encode()),
+                    1,
+                    self._graph,
+                    None,
+                    status.pointer,
+                )
+                message = status.error
+        finally:
+            library.TF_DeleteSessionOptions(options)
+        if message is not None:
+            reason = message.splitlines()[0]
+            raise ModelDamagedError(f"The SavedModel at {path} cannot be loaded: {reason}")
+        return session
+
+    def _find(self, path: str | os.PathLike[str], spec: TensorSpec) -> Output:
+        operation_name, _, index = spec.name.rpartition(":")
+        operation = self._library.TF_GraphOperationByName(self._graph, operation_name.encode())
+        # TensorFlow aborts the process when asked for an output that is not there.
+        if (
+            not operation
+            or not index.isdecimal()
+            or int(index) >= self._library.TF_OperationNumOutputs(operation)
+        ):
+            raise ModelDamagedError(
+                f"The SavedModel at {path} is damaged: its graph has no tensor {spec.name}"
+            )
+        return Output(operation, int(index))
+
+
+class _Fetched:
+    """The tensors that a run gives, freed here unless taken, whatever interrupts the call."""
+
+    def __init__(self, library: Library, count: int) -> None:
+        self._library = library
+        self.pointers = (c_void_p * count)()
+
+    def take(self, index: int) -> NativeTensor:
+        pointer = self.pointers[index]
+        if not pointer:
+            raise GenerationError("TensorFlow gave no value")
+        self.pointers[index] = None
+        return NativeTensor(self._library, pointer)
+
+    def __del__(self) -> None:
+        for pointer in self.pointers:
+            if pointer:
+                self._library.TF_DeleteTensor(pointer)
+
+
+def _generation_error(signature: Signature, message: str) -> GenerationError:
+    # The first line says what is wrong; the others, where in the graph.
+    lines = message.splitlines()
+    error = GenerationError(f"{signature.name} failed: {lines[0]}")
+    if len(lines) > 1:
+        error.add_note(message)
+    return error
+
+
+def _serialize_config(inter_op_threads: int, intra_op_threads: int) -> bytes:
+    """Write a ConfigProto (tensorflow/core/protobuf/config.proto) by hand.
+
+    Args:
+        inter_op_threads: 1 to 127.
+        intra_op_threads: 1 to 127.
+
+    Returns:
+        Its bytes.
+    """
+    return b"".join(
+        [
+            # device_count {"GPU": 0}: decoding one row is faster without, and a GPU's start
+            # takes seconds and all of its memory.
+            b"\x0a\x07\x0a\x03GPU\x10\x00",
+            bytes([2 << 3, intra_op_threads]),
+            bytes([5 << 3, inter_op_threads]),
+            # allow_soft_placement: a graph that asks for a GPU gets the CPU.
+            bytes([7 << 3, 1]),
+            # use_per_session_threads: another session's inter_op_threads are its own matter.
+            bytes([9 << 3, 1]),
+        ]
+    )
