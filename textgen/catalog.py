@@ -91,7 +91,7 @@ class Catalog:
         """Return the newest version of every model, the newest model first."""
         if not self.folder.is_dir():
             return []
-        folders = (folder for folder in self.folder.iterdir() if folder.is_dir())
+        folders = (folder for folder in self.folder.iterdir() if not folder.name.startswith("."))
         newest = (entry for folder in folders if (entry := _newest_version(folder)))
         return sorted(newest, key=lambda entry: _written_at(entry.path), reverse=True)
 
@@ -114,9 +114,10 @@ class Catalog:
         path = Path(name_or_path)
         # A name wins over a folder of the same name in the working directory.
         for folder in (self.folder / path, path):
-            if (folder / "saved_model.pb").is_file():
-                version = int(folder.name) if folder.name.isdecimal() else None
-                name = folder.resolve().parent.name if version is not None else folder.name
+            if _has_graph(folder):
+                real = folder.resolve()
+                version = _version_number(real.name)
+                name = real.name if version is None else real.parent.name
                 return ModelEntry(name, version, folder)
             if entry := _newest_version(folder):
                 return entry
@@ -135,24 +136,32 @@ class Catalog:
             ends without an error. Until then no reader sees it.
         """
         folder = self.model_folder(name)
-        versions = _versions(folder)
-        path = folder / str(versions[-1] + 1 if versions else 1)
+        path = folder / str(max(_versions(folder), default=0) + 1)
         with publish_folder(path) as scratch:
             yield scratch, path
 
 
-def _versions(folder: Path) -> list[int]:
-    """The version numbers of a model, rising."""
-    children = folder.iterdir() if folder.is_dir() else ()
-    return sorted(int(child.name) for child in children if child.name.isdecimal())
+def _versions(folder: Path) -> dict[int, Path]:
+    """A model's version numbers, with their folders."""
+    # os.path's answer to a name that no file can have is False; pathlib raises.
+    children = folder.iterdir() if os.path.isdir(folder) else ()
+    numbers = ((_version_number(child.name), child) for child in children)
+    return {number: child for number, child in numbers if number is not None}
+
+
+def _version_number(name: str) -> int | None:
+    return int(name) if name.isascii() and name.isdecimal() else None
 
 
 def _newest_version(folder: Path) -> ModelEntry | None:
-    for version in reversed(_versions(folder)):
-        path = folder / str(version)
-        if (path / "saved_model.pb").is_file():
+    for version, path in sorted(_versions(folder).items(), reverse=True):
+        if _has_graph(path):
             return ModelEntry(folder.resolve().name, version, path)
     return None
+
+
+def _has_graph(folder: Path) -> bool:
+    return os.path.isfile(folder / "saved_model.pb")
 
 
 def _written_at(path: Path) -> float:

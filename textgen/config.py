@@ -9,7 +9,7 @@ value came from: the command line, Python, or a JSON file.
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 from typing import Any, ClassVar, Literal
 
 from textgen.errors import ConfigError
@@ -17,6 +17,8 @@ from textgen.errors import ConfigError
 Architecture = Literal["lstm", "transformer"]
 DocumentSplit = Literal["none", "line", "blank-line", "file"]
 Normalization = Literal["none", "nfc", "nfkc"]
+
+_INT32_END = 2**31
 
 
 def _check(condition: bool, rule: str, received: object) -> None:
@@ -41,8 +43,9 @@ def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
 
 def _check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
     value = getattr(config, name)
-    fits = isinstance(value, (int, float)) and math.isfinite(value)
-    fits = fits and (value > low if above else value >= low)
+    # Not math.isfinite, which whole numbers too large for a float make raise.
+    fits = isinstance(value, (int, float)) and (low < value if above else low <= value)
+    fits = fits and value <= sys.float_info.max
     _check(fits, f"{name} must be {'greater than' if above else 'at least'} {low:g}", value)
 
 
@@ -218,8 +221,8 @@ class TrainingConfig(_Record):
         _check_finite(self, "clip_norm", 0, above=True)
         _check_choice(self, "optimizer", ("adamw", "muon"))
         _check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
-        fits = _is_int(self.seed) and 0 <= self.seed < 2**31
-        _check(fits, "seed must be a whole number in [0, 2147483648)", self.seed)
+        fits = _is_int(self.seed) and 0 <= self.seed < _INT32_END
+        _check(fits, f"seed must be a whole number in [0, {_INT32_END})", self.seed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,13 +251,21 @@ class SamplingConfig(_Record):
         _check_finite(self, "temperature", 0)
         fits = _is_int(self.top_k) and self.top_k >= 0
         _check(fits, "top_k must be a whole number from 0 up (0 keeps all)", self.top_k)
+        for name in ("max_new_tokens", "top_k"):
+            value = getattr(self, name)
+            _check(value < _INT32_END, f"{name} must be less than {_INT32_END}", value)
         fits = isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1
         _check(fits, "top_p must be in (0, 1]", self.top_p)
         fits = self.seed is None or (_is_int(self.seed) and 0 <= self.seed < 2**63)
         _check(fits, "seed must be a whole number in [0, 2**63)", self.seed)
+        # One string is a sequence too: of strings that nobody meant.
+        fits = isinstance(self.stop, (list, tuple))
+        _check(fits, "stop must be a list of strings", self.stop)
         object.__setattr__(self, "stop", tuple(self.stop))
         fits = all(isinstance(text, str) and text for text in self.stop)
         _check(fits, "stop must hold non-empty strings", self.stop)
+        fits = not any("\ud800" <= c <= "\udfff" for text in self.stop for c in text)
+        _check(fits, "stop must be Unicode text without lone surrogates", self.stop)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,6 +294,10 @@ class RunConfig(_Record):
         Raises:
             ConfigError: a name is unknown or a value is outside its range.
         """
-        parts = {"corpus": CorpusConfig, "model": ModelConfig, "training": TrainingConfig}
+        parts: dict[str, Any] = {
+            "corpus": CorpusConfig,
+            "model": ModelConfig,
+            "training": TrainingConfig,
+        }
         built = {name: part.from_dict(values.get(name, {})) for name, part in parts.items()}
         return super().from_dict({**values, **built})

@@ -100,7 +100,8 @@ def train(
     reporter = reporter or Reporter()
     config = config or RunConfig()
     catalog = Catalog(models_dir)
-    folder = catalog.model_folder(name) / "train"
+    # Takes the place of the run before only when nothing can go wrong any more at its start.
+    folder = catalog.model_folder(name) / "train.new"
     reporter.phase("reading")
     corpus = read_corpus(paths, config.corpus)
     return _train_and_export(
@@ -168,7 +169,7 @@ def _begin(folder: Path | None, corpus: Corpus, config: RunConfig) -> _Run:
     tokenizer = CharacterTokenizer.learn(corpus.train, config.min_count)
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="textgen-worker-"), "train")
-    _put_aside(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     store = TokenStore.write(
         folder / "tokens", corpus.train, corpus.validation, tokenizer, corpus.has_documents
     )
@@ -187,12 +188,13 @@ def _begin(folder: Path | None, corpus: Corpus, config: RunConfig) -> _Run:
     return _Run(folder, config, facts, tokenizer, store)
 
 
-def _put_aside(folder: Path) -> None:
-    """Keep the run before under another name: it may hold hours of work."""
+def _replace_run(folder: Path, new: Path) -> None:
+    """Put a new run in the place of the one before, which may hold hours of work: keep it."""
     if folder.exists():
         previous = folder.with_name("train.previous")
         shutil.rmtree(previous, ignore_errors=True)
         folder.rename(previous)
+    new.rename(folder)
 
 
 def _reopen(folder: Path, changes: dict[str, Any]) -> _Run:
@@ -259,6 +261,8 @@ def _train_and_export(
         tokens_per_character=run.tokens_per_character,
         reporter=reporter,
     )
+    if trainer.is_chief and not resumed:
+        _replace_run(folder, run.folder)
     outcome = trainer.fit(resumed, should_stop, _Sampler(run))
     if not outcome.is_chief:
         return Trained(name, None, outcome)

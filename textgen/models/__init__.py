@@ -6,7 +6,9 @@ from textgen.config import ModelConfig
 from textgen.models.base import Decoder, LanguageModel, State
 
 
-def build_model(config: ModelConfig, vocab_size: int, seed: int = 0, dtype: str = "float32"):
+def build_model(
+    config: ModelConfig, vocab_size: int, seed: int = 0, dtype: str = "float32"
+) -> LanguageModel:
     """Build and initialize the model that `config` describes.
 
     Args:

@@ -87,7 +87,8 @@ class Checkpoints:
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    np.savez(buffer, **{_PROGRESS: text}, **arrays)
+    everything: dict[str, Any] = {_PROGRESS: text, **arrays}
+    np.savez(buffer, **everything)
     write_atomically(path, buffer.getvalue())
 
 

@@ -1,0 +1,118 @@
+"""The command group: version, errors as one sentence, and the list of commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+from textgen.cli.completion import completion
+from textgen.cli.demo import demo
+from textgen.cli.generate import generate
+from textgen.cli.models import info, list_models
+from textgen.cli.train import train
+
+from textgen.errors import ConfigError, TextgenError
+from textgen.version import __version__
+
+
+class _WrongCommand(click.ClickException):
+    """An error in the command itself rather than in the world it met."""
+
+    exit_code = 2
+
+
+class _Commands(click.Group):
+    """Turns every expected error into one sentence; `--debug` shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (TextgenError, OSError, MemoryError, KeyboardInterrupt) as error:
+            # A reader that went away (`textgen ... | head`) is for click to handle.
+            if isinstance(error, BrokenPipeError) or ctx.params.get("debug"):
+                raise
+            raise _failure(error) from error
+
+
+def _failure(error: BaseException) -> click.ClickException | click.exceptions.Exit:
+    if isinstance(error, KeyboardInterrupt):
+        click.echo(err=True)
+        return click.exceptions.Exit(130)
+    if isinstance(error, ConfigError):
+        return _WrongCommand(str(error))
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename2 or error.filename}: " if error.filename else ""
+        return click.ClickException(f"{where}{error.strerror}.")
+    if isinstance(error, MemoryError):
+        return click.ClickException(
+            "There is not enough memory; try a smaller model, batch or corpus."
+        )
+    return click.ClickException(str(error))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    click.echo(f"textgen {__version__}")
+    for name, package in (("TensorFlow", "tensorflow"), ("Keras", "keras")):
+        try:
+            click.echo(f"{name} {version(package)}")
+        except PackageNotFoundError:
+            click.echo(f"{name} is not installed")
+    ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of textgen, TensorFlow and Keras.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Train a text generator on your own corpus, and let it write.
+
+    \b
+    textgen train corpus.txt
+    textgen generate "Once upon a time"
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(message)s" if not debug else "%(name)s: %(message)s",
+        handlers=[_EchoHandler()],
+    )
+    # The libraries underneath have their own ideas of what is worth saying.
+    for name in ("tensorflow", "absl", "keras", "h5py", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class _EchoHandler(logging.Handler):
+    """Shows the library's warnings like the command's own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{record.levelname.capitalize()}: {self.format(record)}", err=True)
+
+
+for command in (train, generate, list_models, info, demo, completion):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a substitute, not a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    cli(prog_name="textgen")

@@ -1,0 +1,109 @@
+"""`textgen list` and `textgen info`: what models there are, how big, how good."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from textgen.cli import options
+
+from textgen.catalog import Catalog, ModelEntry
+from textgen.errors import ModelDamagedError
+
+
+@click.command("list")
+@options.as_json
+@options.models_dir
+def list_models(as_json: bool, models_dir: str | None) -> None:
+    """List the models, the newest first."""
+    catalog = Catalog(models_dir)
+    rows = []
+    for entry in catalog.entries():
+        try:
+            rows.append(_summary(entry))
+        except ModelDamagedError as error:
+            click.echo(f"Warning: {error}", err=True)
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(
+            f"There is no model in {catalog.folder} yet. Train one: textgen train corpus.txt"
+        )
+        return
+    _print_table(rows)
+
+
+@click.command()
+@click.argument("model", metavar="[NAME_OR_PATH]", required=False)
+@options.as_json
+@options.models_dir
+def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
+    """Tell what a model is, what it was trained on and how good it is."""
+    entry = Catalog(models_dir).find(model)
+    card = entry.card
+    if as_json:
+        click.echo(json.dumps({"path": str(entry.path), **card}, ensure_ascii=False))
+        return
+    shape, corpus = card["model"], card["corpus"]
+    training = card["training"]
+    heads = f", {shape['num_heads']} heads" if shape["architecture"] == "transformer" else ""
+    documents = f"{corpus['num_documents']:,} documents, " if corpus["has_documents"] else ""
+    lines = {
+        "Model": f"{entry.name}, version {entry.version}",
+        "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
+        "Architecture": f"{shape['architecture']}, {shape['num_layers']} layers of "
+        f"{shape['hidden_dim']}{heads}, context {shape['context_length']}",
+        "Parameters": f"{card['num_parameters']:,}",
+        "Tokenizer": f"{card['tokenizer']['kind']}, {card['tokenizer']['vocab_size']:,} tokens",
+        "Trained on": f"{corpus['description']} ({documents}"
+        f"{corpus['num_characters']:,} characters)",
+        "Training": f"{card['steps']:,} steps of {training['batch_size']} windows with "
+        f"{training['optimizer']}, ended by {training['ended_by']}",
+        "Quality": f"validation loss {card['validation_loss']:.3f} nats a token, "
+        f"{card['bits_per_character']:.3f} bits a character, perplexity {card['perplexity']:.2f}",
+        "Made": f"{card['created']} with textgen {card['versions']['textgen']}, "
+        f"TensorFlow {card['versions']['tensorflow']}",
+    }
+    for name, text in lines.items():
+        click.echo(f"{name + ':':<14}{text}")
+
+
+def _summary(entry: ModelEntry) -> dict[str, object]:
+    card = entry.card
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "architecture": card["model"]["architecture"],
+        "num_parameters": card["num_parameters"],
+        "corpus": card["corpus"]["description"],
+        "bits_per_character": card["bits_per_character"],
+        "num_bytes": entry.num_bytes,
+        "created": card["created"],
+    }
+
+
+def _print_table(rows: list[dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("Name", "Version", "Model", "Parameters", "Bits/char", "Size", "Trained on"):
+        right = title in ("Version", "Parameters", "Bits/char", "Size")
+        table.add_column(title, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            str(row["version"]),
+            row["architecture"],
+            f"{row['num_parameters']:,}",
+            f"{row['bits_per_character']:.3f}",
+            _size(row["num_bytes"]),
+            row["corpus"],
+        )
+    Console().print(table)
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB"

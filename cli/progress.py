@@ -1,0 +1,143 @@
+"""How training looks: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from textgen.training.reporter import Progress as TrainingProgress
+from textgen.training.reporter import Reporter, Validation
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def make_reporter() -> Any:
+    """Return a bar where standard error is a terminal, plain lines otherwise."""
+    console = Console(stderr=True)
+    return BarReporter(console) if console.is_terminal else PlainReporter()
+
+
+class PlainReporter(Reporter):
+    """A line for every validation, and one now and then in between."""
+
+    def __init__(self) -> None:
+        self._printed_at = time.monotonic()
+
+    def __enter__(self) -> PlainReporter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def phase(self, name: str) -> None:
+        """Say which phase begins, but for the short back and forth of validations."""
+        if name in ("reading", "compiling", "exporting"):
+            click.echo(f"{name} ...", err=True)
+
+    def progress(self, progress: TrainingProgress) -> None:
+        """Say where the run stands, every few seconds."""
+        if time.monotonic() - self._printed_at < _SECONDS_BETWEEN_LINES:
+            return
+        if not math.isfinite(progress.seconds_left):  # the first step only compiled
+            return
+        self._printed_at = time.monotonic()
+        click.echo(
+            f"step {progress.step:,}/{progress.max_steps:,}  loss {progress.loss:.3f}  "
+            f"{_rate(progress)}  {_clock(progress.seconds_left)} left",
+            err=True,
+        )
+
+    def validation(self, validation: Validation) -> None:
+        """Say how good the model is."""
+        self._printed_at = time.monotonic()
+        click.echo(_describe(validation), err=True)
+
+    def sample(self, text: str) -> None:
+        """Show what the model writes, on one line."""
+        click.echo(f"  | {_one_line(text)}", err=True)
+
+
+class BarReporter(Reporter):
+    """A progress bar with the figures beside it; validations and samples scroll above."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            expand=True,
+        )
+        self._task = self._bar.add_task("starting", total=None, figures="")
+        self._validation = ""
+
+    def __enter__(self) -> BarReporter:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def phase(self, name: str) -> None:
+        """Show which phase it is."""
+        self._bar.update(self._task, description=name)
+
+    def progress(self, progress: TrainingProgress) -> None:
+        """Move the bar."""
+        # The last column to go on a narrow terminal is the time left.
+        parts = [
+            f"{progress.step:,}/{progress.max_steps:,}",
+            f"loss {progress.loss:.3f}",
+            self._validation,
+            _rate(progress),
+            f"{_clock(progress.seconds_left)} left",
+        ]
+        room = self._bar.console.width - 24
+        while sum(len(part) + 2 for part in parts) > room and len(parts) > 2:
+            parts.pop(-2)
+        figures = "  ".join(part for part in parts if part)
+        self._bar.update(
+            self._task, total=progress.max_steps, completed=progress.step, figures=figures
+        )
+
+    def validation(self, validation: Validation) -> None:
+        """Print the validation above the bar."""
+        self._validation = f"val {validation.validation_loss:.3f}"
+        self._bar.console.print(escape(_describe(validation)), highlight=False)
+
+    def sample(self, text: str) -> None:
+        """Print what the model writes above the bar, dimmed."""
+        line = Text(f"  | {_one_line(text)}", style="dim", overflow="ellipsis", no_wrap=True)
+        self._bar.console.print(line)
+
+
+def _describe(validation: Validation) -> str:
+    return (
+        f"step {validation.step:,}: loss {validation.loss:.3f}, "
+        f"validation {validation.validation_loss:.3f}, "
+        f"{validation.bits_per_character:.3f} bits/char{'  (best)' if validation.best else ''}"
+    )
+
+
+def _rate(progress: TrainingProgress) -> str:
+    return f"{progress.tokens_per_second:,.0f} tokens/s"
+
+
+def _clock(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "-:--"
+    minutes, rest = divmod(round(seconds), 60)
+    return (
+        f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+    )
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text.replace("\n", " / "))

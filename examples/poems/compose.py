@@ -1,0 +1,87 @@
+"""Learn from poems, English and Chinese, then compose new ones to their end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import tempfile
+from pathlib import Path
+
+import textgen
+
+HERE = Path(__file__).parent
+
+
+class Narrator(textgen.Reporter):
+    """Prints how far training is."""
+
+    def validation(self, validation: textgen.Validation) -> None:
+        """Print one line for each validation."""
+        print(f"step {validation.step}: {validation.bits_per_character:.2f} bits/character")
+
+
+def learn(
+    language: str, documents: str, model: textgen.ModelConfig, steps: int, models_dir: str
+) -> textgen.TextGenerator:
+    """Train on `<language>.txt`, print the facts of the corpus, return the model."""
+    print(f"\n== {language} ==")
+    config = textgen.RunConfig(
+        corpus=textgen.CorpusConfig(split_documents=documents),
+        model=model,
+        training=textgen.TrainingConfig(max_steps=steps),
+    )
+    name = f"poems-{language}"
+    textgen.train([HERE / f"{language}.txt"], name, config, models_dir, reporter=Narrator())
+    generator = textgen.load(name, models_dir)
+    corpus = generator.card["corpus"]
+    print(f"Corpus: {corpus['num_documents']} poems, {corpus['num_characters']} characters")
+    return generator
+
+
+def show(title: str, generation: textgen.Generation) -> None:
+    """Print a text and how it ended."""
+    end = {"stop": "it came to its end", "length": "cut short, it did not come to its end"}
+    reason = generation.finish_reason
+    print(f"\n{title}:\n{generation.prompt}{generation.text}\n[{reason}] {end[reason]}")
+
+
+def main() -> None:
+    """Train one model for each language, then compose."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=600, help="optimizer steps (%(default)s)")
+    parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
+    parser.add_argument("--models-dir", help="where the models are kept (a temporary folder)")
+    parser.add_argument("--prompt", default="明月", help="opens the Chinese poems (%(default)s)")
+    parser.add_argument("--language", choices=["english", "chinese"], help="only this one")
+    args = parser.parse_args()
+
+    with contextlib.ExitStack() as stack:
+        models_dir = args.models_dir or stack.enter_context(tempfile.TemporaryDirectory())
+
+        if args.language != "english":
+            # So few poems in so many characters: a small model learns the form and the
+            # images before it can learn the poems by heart.
+            shape = textgen.ModelConfig.of_size("transformer", "tiny", dropout=0.3)
+            model = stack.enter_context(learn("chinese", "line", shape, args.steps, models_dir))
+            unknown = model.unknown_characters(args.prompt)
+            if unknown:
+                print(f"Not in the corpus: {' '.join(unknown)}")
+            options = {"temperature": 0.7, "max_new_tokens": 60}
+            for seed in range(3):
+                couplet = model.generate(args.prompt, stop=["。"], seed=seed, **options)
+                show("A couplet, to the first 。", couplet)
+            for seed in range(3):
+                show("A quatrain, to its end", model.generate(args.prompt, seed=seed, **options))
+
+        if args.language != "chinese":
+            shape = textgen.ModelConfig.of_size("transformer", args.size, dropout=0.2)
+            model = stack.enter_context(
+                learn("english", "blank-line", shape, args.steps, models_dir)
+            )
+            for seed in range(2):
+                poem = model.generate(temperature=0.6, max_new_tokens=1000, seed=seed)
+                show("A poem, to its end", poem)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What tests of every part share."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("textgen", deadline=None)
+settings.load_profile("textgen")
+
+ROOT = Path(__file__).parents[1]
+ARCHITECTURES = ("transformer", "lstm")
+CONTEXT_LENGTH = 10
+CHARACTERS = "\n .abcdé。字😀"
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """Run code in a fresh Python process and return its standard output and error."""
+
+    def run(code, *arguments, stdin="", check=True, **environment):
+        # Nothing of what this process's libraries were set to.
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={**inherited, "PYTHONPATH": str(ROOT), **environment},
+            timeout=300,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout.strip(), done.stderr.strip()
+
+    return run
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A tiny model with random weights, and the folder of its SavedModel."""
+
+    path: Path
+    generator: Any
+    tokenizer: Any
+    graph: Any  # the generator's decode loop, traced
+
+    def write(self, prompts, n=30, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=()):
+        """Generate with the library, not the SavedModel; row i draws with `seed + i`."""
+        import tensorflow as tf
+
+        from textgen.sampling import SamplingControls
+
+        count = len(prompts)
+        return self.graph(
+            tf.constant(prompts, tf.string, shape=[count]),
+            tf.fill([count], n),
+            SamplingControls(
+                tf.fill([count], tf.constant(temperature, tf.float32)),
+                tf.fill([count], top_k),
+                tf.fill([count], tf.constant(top_p, tf.float32)),
+                tf.range(count, dtype=tf.int64) + seed,
+            ),
+            tf.constant([list(stop)] * count, tf.string, shape=[count, len(stop)]),
+        )
+
+
+@pytest.fixture(scope="session")
+def exported_models(tmp_path_factory):
+    """An `Exported` for every architecture; `saved_models` of the folder above them."""
+    import tensorflow as tf
+
+    from textgen.config import CorpusConfig, ModelConfig
+    from textgen.export import write_saved_model
+    from textgen.generation import Generator
+    from textgen.models import build_model
+    from textgen.tokenizer import CharacterTokenizer
+
+    root = tmp_path_factory.mktemp("saved_models")
+    tokenizer = CharacterTokenizer.learn([CHARACTERS])
+    models = {}
+    for name in ARCHITECTURES:
+        config = ModelConfig(
+            name, num_layers=2, num_heads=2, hidden_dim=16, context_length=CONTEXT_LENGTH
+        )
+        model = build_model(config, tokenizer.vocab_size)
+        noise = np.random.default_rng(1)
+        for variable in model.trainable_variables:
+            variable.assign(noise.normal(0, 0.5, variable.shape))
+        generator = Generator(
+            model.decoder(), tokenizer.in_graph(), tokenizer.boundary(False), has_documents=False
+        )
+        card = {
+            "name": name,
+            "model": config.to_dict(),
+            "corpus": {"config": CorpusConfig(lowercase=True, normalize="nfc").to_dict()},
+            "validation_loss": 1.0,
+        }
+        path = root / name / "1"
+        path.mkdir(parents=True)
+        write_saved_model(path, generator, tokenizer, card)
+        graph = tf.function(generator.generate, reduce_retracing=True)
+        models[name] = Exported(path, generator, tokenizer, graph)
+    return models
+
+
+@pytest.fixture(scope="session", params=ARCHITECTURES)
+def exported(request, exported_models):
+    """Each exported model in turn."""
+    return exported_models[request.param]

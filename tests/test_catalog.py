@@ -1,0 +1,232 @@
+"""Models on disk: names, versions, and nothing half-written to be seen."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textgen.catalog import CARD_PATH, MODELS_VARIABLE, Catalog, check_name
+from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
+
+CARD = {"model": {}, "corpus": {}, "validation_loss": 1.0}
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    return Catalog(tmp_path / "saved_models")
+
+
+def put(catalog, name, content="graph", written_at=None):
+    """Publish a version as the export does; return its folder."""
+    with catalog.new_version(name) as (scratch, path):
+        (scratch / "saved_model.pb").write_text(content)
+        (scratch / CARD_PATH.parent).mkdir()
+        (scratch / CARD_PATH).write_text(json.dumps(CARD))
+    if written_at is not None:
+        os.utime(path / "saved_model.pb", (written_at, written_at))
+    return path
+
+
+@pytest.mark.parametrize("name", ["mine", "紅樓夢", "Пушкин", "a.b", "v-2", "with space", "é", "1"])
+def test_a_plain_name_is_taken(catalog, name):
+    assert check_name(name) == name
+    put(catalog, name)
+    assert catalog.find(name).name == name
+
+
+BAD_NAMES = ["", ".", "..", ".hidden", "-rf", "a/b", "/etc", "a\\b", "C:", "../a", " a", "a ", "\t"]
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, "a\nb", "a\0", "a\x1b[31m", "a\u202eb", "a\u200b"])
+def test_any_other_name_is_refused(catalog, name):
+    with pytest.raises(ConfigError, match="must be a plain folder name") as caught:
+        catalog.model_folder(name)
+    assert str(caught.value).isprintable()
+    assert str(caught.value).endswith(f"Received: {name!r}")
+    with pytest.raises(ConfigError), catalog.new_version(name):
+        pass
+    assert not catalog.folder.exists()
+
+
+@given(st.text())
+def test_a_name_never_leads_out_of_the_models_folder(name):
+    try:
+        folder = Catalog("models").model_folder(name)
+    except ConfigError:
+        return
+    assert folder.parent == Path("models")
+    assert os.path.normpath(folder) == str(folder)
+    assert not folder.name.startswith(".")
+
+
+def test_versions_count_up_and_the_newest_is_found(catalog):
+    paths = [put(catalog, "mine", str(number)) for number in range(11)]
+    assert [path.name for path in paths] == [str(number) for number in range(1, 12)]
+    entry = catalog.find("mine")
+    assert (entry.name, entry.version, entry.path) == ("mine", 11, catalog.folder / "mine" / "11")
+    assert [entry.version for entry in catalog.entries()] == [11]
+
+
+def test_a_number_is_not_given_twice(catalog):
+    put(catalog, "mine")
+    # Damaged, so that no reader sees it; yet its number is taken.
+    (catalog.folder / "mine" / "7").mkdir()
+    assert catalog.find("mine").version == 1
+    assert put(catalog, "mine").name == "8"
+
+
+def test_the_newest_model_is_first_and_the_default(catalog):
+    put(catalog, "old", written_at=100)
+    put(catalog, "newest", written_at=300)
+    put(catalog, "middle", written_at=200)
+    assert [entry.name for entry in catalog.entries()] == ["newest", "middle", "old"]
+    assert catalog.find().name == "newest"
+
+
+def test_a_model_is_found_by_name_and_by_path(catalog, monkeypatch):
+    first, second = put(catalog, "mine", "one"), put(catalog, "mine", "two")
+    for wanted in ("mine", "mine/2", second, str(second), second.parent, f"{second.parent}/"):
+        entry = catalog.find(wanted)
+        assert (entry.name, entry.version) == ("mine", 2)
+        assert (entry.path / "saved_model.pb").read_text() == "two"
+    assert catalog.find(first).version == 1
+    # The folder of one catalog serves as a path to any other.
+    assert Catalog(catalog.folder / "elsewhere").find(second.parent).version == 2
+    for folder, wanted in ((second, "."), (second.parent, "."), (second.parent, "1")):
+        monkeypatch.chdir(folder)
+        entry = Catalog("elsewhere").find(wanted)
+        assert (entry.name, entry.version) == ("mine", 1 if wanted == "1" else 2)
+
+
+def test_a_saved_model_outside_a_version_folder_has_no_version(catalog, tmp_path):
+    put(catalog, "mine").rename(tmp_path / "export")
+    entry = catalog.find(tmp_path / "export")
+    assert (entry.name, entry.version) == ("export", None)
+
+
+def test_a_version_number_may_have_leading_zeros(catalog):
+    # TensorFlow Serving reads such folders too.
+    path = put(catalog, "mine")
+    path.rename(path.with_name("0012"))
+    entry = catalog.find("mine")
+    assert (entry.version, entry.path.name) == (12, "0012")
+    assert put(catalog, "mine").name == "13"
+
+
+def test_a_name_wins_over_a_folder_in_the_working_directory(catalog, tmp_path, monkeypatch):
+    put(catalog, "mine", "named")
+    put(Catalog(tmp_path / "work"), "mine", "local")
+    monkeypatch.chdir(tmp_path / "work")
+    assert (catalog.find("mine").path / "saved_model.pb").read_text() == "named"
+    assert (catalog.find("./../work/mine").path / "saved_model.pb").read_text() == "local"
+
+
+def test_the_models_folder_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path / "there"))
+    assert Catalog().folder == tmp_path / "there"
+    assert Catalog(tmp_path / "given").folder == tmp_path / "given"
+    monkeypatch.setenv(MODELS_VARIABLE, "")
+    assert Catalog().folder == Path("saved_models")
+    monkeypatch.delenv(MODELS_VARIABLE)
+    assert Catalog().folder == Path("saved_models")
+
+
+def test_an_unknown_name_lists_the_known_ones(catalog):
+    put(catalog, "one", written_at=100)
+    put(catalog, "two", written_at=200)
+    with pytest.raises(ModelNotFoundError, match=r"'three'.*Models there: two, one\.$"):
+        catalog.find("three")
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a" * 300, "../x", "\n", "字" * 200])
+def test_any_name_without_a_model_is_not_found(catalog, name):
+    for models in (catalog, Catalog(catalog.folder / "none")):
+        with pytest.raises(ModelNotFoundError, match="There is no model") as caught:
+            models.find(name)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_empty_catalog_says_how_to_train(catalog):
+    assert catalog.entries() == []
+    with pytest.raises(ModelNotFoundError, match="textgen train"):
+        catalog.find()
+    with pytest.raises(ModelNotFoundError, match="Models there: none"):
+        catalog.find("mine")
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_failed_export_leaves_the_version_before(catalog, error):
+    put(catalog, "mine", "good")
+
+    def fail():
+        with catalog.new_version("mine") as (scratch, path):
+            (scratch / "saved_model.pb").write_text("half")
+            (scratch / "variables").mkdir()
+            assert path.name == "2"
+            # Half-written, and nobody sees it.
+            assert catalog.find("mine").version == 1
+            assert [entry.version for entry in catalog.entries()] == [1]
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
+    assert (catalog.find("mine").path / "saved_model.pb").read_text() == "good"
+    assert put(catalog, "mine", "next").name == "2"
+
+
+def test_a_failed_first_export_leaves_no_model(catalog):
+    with pytest.raises(OSError, match="full"), catalog.new_version("mine") as (scratch, _):
+        (scratch / "saved_model.pb").write_text("half")
+        raise OSError("full")
+    assert catalog.entries() == []
+    assert list((catalog.folder / "mine").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_never_a_version(catalog):
+    put(catalog, "mine")
+    for name in (".2.abcd1234", "train", "train.previous", "2.tmp", "٣", "²", "-4"):
+        litter = catalog.folder / "mine" / name
+        litter.mkdir()
+        (litter / "saved_model.pb").write_text("not a version")
+    (catalog.folder / "mine" / "9").write_text("a file, no folder")
+    (catalog.folder / "README.md").write_text("a file, no model")
+    (catalog.folder / "empty").mkdir()
+    (catalog.folder / ".trash" / "1").mkdir(parents=True)
+    (catalog.folder / ".trash" / "1" / "saved_model.pb").write_text("hidden")
+    assert [(entry.name, entry.version) for entry in catalog.entries()] == [("mine", 1)]
+    assert catalog.find("mine").version == 1
+
+
+def test_two_exports_at_once_do_not_mix(catalog):
+    with pytest.raises(OSError, match="mine"), catalog.new_version("mine") as (scratch, _):
+        (scratch / "saved_model.pb").write_text("slow")
+        assert put(catalog, "mine", "fast").name == "1"
+    assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
+    assert (catalog.find("mine").path / "saved_model.pb").read_text() == "fast"
+
+
+def test_the_size_counts_all_files(catalog):
+    put(catalog, "mine", "x" * 1000)
+    assert catalog.find("mine").num_bytes == 1000 + len(json.dumps(CARD))
+
+
+def test_a_card_is_read(catalog):
+    put(catalog, "mine")
+    assert catalog.find("mine").card == CARD
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff", b"[]", b"3", b"null", b"{}", b'"a"'])
+def test_a_damaged_card_is_named(catalog, content):
+    path = put(catalog, "mine")
+    if content is None:
+        (path / CARD_PATH).unlink()
+    else:
+        (path / CARD_PATH).write_bytes(content)
+    with pytest.raises(ModelDamagedError, match=r"textgen\.json is missing or damaged") as caught:
+        _ = catalog.find("mine").card
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,110 @@
+"""Files are written whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from textgen.files import publish_folder, write_atomically
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(folder):
+    return sorted(child.name for child in folder.iterdir())
+
+
+def test_a_file_is_written_with_its_folders(tmp_path):
+    path = tmp_path / "a" / "b" / "file.json"
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert names(path.parent) == ["file.json"]
+    assert mode(path) == 0o644
+
+
+def test_a_file_is_replaced(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, b"a long old content")
+    write_atomically(path, b"")
+    assert path.read_bytes() == b""
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch, step, error):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(type(error)):
+        write_atomically(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["file"]
+
+
+def test_the_bytes_reach_the_disk_before_the_rename(tmp_path, monkeypatch):
+    steps = []
+    for step in ("fsync", "replace"):
+        original = getattr(os, step)
+        monkeypatch.setattr(
+            os, step, lambda *a, step=step, do=original: (steps.append(step), do(*a))
+        )
+    write_atomically(tmp_path / "file", b"new")
+    assert steps == ["fsync", "replace"]
+
+
+def test_a_folder_in_the_file_s_place_is_an_os_error(tmp_path):
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OSError, match="file"):
+        write_atomically(tmp_path / "file", b"new")
+    assert names(tmp_path) == ["file"]
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    path = tmp_path / "models" / "1"
+    with publish_folder(path) as scratch:
+        (scratch / "sub").mkdir()
+        (scratch / "sub" / "file").write_text("x")
+        assert not path.exists()
+        assert scratch.parent == path.parent  # the same file system: a rename, no copy
+        assert scratch.name.startswith(".")
+        assert not scratch.name.isdecimal()
+    assert (path / "sub" / "file").read_text() == "x"
+    assert names(path.parent) == ["1"]
+    # A server often runs as another user.
+    assert mode(path) == 0o755
+
+
+@pytest.mark.parametrize("error", [OSError("No space left on device"), KeyboardInterrupt()])
+def test_a_failed_block_leaves_nothing(tmp_path, error):
+    with pytest.raises(type(error)), publish_folder(tmp_path / "1") as scratch:
+        (scratch / "sub").mkdir()
+        (scratch / "sub" / "file").write_text("x")
+        raise error
+    assert names(tmp_path) == []
+
+
+def test_a_folder_with_content_is_kept(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "old").write_text("old")
+    with pytest.raises(OSError, match="1"), publish_folder(tmp_path / "1") as scratch:
+        (scratch / "new").write_text("new")
+    assert names(tmp_path) == ["1"]
+    assert names(tmp_path / "1") == ["old"]
+
+
+def test_a_failed_rename_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(OSError, match="No space"), publish_folder(tmp_path / "1"):
+        pass
+    assert names(tmp_path) == []
