@@ -31,7 +31,7 @@ class TokenStore:
                 np.load(folder / f"{part}.npy", mmap_mode="r", allow_pickle=False)
                 for part in ("train", "validation")
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
 
     @classmethod

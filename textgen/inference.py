@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from textgen.catalog import TOKENIZER_PATH, Catalog, ModelEntry
+from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog, ModelEntry
 from textgen.config import CorpusConfig, SamplingConfig
 from textgen.corpus import clean
+from textgen.errors import ConfigError, ModelDamagedError
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
+
+_LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,23 @@ class TextGenerator:
         >>> model.generate("ROMEO:", temperature=0.7, stop=["."]).text
 
     Raises:
-        ModelDamagedError: the SavedModel cannot be loaded.
+        ModelDamagedError: the SavedModel cannot be loaded, or is none of textgen's.
+        TokenizerError: its tokenizer file is missing or damaged.
     """
 
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
         self.card: dict[str, Any] = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
-        self._corpus_config = CorpusConfig.from_dict(self.card["corpus"]["config"])
+        try:
+            self._corpus_config = CorpusConfig.from_dict(self.card["corpus"]["config"])
+        except (KeyError, TypeError, ConfigError) as error:
+            raise ModelDamagedError(
+                f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
+            ) from error
         self._saved_model = SavedModel(entry.path)
+        if "generate" not in self._saved_model.signatures:
+            raise ModelDamagedError(f"{entry.path}: the SavedModel has no signature 'generate'.")
 
     def close(self) -> None:
         """Free the model's memory."""
@@ -112,7 +123,7 @@ class TextGenerator:
             "generate",
             prompts=prompts,
             max_new_tokens=np.array([config.max_new_tokens], np.int32),
-            temperature=np.array([config.temperature], np.float32),
+            temperature=np.array([min(config.temperature, _LARGEST_FLOAT32)], np.float32),
             top_k=np.array([config.top_k], np.int32),
             top_p=np.array([config.top_p], np.float32),
             seed=np.array(seeds, np.int64),
@@ -143,5 +154,6 @@ def load(
     Raises:
         ModelNotFoundError: there is no such model.
         ModelDamagedError: it cannot be loaded.
+        TokenizerError: its tokenizer file is missing or damaged.
     """
     return TextGenerator(Catalog(models_dir).find(name_or_path))

@@ -94,6 +94,6 @@ def load_tokenizer(path: Path) -> Tokenizer:
             return CharacterTokenizer.from_dict(values)
     except FileNotFoundError:
         raise TokenizerError(f"{path}: there is no tokenizer file.") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, TokenizerError) as error:
         raise TokenizerError(f"{path}: the tokenizer file is damaged ({error}).") from error
     raise TokenizerError(f"{path}: unknown kind of tokenizer {values['kind']!r}.")

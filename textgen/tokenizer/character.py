@@ -44,6 +44,8 @@ class CharacterTokenizer(Tokenizer):
 
     def __init__(self, characters: Sequence[str]) -> None:
         self.characters = sorted(characters)
+        if not self.characters:
+            raise TokenizerError("A character vocabulary must hold at least one character.")
         if any(len(character) != 1 for character in self.characters):
             raise TokenizerError("Every entry of a character vocabulary must be one character.")
         # Sorted code points, so that looking one up is a binary search on the host

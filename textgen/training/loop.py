@@ -170,13 +170,19 @@ class Trainer:
             count = min(clock.steps_a_call(), until_validation, config.max_steps - state.step)
             self._run_steps(count, clock)
             validated = state.step % every == 0 or state.step == config.max_steps
-            interrupted = self._agreed(should_stop())
-            if validated or interrupted:
+            interrupted = self._agreed(should_stop()) and state.step < config.max_steps
+            if interrupted and not validated:
+                # Saved before the validation, which only this run's outcome knows of.
+                self._save()
+                self._validate(clock, write_sample, scheduled=False)
+                ended_by = "interrupt"
+                break
+            if validated:
                 self._validate(clock, write_sample)
                 # Saved after the validation, so that the best so far is part of it.
                 self._save()
                 saved_at = time.monotonic()
-                if interrupted and state.step < config.max_steps:
+                if interrupted:
                     ended_by = "interrupt"
                     break
                 if config.patience and state.validations_since_best >= config.patience:
@@ -321,7 +327,8 @@ class Trainer:
             )
         )
 
-    def _validate(self, clock: _Clock, write_sample) -> None:
+    def _validate(self, clock: _Clock, write_sample, *, scheduled: bool = True) -> None:
+        """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
         total = sum(float(self._validation_graph(*batch)) for batch in self.validation)
@@ -340,9 +347,9 @@ class Trainer:
         state.validations_since_best = 0 if best else state.validations_since_best + 1
         if best:
             state.best_loss, state.best_step = loss, state.step
-        if self.is_chief:
+        if self.is_chief and scheduled:
             if best:
-                self.checkpoints.save_best(self._weights(), {"step": state.step})
+                self.checkpoints.save_best(_values(self._named_weights()), {"step": state.step})
             self.history.record(validation)
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
@@ -356,18 +363,22 @@ class Trainer:
         flags = self.strategy.run(lambda: tf.constant(float(stop)))
         return float(self.strategy.reduce(tf.distribute.ReduceOp.SUM, flags, axis=None)) > 0
 
-    def _weights(self) -> dict[str, np.ndarray]:
-        return {f"model/{v.path}": np.asarray(v) for v in self.model.trainable_variables}
-
     def _save(self) -> None:
         if self.is_chief:
-            slots = {f"optimizer/{v.path}": np.asarray(v) for v in self.optimizer.variables}
+            variables = self._named_weights() | self._named_slots()
             progress: dict[str, Any] = dataclasses.asdict(self._state)
-            self.checkpoints.save(self._state.step, self._weights() | slots, progress)
+            self.checkpoints.save(self._state.step, _values(variables), progress)
+
+    # Named by place, because Keras numbers its paths by what else the process has built.
+
+    def _named_weights(self) -> dict[str, keras.Variable]:
+        return {f"model/{i}": v for i, v in enumerate(self.model.trainable_variables)}
+
+    def _named_slots(self) -> dict[str, keras.Variable]:
+        return {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
 
     def _restore(self, arrays: dict[str, np.ndarray], progress: dict[str, Any]) -> None:
-        named = {f"model/{v.path}": v for v in self.model.trainable_variables}
-        named |= {f"optimizer/{v.path}": v for v in self.optimizer.variables}
+        named = self._named_weights() | self._named_slots()
         if {k: v.shape for k, v in arrays.items()} != {k: tuple(v.shape) for k, v in named.items()}:
             raise CheckpointError("The checkpoint was made by a model of another shape.")
         for name, variable in named.items():
@@ -378,8 +389,12 @@ class Trainer:
         """Put the best weights into the model; every worker reads the chief's file."""
         if self.is_chief and self._state.best_step != self._state.step:
             arrays, _ = self.checkpoints.load_best()
-            for variable in self.model.trainable_variables:
-                variable.assign(arrays[f"model/{variable.path}"])
+            for name, variable in self._named_weights().items():
+                variable.assign(arrays[name])
+
+
+def _values(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
+    return {name: np.asarray(variable) for name, variable in variables.items()}
 
 
 class _Clock:

@@ -11,6 +11,9 @@ from textgen.config import TrainingConfig
 DEFAULT_LEARNING_RATE = {"adamw": 1e-3, "muon": 2e-2}
 _MUON_ADAM_RATIO = 0.2
 _FINAL_FRACTION = 0.1
+# Fixed, because Keras would number a second optimizer of a process, and with it the paths
+# by which checkpoints know their variables.
+_NAME = "optimizer"
 
 
 def build_schedule(config: TrainingConfig) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -47,6 +50,7 @@ def build_optimizer(
     if config.optimizer == "muon":
         optimizer = keras.optimizers.Muon(
             learning_rate=schedule,
+            name=_NAME,
             adam_lr_ratio=_MUON_ADAM_RATIO,
             adam_beta_2=0.99,
             weight_decay=config.weight_decay,
@@ -55,7 +59,7 @@ def build_optimizer(
         )
     else:
         optimizer = keras.optimizers.AdamW(
-            learning_rate=schedule, weight_decay=config.weight_decay, beta_2=0.99
+            learning_rate=schedule, name=_NAME, weight_decay=config.weight_decay, beta_2=0.99
         )
     # Biases and the gains of norms are not decayed (as in GPT-2's recipe).
     optimizer.exclude_from_weight_decay(

@@ -1,0 +1,116 @@
+"""`textgen generate`: prompts, stops, samples, JSON, and what goes wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def write(run, models):
+    def invoke(*arguments, **options):
+        return run("generate", *arguments, "--models-dir", models, **options)
+
+    return invoke
+
+
+def test_the_text_follows_the_prompt_and_a_seed_repeats_it(write):
+    first, second = (write("The ", "-n", 20, "--seed", 4) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith("The ")
+    assert len(first.stdout) == len("The ") + 20 + len("\n")
+
+
+def test_no_echo_leaves_the_prompt_out(write):
+    whole = write("The ", "-n", 20, "--seed", 4).stdout
+    assert write("The ", "-n", 20, "--seed", 4, "--no-echo").stdout == whole.removeprefix("The ")
+
+
+def test_a_prompt_may_come_from_standard_input(write):
+    piped = write("-n", 5, "--seed", 1, input="The quick\n")
+    assert piped.stdout == write("The quick", "-n", 5, "--seed", 1).stdout
+    assert write("-n", 5, "--seed", 1, input="").exit_code == 0
+
+
+def test_json_is_an_object_a_line_with_everything_needed_to_repeat_it(write):
+    result = write("The ", "-n", 8, "--seed", 7, "--num-samples", 3, "--json")
+    samples = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [sample["seed"] for sample in samples] == [7, 8, 9]
+    assert {sample["finish_reason"] for sample in samples} == {"length"}
+    again = write("The ", "-n", 8, "--seed", 8, "--json")
+    assert json.loads(again.stdout) == samples[1]
+
+
+def test_stop_ends_the_text(write):
+    text = write("The ", "-n", 60, "--seed", 4, "--no-echo", "-t", 2).stdout
+    stop = text[10:12]
+    ended = write("The ", "-n", 60, "--seed", 4, "--no-echo", "-t", 2, "--stop", stop).stdout
+    assert ended == text[: text.index(stop) + 2] + "\n"
+
+
+def test_unseen_characters_are_named_and_nothing_crashes(write):
+    result = write("☃ The 龘", "-n", 5)
+    assert result.exit_code == 0
+    assert "'☃' (U+2603 SNOWMAN)" in result.stderr
+    assert "U+9F98" in result.stderr
+    assert result.stdout.startswith("☃ The 龘")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--top-p", "1.7"], 2, "top_p must be in (0, 1]. Received: 1.7"),
+        (["--top-p", "nan"], 2, "top_p must be in (0, 1]. Received: nan"),
+        (["--temperature", "-1"], 2, "temperature must be at least 0. Received: -1.0"),
+        (["--top-k", "-1"], 2, "top_k"),
+        (["-n", "0"], 2, "max_new_tokens"),
+        (["--seed", "-3"], 2, "seed"),
+        (["--stop", ""], 2, "stop"),
+        (["-m", "wolf"], 1, "Models there: fox"),
+        (["--temperature", "warm"], 2, "not a valid float"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(write, arguments, status, message):
+    result = write("The", *arguments)
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.output
+
+
+def test_a_prompt_that_is_not_utf8_is_refused_with_its_offset(write):
+    result = write(input=b"ab\xff")
+    assert result.exit_code == 1
+    assert "0xff at offset 2" in result.stderr
+
+
+@pytest.mark.parametrize("victim", ["saved_model.pb", "variables/variables.index"])
+def test_a_damaged_model_is_named(run, models, tmp_path, victim):
+    copy = tmp_path / "fox"
+    shutil.copytree(models / "fox" / "1", copy)
+    (copy / victim).write_bytes(b"damaged")
+    result = run("generate", "The", "-m", copy)
+    assert result.exit_code == 1
+    assert str(copy) in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_traceback(run, models):
+    result = run("--debug", "generate", "-m", "wolf", "--models-dir", models)
+    assert result.exception is not None
+    assert "wolf" in str(result.exception)
+
+
+def test_neither_tensorflow_nor_keras_is_imported(models):
+    code = (
+        "import sys; from textgen.cli.main import cli; "
+        f"cli(['generate', 'The', '-n', '3', '--models-dir', {str(models)!r}], "
+        "standalone_mode=False); "
+        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras') for name in sys.modules))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stderr == ""

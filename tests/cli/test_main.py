@@ -1,0 +1,52 @@
+"""The command as a program: version, module, completion, demo."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+
+def test_version_names_textgen_tensorflow_and_keras(run):
+    result = run("--version")
+    assert result.stdout.splitlines() == [
+        f"textgen {version('textgen')}",
+        f"TensorFlow {version('tensorflow')}",
+        f"Keras {version('keras')}",
+    ]
+
+
+def test_it_runs_as_a_module():
+    command = [sys.executable, "-m", "textgen.cli", "--help"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 0
+    assert process.stdout.startswith("Usage: textgen ")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_its_completion(run, shell):
+    result = run("completion", shell)
+    assert result.exit_code == 0, result.output
+    assert "_TEXTGEN_COMPLETE" in result.stdout
+
+
+def test_model_names_are_completed(run, models):
+    environment = {
+        "_TEXTGEN_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"textgen generate --models-dir {models} -m f",
+        "COMP_CWORD": "5",
+    }
+    result = run(env=environment)
+    assert "plain,fox" in result.stdout
+
+
+def test_an_unknown_command_is_a_usage_error(run):
+    assert run("sing").exit_code == 2
+
+
+@pytest.mark.slow
+def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path):
+    for flags, prompt in (([], "The "), (["--code"], "def ")):
+        result = run("demo", *flags, "--max-steps", 20, "--models-dir", tmp_path)
+        assert result.exit_code == 0, result.output
+        assert f"\n{prompt}" in result.stdout

@@ -1,0 +1,43 @@
+"""`textgen list` and `textgen info`."""
+
+import json
+
+
+def test_list_tells_size_corpus_and_quality(run, models):
+    result = run("list", "--models-dir", models)
+    assert "fox" in result.stdout
+    assert "transformer" in result.stdout
+    (row,) = (
+        json.loads(line)
+        for line in run("list", "--json", "--models-dir", models).stdout.splitlines()
+    )
+    assert row["corpus"] == "fox.txt"
+    assert row["bits_per_character"] > 0
+
+
+def test_list_of_nothing_says_what_to_do(run, tmp_path):
+    result = run("list", "--models-dir", tmp_path)
+    assert result.exit_code == 0
+    assert "textgen train" in result.stdout
+
+
+def test_a_model_with_a_damaged_card_is_passed_over_with_a_warning(run, models, tmp_path):
+    (tmp_path / "broken" / "1").mkdir(parents=True)
+    (tmp_path / "broken" / "1" / "saved_model.pb").write_bytes(b"")
+    result = run("list", "--models-dir", tmp_path)
+    assert result.exit_code == 0
+    assert "broken" in result.stderr
+
+
+def test_info_tells_shape_training_and_quality(run, models):
+    result = run("info", "fox", "--models-dir", models)
+    for expected in ("version 1", "context 8", "fox.txt", "6 steps of 4 windows", "perplexity"):
+        assert expected in result.stdout
+    card = json.loads(run("info", "--json", "--models-dir", models).stdout)
+    assert card["versions"]["tensorflow"]
+
+
+def test_info_of_an_unknown_model_fails(run, models):
+    result = run("info", "wolf", "--models-dir", models)
+    assert result.exit_code == 1
+    assert "wolf" in result.stderr

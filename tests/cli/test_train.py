@@ -1,0 +1,138 @@
+"""`textgen train`: what it writes, and one sentence for every mistake."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.conftest import CORPUS, SMALL
+
+
+def test_a_run_leaves_a_version_with_card_and_history(models):
+    folder = models / "fox"
+    card = json.loads((folder / "1" / "assets.extra" / "textgen.json").read_text())
+    assert card["steps"] == 6
+    assert card["model"]["hidden_dim"] == 16
+    assert card["corpus"]["num_characters"] == len(CORPUS)
+    history = [json.loads(line) for line in (folder / "train" / "history.jsonl").open()]
+    assert history[-1]["step"] == 6
+    assert card["validation_loss"] == min(record["validation_loss"] for record in history)
+
+
+def test_without_a_terminal_progress_is_plain_lines_on_stderr(run, corpus, tmp_path):
+    result = run("train", corpus, *SMALL, "--models-dir", tmp_path, "--name", "again")
+    assert result.stdout == ""
+    assert "\x1b" not in result.stderr
+    for phase in ("reading", "compiling", "exporting"):
+        assert f"{phase} ..." in result.stderr
+    assert "step 6: loss" in result.stderr
+    assert "bits/char" in result.stderr
+    assert str(tmp_path / "again" / "1") in result.stderr
+
+
+def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
+    result = run("train", "-", *SMALL, "--models-dir", tmp_path, input=CORPUS)
+    assert result.exit_code == 0, result.output
+    packed = tmp_path / "tale.txt.gz"
+    packed.write_bytes(gzip.compress(CORPUS.encode()))
+    result = run("train", packed, *SMALL, "--models-dir", tmp_path, "--model", "lstm")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "stdin" / "1").is_dir()
+    assert (tmp_path / "tale" / "1").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "Name a corpus"),
+        (["missing.txt"], 1, "missing.txt"),
+        (["EMPTY"], 1, "empty"),
+        (["BINARY"], 1, "binary"),
+        (["SHORT"], 1, "longer than the context"),
+        (["GOOD", "--name", "a/b"], 2, "plain folder name"),
+        (["GOOD", "--name", ".."], 2, "plain folder name"),
+        (["GOOD", "--hidden-dim", "130"], 2, "multiple of num_heads"),
+        (["GOOD", "--dropout", "1"], 2, "dropout must be in [0, 1). Received: 1.0"),
+        (["GOOD", "--max-steps", "0"], 2, "max_steps"),
+        (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
+        (["GOOD", "--encoding", "klingon"], 2, "klingon"),
+        (["GOOD", "--resume"], 1, "no run to resume"),
+        (["GOOD", "--size", "huge"], 2, "'huge'"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_leaves_nothing(
+    run, tmp_path, arguments, status, message, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "EMPTY": b"",
+        "BINARY": b"\x7fELF\0\0\0",
+        "SHORT": b"too short",
+        "GOOD": CORPUS.encode(),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    result = run("train", *arguments)
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.glob("saved_models/*/[0-9]*"))
+
+
+def test_bytes_that_do_not_decode_are_named_with_their_offset(run, tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes(b"caf\xe9 " * 100)
+    result = run("train", path, "--models-dir", tmp_path)
+    assert result.exit_code == 1
+    assert "latin.txt" in result.stderr
+    assert "offset 3" in result.stderr
+    assert "--encoding" in result.stderr
+
+
+def test_a_models_folder_that_cannot_be_written_is_named(run, corpus, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "fox").write_text("in the way")
+    result = run("train", corpus, *SMALL, "--models-dir", tmp_path / "models")
+    assert result.exit_code == 1
+    assert "models/fox" in result.stderr
+    assert result.stderr.count("Error:") == 1
+
+
+def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, tmp_path):
+    where = ["--models-dir", tmp_path]
+    assert run("train", corpus, *SMALL, *where).exit_code == 0
+    result = run("train", corpus, *where, "--resume", "--batch-size", 8)
+    assert result.exit_code == 2
+    assert "--batch-size cannot change" in result.stderr
+    result = run("train", *where, "--name", "fox", "--resume")
+    assert "already ended at step 6" in result.stderr
+    result = run("train", *where, "--name", "fox", "--resume", "--max-steps", 9)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "fox" / "2").is_dir()
+
+
+@pytest.mark.slow
+def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
+    command = [sys.executable, "-m", "textgen.cli", "train", str(corpus), *SMALL]
+    command += ["--max-steps", "1000000", "--validate-every", "100000"]
+    process = subprocess.Popen(
+        [*command, "--models-dir", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stderr:
+        if line.startswith("compiling"):
+            break
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 0, rest
+    assert "Stopping" in rest
+    assert "stopped by Ctrl-C" in rest
+    assert (tmp_path / "fox" / "1" / "saved_model.pb").is_file()
