@@ -107,9 +107,10 @@ _training_options = _group(
     click.option("--learning-rate", type=float, help="Peak.  [default: the optimizer's own]"),
     click.option(
         "--optimizer",
-        type=click.Choice(["muon", "adamw"]),
+        type=click.Choice(["auto", "muon", "adamw"]),
         default=_TRAINING.optimizer,
         show_default=True,
+        help="auto: Muon for the Transformer, AdamW for the LSTM.",
     ),
     click.option("--warmup-steps", type=int, help="[default: 5 % of the steps, up to 100]"),
     click.option("--weight-decay", type=float, default=_TRAINING.weight_decay, show_default=True),

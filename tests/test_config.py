@@ -46,7 +46,7 @@ RULES = [
     ),
     (TrainingConfig, "weight_decay", "must be at least 0", [-0.1, NAN, INF, HUGE, None]),
     (TrainingConfig, "warmup_steps", "must be a whole number from 0 up", [-1, 0.5, "1"]),
-    (TrainingConfig, "optimizer", "must be one of adamw, muon", ["adam", None]),
+    (TrainingConfig, "optimizer", "must be one of auto, adamw, muon", ["adam", None]),
     (
         TrainingConfig,
         "strategy",
@@ -177,7 +177,7 @@ trainings = st.builds(
     max_steps=counts,
     batch_size=counts,
     learning_rate=st.none() | rates,
-    optimizer=st.sampled_from(["adamw", "muon"]),
+    optimizer=st.sampled_from(["auto", "adamw", "muon"]),
     warmup_steps=st.none() | st.integers(0, 10**6),
     weight_decay=st.floats(0, 1e9),
     clip_norm=rates,

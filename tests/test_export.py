@@ -223,6 +223,21 @@ def test_every_row_has_controls_of_its_own(model):
         assert model.run("generate", prompts=[prompt], **own)["text"].tolist() == [together[row]]
 
 
+@pytest.mark.parametrize("temperature", [np.inf, np.nan, -1.0, 3e38, 1e-45])
+def test_a_temperature_out_of_range_is_clamped_in_its_own_row(model, temperature):
+    result = model.run(
+        "generate", prompts=["a"] * 8, temperature=[1.0] + [temperature] * 7, seed=range(8)
+    )
+    assert (
+        result["text"][0]
+        == model.run("generate", prompts=["a"], temperature=[1.0], seed=[0])["text"].item()
+    )
+    # Special tokens stay banned.
+    assert result["token_ids"].min() >= 3
+    drawn = len(set(result["text"][1:]))
+    assert drawn == (7 if temperature > 1 else 1)
+
+
 @pytest.mark.parametrize("signature", ["serving_default", "generate"])
 def test_an_empty_batch_is_answered(model, signature):
     result = model.run(signature, prompts=[])

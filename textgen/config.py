@@ -181,7 +181,8 @@ class TrainingConfig(_Record):
         max_steps: optimizer steps.
         batch_size: windows a step, over all replicas.
         learning_rate: peak of the schedule; the optimizer's own default where `None`.
-        optimizer: `"adamw"`, or `"muon"` (Muon for matrices, AdamW for the rest).
+        optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`
+            (Muon for the Transformer, AdamW for the LSTM).
         warmup_steps: steps of linear warmup; 5 % of `max_steps` up to 100 where `None`.
         weight_decay: decoupled weight decay of matrices.
         clip_norm: global norm to which gradients are clipped.
@@ -196,7 +197,7 @@ class TrainingConfig(_Record):
     max_steps: int = 2000
     batch_size: int = 16
     learning_rate: float | None = None
-    optimizer: Literal["adamw", "muon"] = "muon"
+    optimizer: Literal["auto", "adamw", "muon"] = "auto"
     warmup_steps: int | None = None
     weight_decay: float = 0.1
     clip_norm: float = 1.0
@@ -219,7 +220,7 @@ class TrainingConfig(_Record):
             _check(fits, "warmup_steps must be a whole number from 0 up", self.warmup_steps)
         _check_finite(self, "weight_decay", 0)
         _check_finite(self, "clip_norm", 0, above=True)
-        _check_choice(self, "optimizer", ("adamw", "muon"))
+        _check_choice(self, "optimizer", ("auto", "adamw", "muon"))
         _check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
         fits = _is_int(self.seed) and 0 <= self.seed < _INT32_END
         _check(fits, f"seed must be a whole number in [0, {_INT32_END})", self.seed)

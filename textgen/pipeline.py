@@ -204,7 +204,7 @@ def _reopen(folder: Path, changes: dict[str, Any]) -> _Run:
         corpus = settings["corpus"]
     except FileNotFoundError:
         raise CheckpointError(f"There is no run to resume in {folder}.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder}: config.json is damaged ({error}).") from error
     began = _flat(config)
     for name, value in changes.items():
@@ -312,14 +312,16 @@ def _generator(run: _Run, model: Any) -> Generator:
 
 def _export(catalog: Catalog, name: str, run: _Run, outcome: Outcome) -> Path:
     from textgen.export import write_saved_model
+    from textgen.training.optimizers import choose_optimizer
 
-    card = _card(name, run, outcome)
+    optimizer = choose_optimizer(run.config.training, run.config.model.architecture)
+    card = _card(name, run, outcome, optimizer)
     with catalog.new_version(name) as (scratch, path):
         write_saved_model(scratch, _generator(run, outcome.model), run.tokenizer, card)
     return path
 
 
-def _card(name: str, run: _Run, outcome: Outcome) -> dict[str, Any]:
+def _card(name: str, run: _Run, outcome: Outcome, optimizer: str) -> dict[str, Any]:
     """The model card: what the model is, what it learned from, how good it is."""
     bits = outcome.validation_loss / math.log(2) * run.tokens_per_character
     return {
@@ -328,7 +330,11 @@ def _card(name: str, run: _Run, outcome: Outcome) -> dict[str, Any]:
         "num_parameters": int(sum(np.prod(v.shape) for v in outcome.model.trainable_variables)),
         "tokenizer": {"kind": run.tokenizer.kind, "vocab_size": run.tokenizer.vocab_size},
         "corpus": {**run.corpus, "config": run.config.corpus.to_dict()},
-        "training": {**run.config.training.to_dict(), "ended_by": outcome.ended_by},
+        "training": {
+            **run.config.training.to_dict(),
+            "optimizer": optimizer,
+            "ended_by": outcome.ended_by,
+        },
         "steps": outcome.step,
         "best_step": outcome.best_step,
         "validation_loss": outcome.validation_loss,

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import textgen
 
-MODULES = """
-    argparse.py cmd.py collections/__init__.py configparser.py csv.py json/__init__.py
-    json/decoder.py json/encoder.py queue.py sched.py shlex.py string.py textwrap.py
-""".split()
+MODULES = [
+    *["argparse.py", "cmd.py", "collections/__init__.py", "configparser.py", "csv.py"],
+    *["json/__init__.py", "json/decoder.py", "json/encoder.py", "queue.py", "sched.py"],
+    *["shlex.py", "string.py", "textwrap.py"],
+]
 PROMPT = "def "
 
 
@@ -41,7 +42,7 @@ def show(generation: textgen.Generation) -> None:
 def main() -> None:
     """Train, then write signatures and functions."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=600, help="optimizer steps (%(default)s)")
+    parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (%(default)s)")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--models-dir", help="where the model is kept (a temporary folder)")
     args = parser.parse_args()
@@ -63,9 +64,7 @@ def main() -> None:
 
         print("\nA signature, to its colon:")
         for seed in range(4):
-            show(
-                model.generate(PROMPT, stop=[":"], temperature=0.6, max_new_tokens=150, seed=seed)
-            )
+            show(model.generate(PROMPT, stop=[":"], temperature=0.6, max_new_tokens=150, seed=seed))
 
         print("\nA function, to the blank line behind it:")
         for seed in range(2):

@@ -31,14 +31,14 @@ def describe(generation: textgen.Generation) -> str:
 def main() -> None:
     """Train, then tell."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=600, help="optimizer steps (%(default)s)")
+    parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (%(default)s)")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--models-dir", help="where the model is kept (a temporary folder)")
     args = parser.parse_args()
 
     config = textgen.RunConfig(
         corpus=textgen.CorpusConfig(split_documents="blank-line"),
-        model=textgen.ModelConfig.of_size("transformer", args.size, dropout=0.2),
+        model=textgen.ModelConfig.of_size("transformer", args.size),
         training=textgen.TrainingConfig(max_steps=args.steps),
     )
     with contextlib.ExitStack() as stack:

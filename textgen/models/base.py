@@ -32,9 +32,7 @@ class LanguageModel(keras.Model):
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
-        # A fixed name: Keras would number a second model of a process, and with it the
-        # paths by which checkpoints know their variables.
-        super().__init__(dtype=dtype, name="model")
+        super().__init__(dtype=dtype)
         self.config = config
         self.vocab_size = vocab_size
 

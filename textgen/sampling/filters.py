@@ -23,10 +23,10 @@ def scale_temperature(logits: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
 
     Args:
         logits: float32[B, V].
-        temperature: float32[B]; negative values and NaN count as 0, infinity as the
-            largest finite number, because -inf / inf is NaN.
+        temperature: float32[B]; negative values and NaN count as 0. The divisor stays
+            in [1e-6, 3.4e38]: beyond, quotients overflow, or become NaN as -inf / inf does.
     """
-    divisor = tf.where(temperature > 0, tf.minimum(temperature, tf.float32.max), 1.0)
+    divisor = tf.where(temperature > 0, tf.clip_by_value(temperature, 1e-6, tf.float32.max), 1.0)
     return logits / divisor[:, None]
 
 

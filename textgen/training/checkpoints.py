@@ -87,7 +87,8 @@ class Checkpoints:
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    everything: dict[str, Any] = {_PROGRESS: text, **arrays}
+    # Progress last: an archive whose list of contents was cut short lacks it.
+    everything: dict[str, Any] = {**arrays, _PROGRESS: text}
     np.savez(buffer, **everything)
     write_atomically(path, buffer.getvalue())
 
@@ -97,5 +98,6 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop(_PROGRESS).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    # RuntimeError: a flipped bit can make an entry look encrypted or of another version.
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"The checkpoint {path} is missing or damaged ({error}).") from error

@@ -21,9 +21,9 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         DeviceError: TF_CONFIG is missing or damaged.
     """
-    gpus = tf.config.list_logical_devices("GPU")
     if name == "multi-worker":
-        return _multi_worker()
+        return _multi_worker()  # before TensorFlow is asked anything, even for its devices
+    gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])

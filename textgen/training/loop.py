@@ -125,7 +125,9 @@ class Trainer:
         with self.strategy.scope():
             dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
             self.model = build_model(model_config, vocab_size, config.seed, dtype)
-            self.optimizer = build_optimizer(config, self.model.trainable_variables)
+            self.optimizer = build_optimizer(
+                config, model_config.architecture, self.model.trainable_variables
+            )
         # Dropout layers draw from these; the step sets them, see `_gradients`.
         self._dropout_states = [
             v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
@@ -165,12 +167,14 @@ class Trainer:
         self.reporter.phase("compiling")
         clock = _Clock(config.batch_size * self.windows.context_length)
         saved_at = time.monotonic()
+        steps = 1
         while state.step < config.max_steps:
             until_validation = every - state.step % every
-            count = min(clock.steps_a_call(), until_validation, config.max_steps - state.step)
+            count = min(steps, until_validation, config.max_steps - state.step)
             self._run_steps(count, clock)
             validated = state.step % every == 0 or state.step == config.max_steps
-            interrupted = self._agreed(should_stop()) and state.step < config.max_steps
+            stop, steps = self._agreed(should_stop(), clock.steps_a_call())
+            interrupted = stop and state.step < config.max_steps
             if interrupted and not validated:
                 # Saved before the validation, which only this run's outcome knows of.
                 self._save()
@@ -207,8 +211,12 @@ class Trainer:
             jit = not (on_gpu and model_config.architecture == "lstm")
         shape = (self.config.batch_size, model_config.context_length + 1)
         self._gradients_graph = tf.function(self._gradients, jit_compile=jit)
-        # With several replicas the update talks to other devices, which XLA cannot.
-        self._update_graph = tf.function(self._update, jit_compile=jit and self._replicas == 1)
+        # With several replicas the optimizer talks to other devices, which neither XLA nor
+        # a graph within the graph can.
+        one_replica = self._replicas == 1
+        self._update_graph = (
+            tf.function(self._update, jit_compile=jit) if one_replica else self._update
+        )
         self._loss_graph = tf.function(self._summed_loss, jit_compile=jit)
         self._steps_graph = tf.function(
             self._steps,
@@ -356,12 +364,17 @@ class Trainer:
             self.reporter.sample(write_sample(self.model))
         self.reporter.phase("training")
 
-    def _agreed(self, stop: bool) -> bool:
-        """Whether any worker was told to stop; all must leave the loop at the same step."""
+    def _agreed(self, stop: bool, steps: int) -> tuple[bool, int]:
+        """Whether any worker was told to stop, and the mean of the steps each would do next.
+
+        All workers must do the same steps in a call and leave the loop at the same one, or
+        they would wait for each other without end.
+        """
         if self.strategy.cluster_resolver is None:
-            return stop
-        flags = self.strategy.run(lambda: tf.constant(float(stop)))
-        return float(self.strategy.reduce(tf.distribute.ReduceOp.SUM, flags, axis=None)) > 0
+            return stop, steps
+        wishes = self.strategy.run(lambda: tf.constant([float(stop), steps], tf.float32))
+        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, wishes, axis=None).numpy()
+        return bool(total[0] > 0), max(1, int(total[1] / self._replicas))
 
     def _save(self) -> None:
         if self.is_chief:

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import keras
 
-from textgen.config import TrainingConfig
+from textgen.config import Architecture, TrainingConfig
 
-# Peak learning rates where none is given. Muon's is that of its orthogonalized matrices;
-# the AdamW part of it runs at a fraction. See docs/benchmarks.md for how they compare.
-DEFAULT_LEARNING_RATE = {"adamw": 1e-3, "muon": 2e-2}
+# Peak learning rates where none is given: the best of a few, see docs/benchmarks.md.
+# Muon's is that of its orthogonalized matrices; its AdamW part runs at a fraction.
+_LEARNING_RATES = {
+    ("muon", "transformer"): 2e-2,
+    ("muon", "lstm"): 2e-2,
+    ("adamw", "transformer"): 1e-3,
+    ("adamw", "lstm"): 4e-3,
+}
 _MUON_ADAM_RATIO = 0.2
 _FINAL_FRACTION = 0.1
-# Fixed, because Keras would number a second optimizer of a process, and with it the paths
-# by which checkpoints know their variables.
-_NAME = "optimizer"
 
 
-def build_schedule(config: TrainingConfig) -> keras.optimizers.schedules.LearningRateSchedule:
+def choose_optimizer(config: TrainingConfig, architecture: Architecture) -> str:
+    """Return `muon` or `adamw`: what was asked for, or what suits the architecture."""
+    if config.optimizer != "auto":
+        return config.optimizer
+    return "adamw" if architecture == "lstm" else "muon"
+
+
+def build_schedule(
+    config: TrainingConfig, architecture: Architecture
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return linear warmup, then a cosine down to a tenth of the peak.
 
     Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983.
     """
-    peak = config.learning_rate or DEFAULT_LEARNING_RATE[config.optimizer]
+    optimizer = choose_optimizer(config, architecture)
+    peak = config.learning_rate or _LEARNING_RATES[optimizer, architecture]
     warmup = config.warmup_steps
     if warmup is None:
         warmup = min(100, config.max_steps // 20)
@@ -35,7 +47,7 @@ def build_schedule(config: TrainingConfig) -> keras.optimizers.schedules.Learnin
 
 
 def build_optimizer(
-    config: TrainingConfig, variables: list[keras.Variable]
+    config: TrainingConfig, architecture: Architecture, variables: list[keras.Variable]
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer with its slots made for `variables`.
 
@@ -46,11 +58,10 @@ def build_optimizer(
     et al. 2024, https://kellerjordan.github.io/posts/muon/, with AdamW for embeddings,
     norms and biases.
     """
-    schedule = build_schedule(config)
-    if config.optimizer == "muon":
+    schedule = build_schedule(config, architecture)
+    if choose_optimizer(config, architecture) == "muon":
         optimizer = keras.optimizers.Muon(
             learning_rate=schedule,
-            name=_NAME,
             adam_lr_ratio=_MUON_ADAM_RATIO,
             adam_beta_2=0.99,
             weight_decay=config.weight_decay,
@@ -59,7 +70,7 @@ def build_optimizer(
         )
     else:
         optimizer = keras.optimizers.AdamW(
-            learning_rate=schedule, name=_NAME, weight_decay=config.weight_decay, beta_2=0.99
+            learning_rate=schedule, weight_decay=config.weight_decay, beta_2=0.99
         )
     # Biases and the gains of norms are not decayed (as in GPT-2's recipe).
     optimizer.exclude_from_weight_decay(

@@ -1,0 +1,197 @@
+"""Who may import whom, and what costs nothing to import."""
+
+import ast
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import textgen
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "textgen").rglob("*.py"))
+HEAVY = {"tensorflow", "keras", "keras_nlp", "keras_hub"}
+
+# What of textgen each part may import besides itself. A name with a dot is one module of
+# a package; pipeline and textgen/__init__.py bring the parts together and may import all.
+ALLOWED = {
+    "errors": set(),
+    "version": set(),
+    "files": set(),
+    "config": {"errors"},
+    "corpus": {"config", "errors"},
+    "tokenizer": {"errors", "files"},
+    "dataset": {"corpus", "tokenizer", "errors", "files"},
+    "catalog": {"config", "errors", "files"},
+    "sampling": set(),
+    "models": {"config", "errors"},
+    "generation": {"sampling", "models.base", "tokenizer"},
+    "training": {"config", "errors", "files", "dataset", "models"},
+    "export": {"generation", "config", "catalog", "sampling", "tokenizer"},
+    "runtime": {"errors"},
+    "inference": {"catalog", "config", "corpus", "errors", "runtime", "tokenizer"},
+}
+STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "catalog"}
+# Modules outside these parts need TensorFlow; inside, only functions may import it.
+LAZY = STANDARD_LIBRARY_ONLY | {"tokenizer", "dataset", "runtime", "inference", "pipeline"}
+LAZY_EXCEPTIONS = {"tokenizer/graph.py"}
+
+
+def part_of(path):
+    """The first name below textgen/: a package's, or a module's."""
+    return path.relative_to(ROOT / "textgen").with_suffix("").parts[0]
+
+
+def imports(nodes):
+    """The absolute names of all modules that import statements under `nodes` name."""
+    for root in nodes:
+        for node in ast.walk(root):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, "imports are absolute"
+                yield node.module
+                # `from textgen import x` may name a module too.
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at_import_time(nodes):
+    """The statements that run when the module is imported."""
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        else:
+            children = ast.iter_child_nodes(node)
+            yield from at_import_time(child for child in children if isinstance(child, ast.AST))
+
+
+def is_allowed(module, part):
+    # "textgen" itself is not: it imports lazily whatever one asks it for.
+    names = {f"textgen.{name}" for name in (part, *ALLOWED[part])}
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+each_source = pytest.mark.parametrize(
+    "path", SOURCES, ids=[str(path.relative_to(ROOT / "textgen")) for path in SOURCES]
+)
+
+
+@each_source
+def test_parts_import_only_what_they_may(path):
+    part = part_of(path)
+    modules = set(imports([ast.parse(path.read_text("utf-8"))]))
+    own = {module for module in modules if module.split(".")[0] == "textgen"}
+    assert not {m for m in modules if m.split(".")[0] == "cli" or m.startswith("textgen.cli")}
+    if part in ALLOWED:
+        assert not {module for module in own if not is_allowed(module, part)}
+
+
+@each_source
+def test_tensorflow_is_imported_only_where_it_may(path):
+    part = part_of(path)
+    tree = ast.parse(path.read_text("utf-8"))
+    anywhere = {module.split(".")[0] for module in imports([tree])}
+    at_once = {module.split(".")[0] for module in imports(at_import_time(tree.body))}
+    if part in STANDARD_LIBRARY_ONLY:
+        assert anywhere <= {*sys.stdlib_module_names, "textgen"}
+    if part in LAZY and str(path.relative_to(ROOT / "textgen")) not in LAZY_EXCEPTIONS:
+        assert not at_once & HEAVY
+    if part == "runtime" and path.name != "fallback.py":
+        assert not anywhere & HEAVY
+
+
+@each_source
+def test_only_the_command_line_prints_and_exits(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in {"print", "sys.exit", "exit", "quit", "os._exit"}
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            assert "SystemExit" not in ast.unparse(node.exc)
+
+
+IMPORT = """
+import importlib, sys
+for name in sys.argv[1].split():
+    importlib.import_module(name)
+print(*sorted({name.split(".")[0] for name in sys.modules}))
+"""
+
+
+def module_names(parts):
+    """The names of all modules of `parts`, but those that need TensorFlow."""
+    for path in SOURCES:
+        relative = path.relative_to(ROOT)
+        if part_of(path) in parts and str(path.relative_to(ROOT / "textgen")) not in (
+            LAZY_EXCEPTIONS
+        ):
+            yield ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        (["textgen"], {"numpy", *HEAVY}),
+        (["textgen.errors"], {"numpy", "dataclasses", *HEAVY}),
+        ([*module_names(STANDARD_LIBRARY_ONLY)], {"numpy", *HEAVY}),
+        ([*module_names(LAZY), "textgen.training.reporter"], HEAVY),
+    ],
+    ids=["textgen", "errors", "standard library only", "without tensorflow"],
+)
+def test_importing_loads_nothing_heavy(run_python, modules, absent):
+    output, errors = run_python(IMPORT, " ".join(modules))
+    assert not absent & set(output.split())
+    assert errors == ""
+
+
+def test_every_public_name_exists():
+    assert sorted(textgen.__all__) == sorted({*textgen._HOMES, "__version__"})
+    for name in textgen.__all__:
+        value = getattr(textgen, name)
+        assert name == "__version__" or value.__doc__
+        assert name in dir(textgen)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = textgen.nothing
+
+
+@each_source
+def test_what_a_module_exports_exists(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    if any(isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__" for n in tree.body):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        assert len(set(module.__all__)) == len(module.__all__)
+        assert all(hasattr(module, exported) for exported in module.__all__)
+
+
+COMMANDS = ["train", "generate", "list", "info", "demo"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("textgen.cli") is None, reason="not installed")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)],
+    ids=" ".join,
+)
+def test_help_and_version_load_nothing_heavy(arguments):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "textgen.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "100"},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (textgen.__version__ if "--version" in arguments else "Usage") in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
+    assert "textgen" in loaded
+    assert not loaded & {"numpy", *HEAVY}

@@ -1,0 +1,135 @@
+"""Batches as a pure function of (seed, step), whole epochs, and the store of tokens."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textgen.dataset import TokenStore, TrainingWindows, ValidationWindows
+from textgen.errors import CorpusError, TokenizerError
+from textgen.tokenizer import CharacterTokenizer
+
+SHAPES = {
+    "num_tokens": st.integers(10, 200),
+    "context_length": st.integers(2, 9),
+    "batch_size": st.integers(1, 7),
+    "seed": st.integers(0, 2**31 - 1),
+}
+
+
+def windows_of(num_tokens, context_length, batch_size, seed):
+    # Each token is its own place, so that a window says where it was cut.
+    return TrainingWindows(np.arange(num_tokens), context_length, batch_size, seed)
+
+
+@given(**SHAPES, first=st.integers(0, 50), chunks=st.lists(st.integers(1, 5), min_size=1))
+def test_batches_do_not_depend_on_how_many_are_asked_for_at_once(first, chunks, **shape):
+    whole = windows_of(**shape).batches(first, sum(chunks))
+    windows, step, pieces = windows_of(**shape), first, []
+    for count in chunks:
+        pieces.append(windows.batches(step, count))
+        step += count
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    singles = [windows_of(**shape).batches(first + i, 1)[0] for i in range(sum(chunks))]
+    np.testing.assert_array_equal(singles, whole)
+
+
+@given(**SHAPES, steps=st.lists(st.integers(0, 60), min_size=1, max_size=8))
+def test_a_batch_does_not_depend_on_what_was_asked_for_before(steps, **shape):
+    windows = windows_of(**shape)
+    for step in steps:
+        np.testing.assert_array_equal(
+            windows.batches(step, 1), windows_of(**shape).batches(step, 1)
+        )
+
+
+@given(**SHAPES, epochs=st.integers(1, 4))
+def test_every_window_is_shown_once_an_epoch(epochs, **shape):
+    windows = windows_of(**shape)
+    count = -(-epochs * windows.num_windows // shape["batch_size"])
+    starts = windows.batches(0, count).reshape(-1, shape["context_length"] + 1)[:, 0]
+    for epoch in range(epochs):
+        shown = np.sort(starts[epoch * windows.num_windows :][: windows.num_windows])
+        np.testing.assert_array_equal(np.diff(shown), shape["context_length"])
+
+
+@given(**SHAPES, step=st.integers(0, 1000))
+def test_windows_are_consecutive_tokens_inside_the_text(step, **shape):
+    batches = windows_of(**shape).batches(step, 3)
+    assert batches.shape == (3, shape["batch_size"], shape["context_length"] + 1)
+    assert batches.dtype == np.int32
+    assert batches.min() >= 0
+    assert batches.max() < shape["num_tokens"]
+    np.testing.assert_array_equal(np.diff(batches, axis=-1), 1)
+
+
+def test_another_seed_gives_another_order():
+    first, second = (windows_of(200, 4, 8, seed).batches(0, 4) for seed in (0, 1))
+    assert (first != second).any()
+
+
+@given(
+    num_tokens=st.integers(2, 200),
+    context_length=st.integers(2, 9),
+    batch_size=st.integers(1, 7),
+)
+def test_validation_predicts_every_token_but_the_first_once(num_tokens, context_length, batch_size):
+    windows = ValidationWindows(np.arange(num_tokens), context_length, batch_size)
+    targets, inputs = [], []
+    for batch, real in windows:
+        assert batch.shape == (batch_size, context_length + 1)
+        assert real.shape == (batch_size, context_length)
+        targets.append(batch[:, 1:][real])
+        inputs.append(batch[:, :-1][real])
+    np.testing.assert_array_equal(np.sort(np.concatenate(targets)), np.arange(1, num_tokens))
+    np.testing.assert_array_equal(np.concatenate(targets), np.concatenate(inputs) + 1)
+    assert windows.num_targets == num_tokens - 1
+
+
+def test_training_tokens_that_fill_no_window_are_an_error():
+    with pytest.raises(CorpusError, match=r"--context-length"):
+        windows_of(8, 8, 1, 0)
+    assert windows_of(9, 8, 1, 0).batches(0, 1).tolist() == [[list(range(9))]]
+
+
+@pytest.mark.parametrize("num_tokens", [0, 1])
+def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
+    with pytest.raises(CorpusError, match=r"--validation-split"):
+        ValidationWindows(np.arange(num_tokens), 8, 4)
+
+
+@pytest.fixture
+def tokenizer():
+    return CharacterTokenizer.learn(["床前明月光", "疑是地上霜"])
+
+
+def test_a_store_holds_the_tokens_in_two_bytes_each(tmp_path, tokenizer):
+    folder = tmp_path / "tokens"
+    store = TokenStore.write(folder, ["床前明月光"], ["疑是"], tokenizer, has_documents=False)
+    assert store.train.dtype == store.validation.dtype == np.uint16
+    assert tokenizer.decode(store.train) == "床前明月光"
+    assert tokenizer.decode(TokenStore(folder).validation) == "疑是"
+
+
+def test_a_store_puts_start_and_end_around_every_document(tmp_path, tokenizer):
+    train = ["床前", "明月光"]
+    store = TokenStore.write(tmp_path / "tokens", train, ["霜"], tokenizer, has_documents=True)
+    first, second = map(list, map(tokenizer.encode, train))
+    assert store.train.tolist() == [1, *first, 2, 1, *second, 2]
+    assert store.validation.tolist() == [1, *tokenizer.encode("霜"), 2]
+
+
+def test_a_store_that_cannot_be_written_leaves_nothing(tmp_path, tokenizer):
+    with pytest.raises(TokenizerError):
+        TokenStore.write(tmp_path / "tokens", ["床前"], ["\ud800"], tokenizer, has_documents=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_store_is_an_error(tmp_path, tokenizer, damage):
+    folder = tmp_path / "tokens"
+    TokenStore.write(folder, ["床前"], ["明月"], tokenizer, has_documents=False)
+    file = folder / "validation.npy"
+    file.write_bytes(file.read_bytes()[:-1] if damage is None else damage)
+    with pytest.raises(CorpusError, match="damaged"):
+        TokenStore(folder)

@@ -1,0 +1,242 @@
+"""Writing with an exported model from Python."""
+
+import dataclasses
+import json
+import math
+import shutil
+
+import pytest
+
+from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog
+from textgen.config import SamplingConfig
+from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError, TokenizerError
+from textgen.inference import load
+
+PROMPTS = ["a", "", "é。字😀", "☃ never seen", "abcd " * 12]
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    with load(exported.path) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def any_model(exported_models):
+    with load(exported_models["lstm"].path) as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def copy(exported_models, tmp_path):
+    """A SavedModel's folder to damage."""
+    path = tmp_path / "saved_models" / "mine" / "1"
+    return shutil.copytree(exported_models["lstm"].path, path)
+
+
+def test_a_batch_s_rows_can_be_had_again_alone(model):
+    config = SamplingConfig(max_new_tokens=25, temperature=1.0, seed=11, stop=("。",))
+    together = model.generate_batch(PROMPTS, config)
+    assert [row.seed for row in together] == [11, 12, 13, 14, 15]
+    assert len({row.text for row in together}) == len(PROMPTS)
+    for row in together:
+        values = {**config.to_dict(), "seed": row.seed}
+        assert model.generate(row.prompt, **values) == row
+
+
+def test_it_writes_what_the_library_writes(model, exported):
+    rows = model.generate_batch(PROMPTS, SamplingConfig(max_new_tokens=30, temperature=1.0, seed=3))
+    wanted = exported.write(PROMPTS, seed=3)
+    assert [row.text.encode() for row in rows] == wanted.text_bytes.numpy().tolist()
+    assert [row.num_tokens for row in rows] == wanted.num_tokens.numpy().tolist()
+    assert {row.finish_reason for row in rows} == {"length"}
+
+
+def test_without_a_seed_every_text_is_new_and_tells_its_seed(any_model):
+    first, second = any_model.generate("a"), any_model.generate("a")
+    assert first.text != second.text
+    assert any_model.generate("a", seed=first.seed) == first
+
+
+def test_the_largest_seed_wraps_around(any_model):
+    config = SamplingConfig(max_new_tokens=4, seed=2**63 - 1)
+    rows = any_model.generate_batch(["a", "a"], config)
+    assert [row.seed for row in rows] == [2**63 - 1, 0]
+    assert any_model.generate("a", max_new_tokens=4, seed=0) == rows[1]
+
+
+def test_no_prompts_no_texts(any_model):
+    assert any_model.generate_batch([]) == []
+
+
+def test_a_text_ends_with_its_stop_string(any_model):
+    free = any_model.generate("a", seed=1, max_new_tokens=60)
+    stop = free.text[5:7]
+    stopped = any_model.generate("a", seed=1, max_new_tokens=60, stop=["nowhere", stop])
+    assert stopped.text == free.text[: free.text.index(stop) + len(stop)]
+    assert stopped.finish_reason == "stop"
+    assert stopped.num_tokens == len(stopped.text)
+
+
+def test_prompts_are_cleaned_as_the_corpus_was(any_model):
+    # The card says: lower case, composed forms.
+    decomposed = any_model.generate("ABE\u0301", seed=5)
+    assert decomposed.prompt == "abé"
+    assert decomposed == any_model.generate("abé", seed=5)
+
+
+def test_unknown_characters_are_those_of_the_cleaned_prompt(any_model):
+    assert any_model.unknown_characters("ABCDE\u0301 字😀\n") == []
+    assert any_model.unknown_characters("☃XaZ☃x") == ["☃", "x", "z"]
+
+
+def test_settings_are_checked(any_model):
+    with pytest.raises(ConfigError, match=r"top_p must be in \(0, 1\]\. Received: 1\.7"):
+        any_model.generate("a", top_p=1.7)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        {"temperature": 1e300},
+        {"temperature": 1e-300},
+        {"temperature": 5e38, "top_k": 3},
+        {"top_p": 1e-300},
+        {"top_k": 2**31 - 1},
+    ],
+)
+def test_numbers_at_the_ends_of_their_range_are_answered(any_model, extreme):
+    generation = any_model.generate("a", max_new_tokens=12, seed=1, **extreme)
+    assert generation.num_tokens == len(generation.text) == 12
+    small = extreme.get("temperature") == 1e-300 or extreme.get("top_p") == 1e-300
+    greedy = any_model.generate("a", max_new_tokens=12, temperature=0)
+    assert (generation.text == greedy.text) == small
+
+
+@pytest.mark.parametrize("prompt", ["\ud800", "a\udcffb"])
+def test_a_prompt_that_is_no_unicode_text_is_refused(any_model, prompt):
+    with pytest.raises(TokenizerError, match="lone surrogates"):
+        any_model.generate_batch(["a", prompt])
+
+
+def test_settings_and_keywords_are_those_of_the_config(any_model):
+    names = {field.name for field in dataclasses.fields(SamplingConfig)}
+    values = SamplingConfig(max_new_tokens=5, seed=2).to_dict()
+    assert set(values) == names
+    assert any_model.generate("a", **values).num_tokens == 5
+
+
+def test_load_finds_models_by_name(copy, monkeypatch, tmp_path):
+    folder = copy.parents[1]
+    monkeypatch.chdir(tmp_path)
+    for found in (load("mine", folder), load(None, folder), load("mine/1"), load(), load(copy)):
+        with found:
+            assert (found.entry.name, found.entry.version) == ("mine", 1)
+    with pytest.raises(ModelNotFoundError, match="Models there: mine"):
+        load("yours", folder)
+
+
+def assert_damaged(path, error=ModelDamagedError, names=None):
+    with pytest.raises(error) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(names or path) in message
+    assert len(message) < 600
+
+
+def rewrite(path, change):
+    values = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(change(values)), "utf-8")
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 5000])
+def test_a_cut_off_graph_is_a_damaged_model(copy, size):
+    graph = copy / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:size])
+    assert_damaged(copy)
+
+
+@pytest.mark.parametrize("name", ["variables.index", "variables.data-00000-of-00001"])
+@pytest.mark.parametrize("content", [None, b"", b"garbage" * 10])
+def test_damaged_variables_are_a_damaged_model(copy, name, content):
+    file = copy / "variables" / name
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    assert_damaged(copy)
+
+
+CARDS = {
+    "no config": lambda card: {**card, "corpus": {}},
+    "config is a list": lambda card: {**card, "corpus": {"config": []}},
+    "config is null": lambda card: {**card, "corpus": {"config": None}},
+    "corpus is a string": lambda card: {**card, "corpus": "a"},
+    "unknown setting": lambda card: {**card, "corpus": {"config": {"colour": 1}}},
+    "setting out of range": lambda card: {**card, "corpus": {"config": {"normalize": "x"}}},
+}
+
+
+@pytest.mark.parametrize("change", CARDS.values(), ids=CARDS)
+def test_a_card_of_other_content_is_a_damaged_model(copy, change):
+    rewrite(copy / CARD_PATH, change)
+    assert_damaged(copy)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_a_damaged_card_is_a_damaged_model(copy, content):
+    (copy / CARD_PATH).unlink()
+    if content is not None:
+        (copy / CARD_PATH).write_bytes(content)
+    assert_damaged(copy)
+
+
+TOKENIZERS = {
+    "no characters": lambda values: {"kind": "character"},
+    "empty": lambda values: {**values, "characters": []},
+    "a number": lambda values: {**values, "characters": 3},
+    "numbers": lambda values: {**values, "characters": [1, 2]},
+    "words": lambda values: {**values, "characters": ["ab", "c"]},
+    "twice": lambda values: {**values, "characters": ["a", "a"]},
+    "surrogate": lambda values: {**values, "characters": ["a", "\ud800"]},
+    "other kind": lambda values: {**values, "kind": "telepathy"},
+    "a list": lambda values: [values],
+}
+
+
+@pytest.mark.parametrize("change", TOKENIZERS.values(), ids=TOKENIZERS)
+def test_a_damaged_tokenizer_is_named(copy, change):
+    rewrite(copy / TOKENIZER_PATH, change)
+    assert_damaged(copy, TokenizerError, copy / TOKENIZER_PATH)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"null"])
+def test_a_broken_tokenizer_file_is_named(copy, content):
+    (copy / TOKENIZER_PATH).unlink()
+    if content is not None:
+        (copy / TOKENIZER_PATH).write_bytes(content)
+    assert_damaged(copy, TokenizerError, copy / TOKENIZER_PATH)
+
+
+def test_a_model_of_other_signatures_is_a_damaged_model(copy):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = saved_model_pb2.SavedModel.FromString((copy / "saved_model.pb").read_bytes())
+    del content.meta_graphs[0].signature_def["generate"]
+    (copy / "saved_model.pb").write_bytes(content.SerializeToString())
+    assert_damaged(copy)
+
+
+def test_a_damaged_newest_version_does_not_hide_behind_the_one_before(copy):
+    # What is wrong is said; nobody gets an older model without knowing.
+    newest = shutil.copytree(copy, copy.with_name("2"))
+    (newest / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ModelDamagedError):
+        load("mine", copy.parents[1])
+    assert load(Catalog(copy.parents[1]).find("mine/1").path).generate("a").num_tokens == 200
+
+
+def test_the_card_is_at_hand(any_model):
+    assert any_model.card["model"]["architecture"] == "lstm"
+    assert math.isclose(any_model.card["validation_loss"], 1.0)

@@ -1,0 +1,107 @@
+"""Tiny training runs for the tests of training."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.training.checkpoints import Checkpoints
+from textgen.training.history import History
+from textgen.training.loop import Trainer
+
+ROOT = Path(__file__).parents[2]
+VOCAB_SIZE = 11
+
+
+@pytest.fixture
+def tokens():
+    """A periodic text with a little noise: there is something to learn, and to get wrong."""
+    generator = np.random.default_rng(0)
+    ids = np.tile(np.arange(3, VOCAB_SIZE), 60)
+    noisy = generator.random(ids.size) < 0.1
+    ids[noisy] = generator.integers(3, VOCAB_SIZE, noisy.sum())
+    return ids.astype(np.uint16)
+
+
+@pytest.fixture
+def make_trainer(tmp_path, tokens):
+    """Make a trainer of a tiny model whose files are in tmp_path/NAME."""
+
+    def make(name="run", *, model=None, strategy=None, reporter=None, text=None, **training):
+        shape = {"num_layers": 1, "num_heads": 2, "hidden_dim": 16, "context_length": 8}
+        settings = {"max_steps": 12, "batch_size": 4, "validate_every": 4, "jit_compile": False}
+        text = tokens if text is None else text
+        cut = int(len(text) * 0.8)
+        return Trainer(
+            ModelConfig(**{**shape, "dropout": 0.0, **(model or {})}),
+            TrainingConfig(**{**settings, **training}),
+            VOCAB_SIZE,
+            text[:cut],
+            text[cut:],
+            Checkpoints(tmp_path / name / "checkpoints"),
+            History(tmp_path / name / "history.jsonl"),
+            strategy or tf.distribute.get_strategy(),
+            reporter=reporter,
+        )
+
+    return make
+
+
+@pytest.fixture
+def read_history():
+    """Read a history.jsonl without the speeds, which no two runs share."""
+
+    def read(path):
+        lines = [json.loads(line) for line in Path(path).read_text("utf-8").splitlines()]
+        for line in lines:
+            del line["tokens_per_second"]
+        return lines
+
+    return read
+
+
+@pytest.fixture
+def assert_same_arrays():
+    """Compare two dictionaries of arrays bit by bit."""
+
+    def compare(left, right):
+        assert left.keys() == right.keys()
+        for name in left:
+            np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+    return compare
+
+
+@pytest.fixture
+def start_python():
+    """Start Python on a script; what still runs at the end of the test is killed."""
+    started = []
+
+    def start(script, *arguments, **variables):
+        environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+        environment |= {
+            "PYTHONPATH": str(ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+            **variables,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,154 @@
+"""What the training loop promises: honest losses, an end in time, the best weights back."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from textgen.errors import ConfigError, TrainingDivergedError
+from textgen.training.reporter import Reporter
+
+
+class Recorder(Reporter):
+    def __init__(self):
+        self.validations = []
+        self.losses = []
+
+    def validation(self, validation):
+        self.validations.append(validation)
+
+    def progress(self, progress):
+        self.losses.append(progress.loss)
+
+
+def numpy_loss(model, tokens, context_length=8):
+    """Mean of -log softmax over all targets, window after window."""
+    total = 0.0
+    for start in range(0, len(tokens) - 1, context_length):
+        window = tokens[start : start + context_length + 1].astype(np.int32)
+        logits = np.asarray(model(window[None, :-1], training=False), np.float64)[0]
+        log_z = np.log(np.exp(logits).sum(axis=-1))
+        total += (log_z - logits[np.arange(len(logits)), window[1:]]).sum()
+    return total / (len(tokens) - 1)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_loss_that_is_no_number_names_the_step_and_what_to_try(make_trainer, optimizer):
+    trainer = make_trainer(optimizer=optimizer, learning_rate=1e38, warmup_steps=0)
+    with pytest.raises(TrainingDivergedError, match=r"at step \d+\..*--learning-rate"):
+        trainer.fit()
+
+
+def test_divergence_names_the_very_step_and_keeps_the_checkpoint_before(make_trainer):
+    make_trainer(max_steps=4).fit()
+    trainer = make_trainer(max_steps=8)
+    restore = trainer._restore
+
+    def poison(*checkpoint):
+        restore(*checkpoint)
+        weight = trainer.model.trainable_variables[0]
+        weight.assign(np.full(weight.shape, np.nan, np.float32))
+
+    trainer._restore = poison
+    with pytest.raises(TrainingDivergedError, match=r"at step 5\."):
+        trainer.fit(resume=True)
+    assert trainer.checkpoints.load_newest()[1]["step"] == 4
+
+
+def test_patience_stops_early_and_the_best_weights_are_returned(make_trainer):
+    recorder = Recorder()
+    # A rate far too high: after the first validations it only gets worse.
+    trainer = make_trainer(
+        reporter=recorder,
+        learning_rate=3.0,
+        warmup_steps=1,
+        optimizer="adamw",
+        max_steps=60,
+        validate_every=2,
+        patience=2,
+    )
+    outcome = trainer.fit()
+    losses = [validation.validation_loss for validation in recorder.validations]
+    assert outcome.ended_by == "patience"
+    assert outcome.step < 60
+    assert outcome.step == outcome.best_step + 4
+    assert outcome.validation_loss == min(losses)
+    found = numpy_loss(outcome.model, trainer.validation.tokens)
+    assert found == pytest.approx(outcome.validation_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+def test_the_validation_loss_is_that_of_a_plain_numpy_computation(make_trainer, architecture):
+    trainer = make_trainer(model={"architecture": architecture, "dropout": 0.5}, max_steps=3)
+    outcome = trainer.fit()
+    assert outcome.validation_loss == pytest.approx(
+        numpy_loss(outcome.model, trainer.validation.tokens), rel=1e-5
+    )
+
+
+def test_a_batch_that_replicas_cannot_share_evenly_is_an_error(make_trainer):
+    class TwoReplicas:
+        num_replicas_in_sync = 2
+        cluster_resolver = None
+
+    with pytest.raises(ConfigError, match=r"batch_size=5, replicas=2"):
+        make_trainer(strategy=TwoReplicas(), batch_size=5)
+
+
+def test_the_history_has_one_json_object_a_validation(make_trainer):
+    recorder = Recorder()
+    trainer = make_trainer(reporter=recorder, max_steps=10)
+    trainer.fit()
+    lines = [json.loads(line) for line in trainer.history.path.read_text("utf-8").splitlines()]
+    assert [line["step"] for line in lines] == [4, 8, 10]
+    for line, validation in zip(lines, recorder.validations, strict=True):
+        assert line == vars(validation)
+        assert line["bits_per_character"] == pytest.approx(line["validation_loss"] / math.log(2))
+
+
+def test_a_line_cut_short_by_a_kill_is_dropped_from_the_history(make_trainer):
+    trainer = make_trainer(max_steps=4)
+    trainer.fit()
+    whole = trainer.history.path.read_text("utf-8")
+    trainer.history.path.write_text(whole + whole[:20], "utf-8")
+    trainer.history.rewind(4)
+    assert trainer.history.path.read_text("utf-8") == whole
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_float32(
+    make_trainer, architecture
+):
+    recorder = Recorder()
+    trainer = make_trainer(
+        reporter=recorder, model={"architecture": architecture}, mixed_precision=True, max_steps=30
+    )
+    assert trainer.model.compute_dtype == "bfloat16"
+    trainer.fit()
+    assert {v.dtype for v in trainer.model.trainable_variables} == {"float32"}
+    assert recorder.validations[-1].validation_loss < recorder.validations[0].validation_loss
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adamw", 2e-2), ("muon", 0.1)])
+def test_a_periodic_text_is_learned(make_trainer, architecture, optimizer, learning_rate):
+    trainer = make_trainer(
+        model={"architecture": architecture},
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        max_steps=150,
+        validate_every=150,
+        text=np.tile(np.arange(3, 11, dtype=np.uint16), 60),
+    )
+    assert trainer.fit().validation_loss < 0.2  # guessing: 2.1
+
+
+def test_a_compiled_step_computes_what_an_uncompiled_one_does(make_trainer):
+    recorders = [Recorder(), Recorder()]
+    for jit, recorder in zip((False, True), recorders, strict=True):
+        make_trainer(
+            str(jit), reporter=recorder, jit_compile=jit, validate_every=1, optimizer="adamw"
+        ).fit()
+    plain, compiled = (recorder.losses for recorder in recorders)
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4)

@@ -1,0 +1,160 @@
+"""A run that was interrupted ends as if it had not been."""
+
+import json
+import random
+import time
+
+import pytest
+
+import textgen
+from textgen.errors import CheckpointError
+from textgen.training import loop
+from textgen.training.checkpoints import Checkpoints
+
+COMBINATIONS = [(a, o) for a in ("lstm", "transformer") for o in ("adamw", "muon")]
+
+
+def stop_after(calls):
+    """Say stop when asked for the `calls`-th time."""
+    remaining = iter([False] * (calls - 1) + [True])
+    return lambda: next(remaining)
+
+
+@pytest.mark.parametrize(("architecture", "optimizer"), COMBINATIONS)
+@pytest.mark.parametrize("stop_at", [4, 6])  # when a validation is due, and when none is
+def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(
+    make_trainer, monkeypatch, read_history, assert_same_arrays, architecture, optimizer, stop_at
+):
+    settings = {
+        "model": {"architecture": architecture, "dropout": 0.3},
+        "optimizer": optimizer,
+        "seed": 5,
+    }
+    whole = make_trainer("whole", **settings)
+    outcome = whole.fit()
+
+    monkeypatch.setattr(loop, "_SECONDS_A_CALL", 0.0)  # one step a call
+    stopped = make_trainer("pieces", **settings).fit(should_stop=stop_after(stop_at))
+    assert (stopped.ended_by, stopped.step) == ("interrupt", stop_at)
+    resumed = make_trainer("pieces", **settings)
+    assert resumed.checkpoints.load_newest()[1]["step"] == stop_at
+    ended = resumed.fit(resume=True)
+
+    weights = (dict(enumerate(t.model.get_weights())) for t in (resumed, whole))
+    assert_same_arrays(*weights)
+    newest, expected = (t.checkpoints.load_newest() for t in (resumed, whole))
+    assert_same_arrays(newest[0], expected[0])
+    assert newest[1] == expected[1]
+    assert read_history(resumed.history.path) == read_history(whole.history.path)
+    assert (ended.best_step, ended.validation_loss) == (outcome.best_step, outcome.validation_loss)
+
+
+def test_how_many_steps_a_call_holds_leaves_no_trace(
+    make_trainer, monkeypatch, read_history, assert_same_arrays
+):
+    runs = []
+    for seconds in (0.0, 1e9):
+        monkeypatch.setattr(loop, "_SECONDS_A_CALL", seconds)
+        runs.append(make_trainer(str(seconds), model={"dropout": 0.3}))
+        runs[-1].fit()
+    assert_same_arrays(*(run.checkpoints.load_newest()[0] for run in runs))
+    first, second = (read_history(run.history.path) for run in runs)
+    assert first == second
+
+
+def test_a_checkpoint_from_before_the_last_validation_is_enough(
+    make_trainer, read_history, assert_same_arrays
+):
+    whole = make_trainer("whole", model={"dropout": 0.3})
+    whole.fit()
+    damaged = make_trainer("damaged", model={"dropout": 0.3})
+    damaged.fit()
+    newest = max(damaged.checkpoints.folder.glob("step-*.npz"))
+    newest.write_bytes(newest.read_bytes()[:100])
+    resumed = make_trainer("damaged", model={"dropout": 0.3})
+    resumed.fit(resume=True)
+    assert_same_arrays(*(run.checkpoints.load_newest()[0] for run in (whole, resumed)))
+    assert read_history(resumed.history.path) == read_history(whole.history.path)
+
+
+def test_a_run_that_has_ended_cannot_be_resumed(make_trainer):
+    make_trainer(max_steps=2).fit()
+    with pytest.raises(CheckpointError, match="--max-steps"):
+        make_trainer(max_steps=2).fit(resume=True)
+
+
+def test_a_checkpoint_of_another_shape_is_refused(make_trainer):
+    make_trainer(max_steps=2).fit()
+    with pytest.raises(CheckpointError, match="another shape"):
+        make_trainer(max_steps=4, model={"hidden_dim": 8}).fit(resume=True)
+
+
+KILLED = """
+import json, sys
+import textgen
+corpus, models, config, resumed = sys.argv[1:]
+if resumed == "yes":
+    textgen.resume("mine", {}, models_dir=models)
+else:
+    config = textgen.RunConfig.from_dict(json.loads(config))
+    textgen.train([corpus], "mine", config, models)
+"""
+
+
+def wait_until(condition, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_a_whole_checkpoint(
+    tmp_path, start_python, read_history, assert_same_arrays
+):
+    corpus, models = tmp_path / "corpus.txt", tmp_path / "models"
+    corpus.write_text("The quick brown fox jumps over the lazy dog. " * 40, "utf-8")
+    # A checkpoint every step, so that a kill often falls into the writing of one.
+    config = textgen.RunConfig(
+        model=textgen.ModelConfig(num_layers=1, num_heads=2, hidden_dim=16, context_length=8),
+        training=textgen.TrainingConfig(
+            max_steps=120, batch_size=4, validate_every=1, jit_compile=False
+        ),
+    )
+    undisturbed = textgen.train([corpus], "mine", config, models)
+    assert undisturbed.path.name == "1"
+
+    generator = random.Random(0)
+    folder = models / "mine" / "train"
+    history = folder / "history.jsonl"
+    for part in range(3):
+        process = start_python(
+            KILLED, corpus, models, json.dumps(config.to_dict()), "yes" if part else "no"
+        )
+
+        def has_written(lines):
+            return history.exists() and len(history.read_bytes().splitlines()) >= lines
+
+        # The run before has its own history until the new one takes its place.
+        wait_until(lambda: (models / "mine" / "train.previous").exists(), process)
+        wait_until(lambda part=part: has_written(10 + 30 * part), process)
+        time.sleep(generator.uniform(0, 0.1))
+        process.kill()
+        assert process.wait(20) == -9
+
+        Checkpoints(folder / "checkpoints").load_newest()
+        newest = max((folder / "checkpoints").glob("step-*.npz"))
+        assert Checkpoints(folder / "checkpoints").load_newest()[1]["step"] == int(newest.stem[5:])
+        with textgen.load("mine", models) as earlier:
+            assert earlier.path == undisturbed.path
+            assert len(earlier.generate("The ", seed=0, max_new_tokens=5).text) > 0
+
+    ended = textgen.resume("mine", {}, models_dir=models)
+    assert ended.path.name == "2"
+    previous = folder.with_name("train.previous")
+    runs = [Checkpoints(run / "checkpoints") for run in (folder, previous)]
+    assert_same_arrays(*(run.load_newest()[0] for run in runs))
+    assert_same_arrays(*(run.load_best()[0] for run in runs))
+    assert read_history(history) == read_history(previous / "history.jsonl")
+    assert ended.outcome.validation_loss == undisturbed.outcome.validation_loss
