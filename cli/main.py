@@ -31,9 +31,10 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (TextgenError, OSError, MemoryError, KeyboardInterrupt) as error:
-            # A reader that went away (`textgen ... | head`) is for click to handle.
-            if isinstance(error, BrokenPipeError) or ctx.params.get("debug"):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click has its own ways; the last is a reader that went away (`| head`)
+        except (Exception, KeyboardInterrupt) as error:
+            if ctx.params.get("debug"):
                 raise
             raise _failure(error) from error
 
@@ -51,7 +52,13 @@ def _failure(error: BaseException) -> click.ClickException | click.exceptions.Ex
         return click.ClickException(
             "There is not enough memory; try a smaller model, batch or corpus."
         )
-    return click.ClickException(str(error))
+    if isinstance(error, (TextgenError, OSError)):
+        return click.ClickException(str(error))
+    first_line = next(iter(str(error).splitlines()), "")
+    return click.ClickException(
+        f"This should not happen: {type(error).__name__}: {first_line} "
+        "Please report it with what `textgen --debug ...` shows."
+    )
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import json
 import math
@@ -168,7 +169,10 @@ def _begin(folder: Path | None, corpus: Corpus, config: RunConfig) -> _Run:
     """Write a new run's folder; a worker that is not the chief keeps it to itself."""
     tokenizer = CharacterTokenizer.learn(corpus.train, config.min_count)
     if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="textgen-worker-"), "train")
+        scratch = tempfile.mkdtemp(prefix="textgen-worker-")
+        # Only at the end of the process, because the tokens are memory-mapped from it.
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        folder = Path(scratch, "train")
     shutil.rmtree(folder, ignore_errors=True)
     store = TokenStore.write(
         folder / "tokens", corpus.train, corpus.validation, tokenizer, corpus.has_documents
