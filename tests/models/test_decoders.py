@@ -65,3 +65,11 @@ def test_initial_weights_are_a_function_of_the_seed(config):
     first, again, other = (build_model(config, 11, seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_only_the_forget_gates_of_the_lstm_start_with_a_bias():
+    model = build_model(ModelConfig("lstm", num_layers=1, hidden_dim=4), vocab_size=11)
+    biases = {v.path: np.asarray(v) for v in model.trainable_variables if v.path.endswith("bias")}
+    cell = next(value for path, value in biases.items() if "lstm_cell" in path)
+    assert cell.tolist() == [0] * 4 + [1] * 4 + [0] * 8
+    assert not np.any(np.asarray(model.output_dense.bias))

@@ -84,7 +84,8 @@ def start_python():
     started = []
 
     def start(script, *arguments, **variables):
-        environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+        # Nothing of what this process's libraries were set to.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
         environment |= {
             "PYTHONPATH": str(ROOT),
             "TF_CPP_MIN_LOG_LEVEL": "3",

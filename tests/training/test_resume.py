@@ -124,16 +124,17 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
             max_steps=120, batch_size=4, validate_every=1, jit_compile=False
         ),
     )
-    undisturbed = textgen.train([corpus], "mine", config, models)
-    assert undisturbed.path.name == "1"
+    arguments = (corpus, models, json.dumps(config.to_dict()))
+    # In a process of its own like the others: sums may differ in the last bit where
+    # TensorFlow was set up otherwise, as loading a model for writing does (oneDNN).
+    undisturbed = start_python(KILLED, *arguments, "no")
+    assert undisturbed.wait(120) == 0
 
     generator = random.Random(0)
     folder = models / "mine" / "train"
     history = folder / "history.jsonl"
     for part in range(3):
-        process = start_python(
-            KILLED, corpus, models, json.dumps(config.to_dict()), "yes" if part else "no"
-        )
+        process = start_python(KILLED, *arguments, "yes" if part else "no")
 
         def has_written(lines):
             return history.exists() and len(history.read_bytes().splitlines()) >= lines
@@ -148,14 +149,14 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
         newest = max((folder / "checkpoints").glob("step-*.npz"))
         assert Checkpoints(folder / "checkpoints").load_newest()[1]["step"] == int(newest.stem[5:])
         with textgen.load("mine", models) as earlier:
-            assert earlier.entry.path == undisturbed.path
+            assert earlier.entry.version == 1
             assert len(earlier.generate("The ", seed=0, max_new_tokens=5).text) > 0
 
-    ended = textgen.resume("mine", {}, models_dir=models)
-    assert ended.path.name == "2"
+    ended = start_python(KILLED, *arguments, "yes")
+    assert ended.wait(120) == 0
+    assert textgen.Catalog(models).find("mine").version == 2
     previous = folder.with_name("train.previous")
     runs = [Checkpoints(run / "checkpoints") for run in (folder, previous)]
     assert_same_arrays(*(run.load_newest()[0] for run in runs))
     assert_same_arrays(*(run.load_best()[0] for run in runs))
     assert read_history(history) == read_history(previous / "history.jsonl")
-    assert ended.outcome.validation_loss == undisturbed.outcome.validation_loss

@@ -53,7 +53,7 @@ class LSTMModel(LanguageModel):
         """Glorot-uniform kernels, orthogonal recurrence, forget bias 1, small embedding."""
         if path.endswith("bias"):
             bias = np.zeros(shape, np.float32)
-            if "lstm" in path:
+            if "lstm_cell" in path:
                 width = shape[0] // 4
                 bias[width : 2 * width] = 1  # gates stand in the order input, forget, cell, output
             return bias
