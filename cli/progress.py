@@ -114,8 +114,8 @@ class BarReporter(Reporter):
 
     def sample(self, text: str) -> None:
         """Print what the model writes above the bar, dimmed."""
-        line = Text(f"  | {_one_line(text)}", style="dim", overflow="ellipsis", no_wrap=True)
-        self._bar.console.print(line)
+        line = Text(f"  | {_one_line(text)}", style="dim")
+        self._bar.console.print(line, overflow="ellipsis", no_wrap=True)
 
 
 def _describe(validation: Validation) -> str:

@@ -46,7 +46,7 @@ def test_an_unknown_command_is_a_usage_error(run):
 
 @pytest.mark.slow
 def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path):
-    for flags, prompt in (([], "The "), (["--code"], "def ")):
-        result = run("demo", *flags, "--max-steps", 20, "--models-dir", tmp_path)
-        assert result.exit_code == 0, result.output
-        assert f"\n{prompt}" in result.stdout
+    result = run("demo", "--code", "--max-steps", 2, "--models-dir", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "standard-library" in result.stderr
+    assert "\ndef " in result.stdout
