@@ -51,7 +51,7 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
     heads = f", {shape['num_heads']} heads" if shape["architecture"] == "transformer" else ""
     documents = f"{corpus['num_documents']:,} documents, " if corpus["has_documents"] else ""
     lines = {
-        "Model": f"{entry.name}, version {entry.version}",
+        "Model": entry.name + (f", version {entry.version}" if entry.version else ""),
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
         "Architecture": f"{shape['architecture']}, {shape['num_layers']} layers of "
         f"{shape['hidden_dim']}{heads}, context {shape['context_length']}",
@@ -95,7 +95,7 @@ def _print_table(rows: list[dict]) -> None:
     for row in rows:
         table.add_row(
             row["name"],
-            str(row["version"]),
+            str(row["version"] or ""),
             row["architecture"],
             f"{row['num_parameters']:,}",
             f"{row['bits_per_character']:.3f}",

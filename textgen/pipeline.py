@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import dataclasses
 import json
 import math
@@ -201,6 +202,13 @@ def _replace_run(folder: Path, new: Path) -> None:
     new.rename(folder)
 
 
+def _discard_run(new: Path) -> None:
+    """Leave no trace of a run that could not start."""
+    shutil.rmtree(new, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        new.parent.rmdir()  # only where it is empty: the name was a new one
+
+
 def _reopen(folder: Path, changes: dict[str, Any]) -> _Run:
     try:
         settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -253,18 +261,23 @@ def _train_and_export(
     strategy = build_strategy(strategy_name)
     run = open_run(is_chief(strategy))
     folder = catalog.model_folder(name) / "train"
-    trainer = Trainer(
-        run.config.model,
-        run.config.training,
-        run.tokenizer.vocab_size,
-        run.store.train,
-        run.store.validation,
-        Checkpoints(folder / "checkpoints"),
-        History(folder / "history.jsonl", folder / "tensorboard" if tensorboard else None),
-        strategy,
-        tokens_per_character=run.tokens_per_character,
-        reporter=reporter,
-    )
+    try:
+        trainer = Trainer(
+            run.config.model,
+            run.config.training,
+            run.tokenizer.vocab_size,
+            run.store.train,
+            run.store.validation,
+            Checkpoints(folder / "checkpoints"),
+            History(folder / "history.jsonl", folder / "tensorboard" if tensorboard else None),
+            strategy,
+            tokens_per_character=run.tokens_per_character,
+            reporter=reporter,
+        )
+    except BaseException:
+        if not resumed:
+            _discard_run(run.folder)
+        raise
     if trainer.is_chief and not resumed:
         _replace_run(folder, run.folder)
     outcome = trainer.fit(resumed, should_stop, _Sampler(run))

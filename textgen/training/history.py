@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
+from textgen.errors import ConfigError
 from textgen.files import write_atomically
 from textgen.training.reporter import Validation
 
@@ -17,9 +19,17 @@ class History:
     Args:
         path: the .jsonl file.
         tensorboard: folder of TensorBoard's event files, or `None`.
+
+    Raises:
+        ConfigError: the package tensorboard is not installed.
     """
 
     def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
+        if tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError(
+                "TensorBoard's event files need the package tensorboard: "
+                "pip install 'textgen[tensorboard]'"
+            )
         self.path = path
         self._tensorboard = tensorboard
         self._writer: Any = None

@@ -1,0 +1,46 @@
+"""The history of a run: readable, cut back on resume, and in TensorBoard's format."""
+
+import importlib.util
+import json
+
+import pytest
+
+from textgen.errors import ConfigError
+from textgen.training.history import History
+from textgen.training.reporter import Validation
+
+
+def validation(step):
+    return Validation(step, 2.0, 1.9, 2.7, 1e-3, 1000.0, best=True)
+
+
+def test_every_validation_is_a_line_of_json(tmp_path):
+    history = History(tmp_path / "history.jsonl")
+    history.record(validation(10))
+    history.record(validation(20))
+    lines = [json.loads(line) for line in history.path.open()]
+    assert [line["step"] for line in lines] == [10, 20]
+    assert lines[0]["validation_loss"] == 1.9
+
+
+def test_a_resumed_run_forgets_what_it_will_record_again(tmp_path):
+    history = History(tmp_path / "history.jsonl")
+    for step in (10, 20, 30):
+        history.record(validation(step))
+    with history.path.open("a") as file:
+        file.write('{"step": 4')  # cut short by a kill
+    history.rewind(20)
+    assert [json.loads(line)["step"] for line in history.path.open()] == [10, 20]
+
+
+def test_tensorboard_gets_event_files(tmp_path):
+    history = History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
+    history.record(validation(10))
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"validation_loss" in events.read_bytes()
+
+
+def test_without_the_package_tensorboard_the_error_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install"):
+        History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
