@@ -104,17 +104,29 @@ print(SavedModel(sys.argv[1]).run("serving_default", x=[1.0])["y"])
 
 
 INTERRUPT = """
-import os, signal, sys, threading
+import signal, sys
 from textgen.runtime import SavedModel
 model = SavedModel(sys.argv[1])
+running = True
+
+def interrupt(signum, frame):
+    if running:
+        raise KeyboardInterrupt
+
+# Again and again until it is heeded: Python drops an exception that a signal raises while
+# an object is being finalized.
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
 for _ in range(5):
-    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
+        running = True
         while True:
             model.run("spin", steps=2000)
     except KeyboardInterrupt:
+        running = False
         print("interrupted")
     assert model.run("spin", steps=3)["steps"] == 3
+signal.setitimer(signal.ITIMER_REAL, 0)
 model.close()
 """
 
