@@ -168,7 +168,8 @@ def train(
     from textgen.corpus import find_files
 
     # Before anything slow: whoever mistyped a name should know at once.
-    find_files(corpus, encoding=config.corpus.encoding) if corpus else None
+    if corpus:
+        find_files(corpus, encoding=config.corpus.encoding)
     load_tensorflow()
     from textgen.cli.progress import make_reporter
 

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib.util
 import os
 import subprocess
 import sys
@@ -174,7 +173,6 @@ def test_what_a_module_exports_exists(path):
 COMMANDS = ["train", "generate", "list", "info", "demo"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("textgen.cli") is None, reason="not installed")
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)],

@@ -399,7 +399,7 @@ class Trainer:
         self._state = _State(**progress)
 
     def _restore_best(self) -> None:
-        """Put the best weights into the model; every worker reads the chief's file."""
+        """Put the best weights into the model; only the chief's is exported."""
         if self.is_chief and self._state.best_step != self._state.step:
             arrays, _ = self.checkpoints.load_best()
             for name, variable in self._named_weights().items():
