@@ -11,9 +11,13 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+_GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / the golden ratio
+_STREAM = 0xD1342543DE82EF95  # odd, so that no two streams of a seed are one
+_MASK = 2**64 - 1
+
 
 def _constant(value: int) -> tf.Tensor:
-    return tf.constant(np.uint64(value))
+    return tf.constant(np.uint64(value & _MASK))
 
 
 def _mix(x: tf.Tensor) -> tf.Tensor:
@@ -24,39 +28,48 @@ def _mix(x: tf.Tensor) -> tf.Tensor:
     return xor(x, shift(x, _constant(31)))
 
 
-def uniform(seed: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+def uniform(seed: tf.Tensor, index: tf.Tensor, stream: int = 0) -> tf.Tensor:
     """Return uniform numbers for tokens of a text.
 
-    SplitMix64 with a state of mix(seed) + (index + 1) x golden ratio.
+    SplitMix64 with a state of mix(seed + stream x constant) + (index + 1) x golden ratio.
 
     Args:
         seed: int64, any shape.
         index: int64, the token's index in its text; broadcasts with `seed`.
+        stream: which of a seed's independent sequences. 0 draws the tokens; whoever
+            needs more random numbers takes another.
 
     Returns:
         float32 in [0, 1), multiples of 2**-23.
     """
-    state = _mix(tf.cast(seed, tf.uint64) + _constant(0x9E3779B97F4A7C15))
-    state += (tf.cast(index, tf.uint64) + _constant(1)) * _constant(0x9E3779B97F4A7C15)
+    state = _mix(tf.cast(seed, tf.uint64) + _constant(_GOLDEN + stream * _STREAM))
+    state += (tf.cast(index, tf.uint64) + _constant(1)) * _constant(_GOLDEN)
     # 23 bits, one fewer than a float32 holds: a number times the sum of all
     # probabilities then stays below that sum, whichever way it is rounded.
     bits = tf.bitwise.right_shift(_mix(state), _constant(64 - 23))
     return tf.cast(tf.cast(bits, tf.int32), tf.float32) * 2.0**-23
 
 
-def draw(logits: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    """Draw a token from softmax(logits) by inverting its cumulative distribution.
+def draw(weights: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+    """Draw a token by inverting the cumulative distribution of the weights.
 
-    The token is the first i with p_0 + ... + p_i > u (Devroye 1986, chapter III.2);
-    one whose probability is 0 can never be it.
+    The token is the first i with w_0 + ... + w_i > u (w_0 + ... + w_V-1) (Devroye 1986,
+    chapter III.2); one whose weight is 0 can never be it.
 
     Args:
-        logits: float32[B, V]; removed tokens are -inf.
+        weights: float32[B, V], from 0 up: probabilities, or any multiple of them. Not
+            dividing by the sum saves time; each row's should be 1e-30 at least.
         number: float32[B] in [0, 1), u in the formula.
 
     Returns:
-        int32[B].
+        int32[B]; -1 where the row's weights are all 0, or one of them is NaN.
     """
-    cumulative = tf.cumsum(tf.nn.softmax(logits), axis=1)
-    target = number[:, None] * cumulative[:, -1:]
-    return tf.argmax(tf.cast(cumulative > target, tf.int32), axis=1, output_type=tf.int32)
+    cumulative = tf.cumsum(weights, axis=1)
+    total = cumulative[:, -1:]
+    # The upper bound is the first entry that is larger than the target: V where none
+    # is, which rounding cannot bring about (see `uniform`), but 0 and NaN do.
+    token = tf.raw_ops.UpperBound(
+        sorted_inputs=cumulative, values=tf.expand_dims(number, 1) * total, out_type=tf.int32
+    )
+    token = tf.squeeze(token, 1)
+    return tf.where(token < tf.shape(weights)[1], token, -1)
