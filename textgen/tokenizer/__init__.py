@@ -1,6 +1,7 @@
 """Tokenizers: text to token ids and back, with the same ids on the host and in the graph."""
 
 from textgen.tokenizer.base import Tokenizer, load_tokenizer
+from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
 
-__all__ = ["CharacterTokenizer", "Tokenizer", "load_tokenizer"]
+__all__ = ["BytePairTokenizer", "CharacterTokenizer", "Tokenizer", "load_tokenizer"]

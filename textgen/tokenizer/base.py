@@ -80,18 +80,39 @@ class Tokenizer(ABC):
         write_atomically(path, text.encode("utf-8"))
 
 
+def unicode_bytes(text: str, encoding: str) -> bytes:
+    """Return `text.encode(encoding)`.
+
+    Args:
+        text: any text.
+        encoding: one that can write all of Unicode.
+
+    Raises:
+        TokenizerError: the text holds half a surrogate pair and is not Unicode text.
+    """
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise TokenizerError(
+            "Text must be Unicode without lone surrogates. "
+            f"Received: U+{ord(text[error.start]):04X} at character {error.start}."
+        ) from None
+
+
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer written by `Tokenizer.save`.
 
     Raises:
         TokenizerError: the file is missing, damaged, or of an unknown kind.
     """
+    from textgen.tokenizer.byte_pair import BytePairTokenizer
     from textgen.tokenizer.character import CharacterTokenizer
 
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values["kind"] == CharacterTokenizer.kind:
-            return CharacterTokenizer.from_dict(values)
+        for tokenizer in (CharacterTokenizer, BytePairTokenizer):
+            if values["kind"] == tokenizer.kind:
+                return tokenizer.from_dict(values)
     except FileNotFoundError:
         raise TokenizerError(f"{path}: there is no tokenizer file.") from None
     except (ValueError, KeyError, TypeError, OSError, TokenizerError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textgen.errors import TokenizerError
-from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer
+from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer, unicode_bytes
 
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import GraphTokenizer
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 def _code_points(text: str) -> np.ndarray:
     """Return the code points of `text`, int32[len(text)]."""
-    try:
-        return np.frombuffer(text.encode("utf-32-le"), dtype=np.int32)
-    except UnicodeEncodeError as error:
-        raise TokenizerError(
-            "Text must be Unicode without lone surrogates. "
-            f"Received: U+{ord(text[error.start]):04X} at character {error.start}."
-        ) from None
+    return np.frombuffer(unicode_bytes(text, "utf-32-le"), dtype=np.int32)
 
 
 class CharacterTokenizer(Tokenizer):

@@ -19,6 +19,16 @@ class GraphTokenizer(ABC):
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = np.array(pieces, dtype=object)
+        # Which tokens write a character whole: [n, 2], sorted, so that the tokens of one
+        # code point stand side by side.
+        self._points_and_tokens = np.array(
+            sorted(
+                (ord(character), token)
+                for token, piece in enumerate(pieces)
+                for character in set(piece.decode("utf-8", errors="ignore"))
+            ),
+            np.int32,
+        ).reshape(-1, 2)
 
     @abstractmethod
     def encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -49,6 +59,33 @@ class GraphTokenizer(ABC):
         kept = tf.sequence_mask(num_tokens, tf.shape(token_ids)[1])
         # Every special token writes nothing, so masked places may stand for one.
         return tf.strings.reduce_join(self.pieces(tf.where(kept, token_ids, UNKNOWN)), axis=1)
+
+    def tokens_with(self, texts: tf.Tensor) -> tf.Tensor:
+        """Find the tokens that write one of some characters.
+
+        A token that writes only some of a character's bytes is none of them.
+
+        Args:
+            texts: string[B, M], UTF-8; every character of every text counts. M may be 0.
+
+        Returns:
+            bool[B, V], true where the bytes of a token contain a character of the row.
+        """
+        points, tokens = map(tf.constant, self._points_and_tokens.T)
+        joined = tf.strings.reduce_join(texts, axis=1)
+        wanted = tf.strings.unicode_decode(joined, "UTF-8", errors="replace")
+        found = tf.ragged.range(
+            tf.searchsorted(points, wanted.flat_values),
+            tf.searchsorted(points, wanted.flat_values, side="right"),
+        )
+        rows = tf.gather(wanted.value_rowids(), found.value_rowids())
+        places = tf.stack([rows, tf.cast(tf.gather(tokens, found.flat_values), tf.int64)], axis=1)
+        counts = tf.scatter_nd(
+            places,
+            tf.ones_like(rows, tf.int32),
+            tf.stack([tf.shape(texts, tf.int64)[0], len(self._pieces)]),
+        )
+        return counts > 0
 
 
 class CharacterGraphTokenizer(GraphTokenizer):
