@@ -14,6 +14,7 @@ import numpy as np
 
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
+from textgen.permutation import Permutation
 from textgen.tokenizer.base import END, START, Tokenizer
 
 
@@ -92,14 +93,14 @@ class TrainingWindows:
         self.batch_size = batch_size
         self.num_windows = max(1, (len(tokens) - context_length) // context_length)
         self._seed = seed
-        self._starts = lru_cache(maxsize=2)(self._epoch_starts)
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
 
-    def _epoch_starts(self, epoch: int) -> np.ndarray:
-        """Where the windows of an epoch start, in the order in which they are shown."""
+    def _draw_epoch(self, epoch: int) -> tuple[int, Permutation]:
+        """Draw where the first window of an epoch starts, and in which order they are shown."""
         generator = np.random.default_rng([self._seed, epoch])
         spare = len(self.tokens) - 1 - self.num_windows * self.context_length
-        phase = generator.integers(min(spare, self.context_length - 1) + 1)
-        return phase + generator.permutation(self.num_windows) * self.context_length
+        phase = int(generator.integers(min(spare, self.context_length - 1) + 1))
+        return phase, Permutation(self.num_windows, generator)
 
     def batches(self, step: int, count: int) -> np.ndarray:
         """Return the batches of steps `step` to `step + count - 1`.
@@ -113,7 +114,8 @@ class TrainingWindows:
         starts = np.empty_like(numbers)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
-            starts[chosen] = self._starts(int(epoch))[places[chosen]]
+            phase, order = self._epoch(int(epoch))
+            starts[chosen] = phase + order[places[chosen]] * self.context_length
         windows = self.tokens[starts[:, None] + np.arange(self.context_length + 1)]
         return windows.astype(np.int32).reshape(count, self.batch_size, -1)
 
