@@ -98,6 +98,27 @@ def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
         ValidationWindows(np.arange(num_tokens), 8, 4)
 
 
+@given(
+    num_tokens=st.integers(2, 200),
+    context_length=st.integers(2, 9),
+    batch_size=st.integers(1, 7),
+    max_targets=st.integers(1, 250),
+)
+def test_a_long_validation_part_is_sampled_at_even_distances(
+    num_tokens, context_length, batch_size, max_targets
+):
+    tokens = np.arange(num_tokens)
+    windows = ValidationWindows(tokens, context_length, batch_size, max_targets)
+    targets = np.concatenate([batch[:, 1:][real] for batch, real in windows])
+    assert len(set(targets)) == len(targets) == windows.num_targets
+    assert windows.num_targets <= max(max_targets, context_length)
+    places = (targets[::context_length] - 1) // context_length
+    if len(places) > 1:
+        assert np.ptp(np.diff(places)) <= 1
+    if num_tokens - 1 <= max_targets - context_length:
+        assert windows.num_targets == num_tokens - 1
+
+
 @pytest.fixture
 def tokenizer():
     return CharacterTokenizer.learn(["床前明月光", "疑是地上霜"])
