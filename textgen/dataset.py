@@ -6,12 +6,14 @@ seen, and every worker of a distributed run can work out the same global batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from textgen.corpus import Block
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
 from textgen.permutation import Permutation
@@ -45,30 +47,69 @@ class TokenStore:
     def write(
         cls,
         folder: Path,
-        train: Iterable[str],
-        validation: Iterable[str],
+        train: Iterable[Block],
+        validation: Iterable[Block],
         tokenizer: Tokenizer,
         has_documents: bool,
     ) -> TokenStore:
-        """Encode a corpus and write it to `folder`, whole or not at all.
+        """Encode a corpus, a block at a time, and write it to `folder`, whole or not at all.
 
         Args:
             folder: does not exist yet.
-            train: documents, or the whole stream as the only one.
+            train: the documents in blocks; see `textgen.corpus.documents`.
             validation: the same, of the corpus's last part.
             tokenizer: gives the ids.
             has_documents: put the start and end tokens around every document.
         """
-        dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
+        dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
         with publish_folder(folder) as scratch:
-            for part, documents in (("train", train), ("validation", validation)):
-                start, end = ([START], [END]) if has_documents else ([], [])
-                pieces = [
-                    np.concatenate([start, tokenizer.encode(document), end]).astype(dtype)
-                    for document in documents
-                ]
-                np.save(scratch / f"{part}.npy", np.concatenate(pieces))
+            for part, blocks in (("train", train), ("validation", validation)):
+                pieces = _encode(blocks, tokenizer, has_documents)
+                _write_array(scratch / f"{part}.npy", pieces, dtype)
         return cls(folder)
+
+
+def _encode(
+    blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool
+) -> Iterator[np.ndarray]:
+    """Yield the ids of each block, int[num_tokens], with those that begin and end documents."""
+    at_start = has_documents
+    for block in blocks:
+        ids, lengths = tokenizer.encode_all(block)
+        if not has_documents:
+            yield ids
+            continue
+        if at_start and block[0]:
+            yield np.array([START])
+            at_start = False
+        # Where a text of the block ends, a document ends and the next begins, except that
+        # after an empty last text it only begins with the next block.
+        ends = np.cumsum(lengths)[:-1]
+        ids = np.insert(ids, np.repeat(ends, 2), np.tile([END, START], len(ends)))
+        if len(block) > 1 and not block[-1]:
+            ids = ids[:-1]
+            at_start = True
+        yield ids
+
+
+def _write_array(path: Path, pieces: Iterable[np.ndarray], dtype: np.dtype) -> None:
+    """Write the pieces as one `.npy` array, whose length is known only at its end."""
+
+    def write_header() -> None:
+        # NumPy leaves room in a header for the length to grow.
+        description = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+        np.lib.format.write_array_header_1_0(file, description)
+
+    length = 0
+    with path.open("wb") as file:
+        write_header()
+        for piece in pieces:
+            file.write(piece.astype(dtype).data)
+            length += len(piece)
+        file.seek(0)
+        write_header()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class TrainingWindows:

@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +23,17 @@ import numpy as np
 
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
-from textgen.corpus import Corpus, read_corpus
+from textgen.corpus import (
+    Corpus,
+    Meter,
+    Source,
+    describe,
+    digest_sources,
+    find_files,
+    read_corpus,
+)
 from textgen.dataset import TokenStore
-from textgen.errors import CheckpointError, ConfigError
+from textgen.errors import CheckpointError, ConfigError, TextgenError
 from textgen.files import write_atomically
 from textgen.tokenizer import CharacterTokenizer, Tokenizer, load_tokenizer
 from textgen.training.reporter import Reporter
@@ -37,6 +46,8 @@ if TYPE_CHECKING:
 # Of a run that goes on, these may differ from what it began with.
 RESUMABLE = frozenset({"max_steps", "patience", "validate_every", "strategy"})
 _SAMPLE_TOKENS = 120
+# Of what made the tokens, besides the settings: other versions may clean otherwise.
+_CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
 
 
 @dataclass(frozen=True)
@@ -105,12 +116,25 @@ def train(
     # Takes the place of the run before only when nothing can go wrong any more at its start.
     folder = catalog.model_folder(name) / "train.new"
     reporter.phase("reading")
-    corpus = read_corpus(paths, config.corpus)
+    sources = find_files(paths, encoding=config.corpus.encoding)
+    before = _run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
+    if before is None:
+        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
+        catalog.folder.mkdir(parents=True, exist_ok=True)
+        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
+    else:
+        reporter.phase("reusing")
+
+    def open_run(chief: bool) -> _Run:
+        if before is not None:
+            return _begin_like(before, folder if chief else None)
+        return _begin(folder if chief else None, corpus, config, reporter)
+
     return _train_and_export(
         catalog,
         name,
         config.training.strategy,
-        lambda chief: _begin(folder if chief else None, corpus, config),
+        open_run,
         resumed=False,
         tensorboard=tensorboard,
         reporter=reporter,
@@ -149,7 +173,7 @@ def resume(
     catalog = Catalog(models_dir)
     reporter.phase("reading")
     run = _reopen(catalog.model_folder(name) / "train", changes)
-    if paths and read_corpus(paths, run.config.corpus).digest != run.corpus["digest"]:
+    if paths and not _began_with(run, paths, catalog.folder, reporter):
         raise CheckpointError(
             f"The corpus is not the one the run of {name!r} began with. "
             "Leave out --resume to train on it anew."
@@ -166,31 +190,120 @@ def resume(
     )
 
 
-def _begin(folder: Path | None, corpus: Corpus, config: RunConfig) -> _Run:
+def _begin(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: Reporter) -> _Run:
     """Write a new run's folder; a worker that is not the chief keeps it to itself."""
-    tokenizer = CharacterTokenizer.learn(corpus.train, config.min_count)
     if folder is None:
         scratch = tempfile.mkdtemp(prefix="textgen-worker-")
         # Only at the end of the process, because the tokens are memory-mapped from it.
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
         folder = Path(scratch, "train")
     shutil.rmtree(folder, ignore_errors=True)
-    store = TokenStore.write(
-        folder / "tokens", corpus.train, corpus.validation, tokenizer, corpus.has_documents
-    )
+    with corpus:
+        reporter.phase("learning")
+        texts = corpus.train.texts(_counter(corpus.train.num_bytes, reporter))
+        tokenizer = CharacterTokenizer.learn(texts, config.min_count)
+        reporter.phase("encoding")
+        count = _counter(corpus.train.num_bytes + corpus.validation.num_bytes, reporter)
+        try:
+            store = TokenStore.write(
+                folder / "tokens",
+                corpus.train.blocks(count),
+                corpus.validation.blocks(count),
+                tokenizer,
+                corpus.has_documents,
+            )
+        except BaseException:
+            _discard_run(folder)
+            raise
     facts = {
         "description": corpus.description,
         "digest": corpus.digest,
+        "source_digest": corpus.source_digest,
         "has_documents": corpus.has_documents,
-        "num_documents": len(corpus.train) + len(corpus.validation),
+        "num_documents": corpus.num_documents,
         "num_characters": corpus.num_characters,
-        "validation_characters": sum(map(len, corpus.validation)),
+        "validation_characters": corpus.validation.num_characters,
+        "cleaned_by": _CLEANED_BY,
     }
-    tokenizer.save(folder / "tokenizer.json")
+    run = _Run(folder, config, facts, tokenizer, store)
+    _write_settings(run)
+    return run
+
+
+def _write_settings(run: _Run) -> None:
+    """Write what a run is besides its tokens."""
+    run.tokenizer.save(run.folder / "tokenizer.json")
     # Written last: a run whose config.json is there is complete.
-    settings = {"run": config.to_dict(), "corpus": facts}
-    write_atomically(folder / "config.json", json.dumps(settings, indent=2).encode())
-    return _Run(folder, config, facts, tokenizer, store)
+    settings = {"run": run.config.to_dict(), "corpus": run.corpus}
+    write_atomically(run.folder / "config.json", json.dumps(settings, indent=2).encode())
+
+
+def _counter(total: int, reporter: Reporter) -> Callable[[int], None]:
+    """Return a function that is told newly finished bytes and tells how many are done."""
+    done = 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        reporter.bytes_done(done, total)
+
+    return add
+
+
+def _run_to_reuse(
+    folder: Path, sources: Sequence[Source], config: RunConfig, reporter: Reporter
+) -> _Run | None:
+    """Return the run in `folder` with a new config, if its tokens are what they would be now."""
+    try:
+        before = _reopen(folder, {})
+    except TextgenError:
+        return None  # There is none, or none that could be relied on.
+    # Whatever is neither of the model nor of its training has a part in the tokens.
+    of_tokens = dataclasses.replace(
+        config, model=before.config.model, training=before.config.training
+    )
+    if of_tokens != before.config or before.corpus.get("cleaned_by") != _CLEANED_BY:
+        return None
+    if not _has_same_sources(before, sources, reporter):
+        return None
+    facts = {**before.corpus, "description": describe(sources)}
+    return dataclasses.replace(before, config=config, corpus=facts)
+
+
+def _has_same_sources(run: _Run, sources: Sequence[Source], reporter: Reporter) -> bool:
+    meter = Meter((source.num_bytes for source in sources), reporter.bytes_done)
+    digest = digest_sources(sources, meter)
+    return digest is not None and digest == run.corpus.get("source_digest")
+
+
+def _began_with(
+    run: _Run, paths: Sequence[str | os.PathLike[str]], folder: Path, reporter: Reporter
+) -> bool:
+    """Whether `paths` are the corpus of a run; they may be compressed or encoded otherwise."""
+    sources = find_files(paths, encoding=run.config.corpus.encoding)
+    if _has_same_sources(run, sources, reporter):
+        return True
+    with read_corpus(sources, run.config.corpus, folder, reporter.bytes_done) as corpus:
+        return corpus.digest == run.corpus["digest"]
+
+
+def _begin_like(run: _Run, folder: Path | None) -> _Run:
+    """Write a new run's folder with the tokens of a run before; a worker writes nothing."""
+    if folder is None:
+        return run
+    shutil.rmtree(folder, ignore_errors=True)
+    # The same files under a second name: nobody ever writes to them again.
+    shutil.copytree(run.folder / "tokens", folder / "tokens", copy_function=_link_or_copy)
+    new = dataclasses.replace(run, folder=folder, store=TokenStore(folder / "tokens"))
+    _write_settings(new)
+    return new
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # Not every file system has hard links.
+        shutil.copyfile(source, target)
 
 
 def _replace_run(folder: Path, new: Path) -> None:
