@@ -26,6 +26,10 @@ ALLOWED = {
     "tokenizer": {"errors", "files"},
     "permutation": set(),
     "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},
+    "run": {
+        *("config", "corpus", "dataset", "errors", "files", "tokenizer", "version"),
+        "training.reporter",
+    },
     "catalog": {"config", "errors", "files"},
     "sampling": set(),
     "models": {"config", "errors"},
@@ -38,7 +42,7 @@ ALLOWED = {
 STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "catalog"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("tokenizer", "permutation", "dataset", "runtime", "inference", "pipeline"),
+    *("tokenizer", "permutation", "dataset", "run", "runtime", "inference", "pipeline"),
 }
 LAZY_EXCEPTIONS = {"tokenizer/graph.py"}
 

@@ -15,6 +15,7 @@ from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import GraphTokenizer
 
+# Characters counted in a call, at least.
 _MIN_COUNTED = 1 << 20
 
 
@@ -30,7 +31,7 @@ def _code_points(text: str) -> np.ndarray:
 
 
 def _joined(texts: Iterable[str]) -> Iterator[str]:
-    """Yield the texts joined, up to a MiB and more, because counting has a cost a call."""
+    """Yield short texts joined, because most of counting one would be the call's overhead."""
     batch: list[str] = []
     length = 0
     for text in texts:
