@@ -16,6 +16,8 @@ from textgen.training.reporter import Progress as TrainingProgress
 from textgen.training.reporter import Reporter, Validation
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_MOVES = 0.1
+_REUSING = "The corpus is the one of the run before: reusing its tokens"
 
 
 def make_reporter() -> Any:
@@ -29,6 +31,7 @@ class PlainReporter(Reporter):
 
     def __init__(self) -> None:
         self._printed_at = time.monotonic()
+        self._phase = "starting"
 
     def __enter__(self) -> PlainReporter:
         return self
@@ -37,9 +40,18 @@ class PlainReporter(Reporter):
         pass
 
     def phase(self, name: str) -> None:
-        """Say which phase begins, but for the short back and forth of validations."""
+        """Say which phase begins, but for what is over at once with a small corpus."""
+        self._phase = name
         if name in ("reading", "compiling", "exporting"):
             click.echo(f"{name} ...", err=True)
+        elif name == "reusing":
+            click.echo(_REUSING, err=True)
+
+    def bytes_done(self, done: int, total: int | None) -> None:
+        """Say how much of a long corpus is done, every few seconds."""
+        if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
+            self._printed_at = time.monotonic()
+            click.echo(f"{self._phase} {_megabytes(done, total)}", err=True)
 
     def progress(self, progress: TrainingProgress) -> None:
         """Say where the run stands, every few seconds."""
@@ -76,6 +88,7 @@ class BarReporter(Reporter):
             expand=True,
         )
         self._task = self._bar.add_task("starting", total=None, figures="")
+        self._moved_at = 0.0
         self._validation = ""
 
     def __enter__(self) -> BarReporter:
@@ -86,8 +99,21 @@ class BarReporter(Reporter):
         self._bar.stop()
 
     def phase(self, name: str) -> None:
-        """Show which phase it is."""
-        self._bar.update(self._task, description=name)
+        """Show which phase it is, with a bar of its own up to the training's."""
+        if name == "reusing":
+            self._bar.console.print(_REUSING, highlight=False)
+        elif name in ("training", "validating", "exporting"):
+            self._bar.update(self._task, description=name)
+        else:
+            self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(name, total=None, figures="")
+
+    def bytes_done(self, done: int, total: int | None) -> None:
+        """Move the bar; not for every one of many small files."""
+        if done == total or time.monotonic() - self._moved_at >= _SECONDS_BETWEEN_MOVES:
+            self._moved_at = time.monotonic()
+            figures = _megabytes(done, total)
+            self._bar.update(self._task, total=total, completed=done, figures=figures)
 
     def progress(self, progress: TrainingProgress) -> None:
         """Move the bar."""
@@ -124,6 +150,11 @@ def _describe(validation: Validation) -> str:
         f"validation {validation.validation_loss:.3f}, "
         f"{validation.bits_per_character:.3f} bits/char{'  (best)' if validation.best else ''}"
     )
+
+
+def _megabytes(done: int, total: int | None) -> str:
+    known = "" if total is None else f"/{total / 1e6:,.1f}"
+    return f"{done / 1e6:,.1f}{known} MB"
 
 
 def _rate(progress: TrainingProgress) -> str:

@@ -57,6 +57,11 @@ _corpus_options = _group(
         help="Where a document ends; the model learns to begin and to end one.",
     ),
     click.option(
+        "--text-column",
+        metavar="NAME",
+        help="CSV column or JSON Lines key of the text; a row is a document.  [default: text]",
+    ),
+    click.option(
         "--validation-split",
         type=float,
         default=_CORPUS.validation_split,

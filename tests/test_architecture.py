@@ -24,7 +24,12 @@ ALLOWED = {
     "config": {"errors"},
     "corpus": {"config", "errors"},
     "tokenizer": {"errors", "files"},
-    "dataset": {"corpus", "tokenizer", "errors", "files"},
+    "permutation": set(),
+    "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},
+    "run": {
+        *("config", "corpus", "dataset", "errors", "files", "tokenizer", "version"),
+        "training.reporter",
+    },
     "catalog": {"config", "errors", "files"},
     "sampling": set(),
     "models": {"config", "errors"},
@@ -36,7 +41,9 @@ ALLOWED = {
 }
 STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "catalog"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
-LAZY = STANDARD_LIBRARY_ONLY | {"tokenizer", "dataset", "runtime", "inference", "pipeline"}
+LAZY = STANDARD_LIBRARY_ONLY | {
+    *("tokenizer", "permutation", "dataset", "run", "runtime", "inference", "pipeline"),
+}
 LAZY_EXCEPTIONS = {"tokenizer/graph.py", "tokenizer/graph_byte_pair.py"}
 
 

@@ -27,6 +27,7 @@ RULES = [
         "must be one of none, line, blank-line, file",
         ["lines", "", None],
     ),
+    (CorpusConfig, "text_column", "must be a name", [1, b"text", ("text",)]),
     (CorpusConfig, "validation_split", "must be in (0, 1)", [0, 1, -0.1, 1.5, NAN, INF, "0.1"]),
     (ModelConfig, "architecture", "must be one of lstm, transformer", ["gru", "LSTM", None]),
     *(

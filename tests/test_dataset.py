@@ -1,10 +1,14 @@
 """Batches as a pure function of (seed, step), whole epochs, and the store of tokens."""
 
+import itertools
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textgen.config import CorpusConfig
+from textgen.corpus import Source, clean, find_files, read_corpus
 from textgen.dataset import TokenStore, TrainingWindows, ValidationWindows
 from textgen.errors import CorpusError, TokenizerError
 from textgen.tokenizer import CharacterTokenizer
@@ -15,6 +19,11 @@ SHAPES = {
     "batch_size": st.integers(1, 7),
     "seed": st.integers(0, 2**31 - 1),
 }
+CLEANING = [
+    CorpusConfig(),
+    CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc"),
+    CorpusConfig(strip_html=True, normalize="nfc"),
+]
 
 
 def windows_of(num_tokens, context_length, batch_size, seed):
@@ -98,38 +107,104 @@ def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
         ValidationWindows(np.arange(num_tokens), 8, 4)
 
 
-@pytest.fixture
+@given(
+    num_tokens=st.integers(2, 200),
+    context_length=st.integers(2, 9),
+    batch_size=st.integers(1, 7),
+    max_targets=st.integers(1, 250),
+)
+def test_a_long_validation_part_is_sampled_at_even_distances(
+    num_tokens, context_length, batch_size, max_targets
+):
+    tokens = np.arange(num_tokens)
+    windows = ValidationWindows(tokens, context_length, batch_size, max_targets)
+    targets = np.concatenate([batch[:, 1:][real] for batch, real in windows])
+    assert len(set(targets)) == len(targets) == windows.num_targets
+    assert windows.num_targets <= max(max_targets, context_length)
+    places = (targets[::context_length] - 1) // context_length
+    if len(places) > 1:
+        assert np.ptp(np.diff(places)) <= 1
+    if num_tokens - 1 <= max_targets - context_length:
+        assert windows.num_targets == num_tokens - 1
+
+
+@pytest.fixture(scope="module")
 def tokenizer():
     return CharacterTokenizer.learn(["床前明月光", "疑是地上霜"])
 
 
 def test_a_store_holds_the_tokens_in_two_bytes_each(tmp_path, tokenizer):
     folder = tmp_path / "tokens"
-    store = TokenStore.write(folder, ["床前明月光"], ["疑是"], tokenizer, has_documents=False)
+    store = TokenStore.write(folder, [["床前"], ["明月光", ""]], [["疑是"]], tokenizer, False)
     assert store.train.dtype == store.validation.dtype == np.uint16
     assert tokenizer.decode(store.train) == "床前明月光"
     assert tokenizer.decode(TokenStore(folder).validation) == "疑是"
 
 
-def test_a_store_puts_start_and_end_around_every_document(tmp_path, tokenizer):
-    train = ["床前", "明月光"]
-    store = TokenStore.write(tmp_path / "tokens", train, ["霜"], tokenizer, has_documents=True)
-    first, second = map(list, map(tokenizer.encode, train))
-    assert store.train.tolist() == [1, *first, 2, 1, *second, 2]
+def test_a_large_vocabulary_needs_four_bytes(tmp_path):
+    characters = [chr(code) for code in range(0x10000, 0x10000 + 2**16)]
+    tokenizer = CharacterTokenizer(characters)
+    blocks = [[characters[0] + characters[-1]]]
+    store = TokenStore.write(tmp_path / "tokens", blocks, blocks, tokenizer, False)
+    assert store.train.dtype == np.uint32
+    assert store.train.tolist() == [3, 2**16 + 2]
+
+
+documents = st.lists(st.text("床前明月光x", min_size=1), min_size=1)
+
+
+@settings(deadline=None)  # It writes files.
+@given(documents=documents, places=st.lists(st.integers(0, 100), max_size=6))
+def test_a_store_puts_start_and_end_around_every_document(
+    tmp_path_factory, tokenizer, documents, places
+):
+    text = "".join(f"{document}\n" for document in documents)
+    edges = sorted({0, len(text), *(place % len(text) for place in places)})
+    # Wherever the text is cut, splitting its pieces at "\n" gives blocks of its lines.
+    blocks = [text[start:end].split("\n") for start, end in itertools.pairwise(edges)]
+    folder = tmp_path_factory.mktemp("store") / "tokens"
+    store = TokenStore.write(folder, blocks, [["霜", ""]], tokenizer, has_documents=True)
+    whole = [id_ for each in documents for id_ in (1, *tokenizer.encode(each), 2)]
+    assert store.train.tolist() == whole
     assert store.validation.tolist() == [1, *tokenizer.encode("霜"), 2]
 
 
 def test_a_store_that_cannot_be_written_leaves_nothing(tmp_path, tokenizer):
     with pytest.raises(TokenizerError):
-        TokenStore.write(tmp_path / "tokens", ["床前"], ["\ud800"], tokenizer, has_documents=True)
+        TokenStore.write(tmp_path / "tokens", [["床前"]], [["\ud800"]], tokenizer, True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_a_damaged_store_is_an_error(tmp_path, tokenizer, damage):
     folder = tmp_path / "tokens"
-    TokenStore.write(folder, ["床前"], ["明月"], tokenizer, has_documents=False)
+    TokenStore.write(folder, [["床前"]], [["明月"]], tokenizer, has_documents=False)
     file = folder / "validation.npy"
     file.write_bytes(file.read_bytes()[:-1] if damage is None else damage)
     with pytest.raises(CorpusError, match="damaged"):
         TokenStore(folder)
+
+
+words = st.text(st.one_of(st.sampled_from("aÉΣ. \n字😀\u0301"), st.characters(codec="utf-8")))
+
+
+@settings(deadline=None)  # It writes files.
+@given(text=words, config=st.sampled_from(CLEANING), size=st.integers(1, 40))
+def test_a_corpus_in_small_pieces_gives_the_tokens_of_its_whole_text(
+    tmp_path_factory, text, config, size
+):
+    folder = tmp_path_factory.mktemp("corpus")
+    text = f"a{text.replace(chr(0), '')}bc"
+    (folder / "corpus.txt").write_text(text, "utf-8", newline="")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textgen.corpus.spool.CHUNK_BYTES", size)
+        patch.setattr(Source.read_chunks, "__defaults__", (size, None))
+        corpus = read_corpus(find_files([folder / "corpus.txt"]), config)
+        tokenizer = CharacterTokenizer.learn(corpus.train.texts())
+        train, validation = corpus.train.blocks(), corpus.validation.blocks()
+        store = TokenStore.write(folder / "tokens", train, validation, tokenizer, False)
+    whole = clean(text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"), config)
+    cut = max(1, int(0.9 * len(whole)))
+    assert tokenizer.characters == sorted(set(whole[:cut]))
+    assert store.train.tolist() == tokenizer.encode(whole[:cut]).tolist()
+    assert store.validation.tolist() == tokenizer.encode(whole[cut:]).tolist()

@@ -81,6 +81,8 @@ class CorpusConfig(_Record):
         strip_punctuation: remove every character of Unicode category P.
         normalize: Unicode normalization form.
         split_documents: where one document ends and the next begins.
+        text_column: name of the column (CSV) or key (JSON Lines) that holds the text; `"text"`
+            where `None`. Every row is a document.
         validation_split: the share of the corpus, at its end, kept for validation.
     """
 
@@ -90,11 +92,14 @@ class CorpusConfig(_Record):
     strip_punctuation: bool = False
     normalize: Normalization = "none"
     split_documents: DocumentSplit = "none"
+    text_column: str | None = None
     validation_split: float = 0.1
 
     def __post_init__(self) -> None:
         _check_choice(self, "normalize", ("none", "nfc", "nfkc"))
         _check_choice(self, "split_documents", ("none", "line", "blank-line", "file"))
+        fits = self.text_column is None or isinstance(self.text_column, str)
+        _check(fits, "text_column must be a name", self.text_column)
         _check(
             isinstance(self.validation_split, (int, float)) and 0 < self.validation_split < 1,
             "validation_split must be in (0, 1)",

@@ -6,15 +6,24 @@ seen, and every worker of a distributed run can work out the same global batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from textgen.corpus import Block
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
+from textgen.permutation import Permutation
 from textgen.tokenizer.base import END, START, Tokenizer
+
+# Tokens predicted in one validation, at most. The losses of tokens spread by about 2 nats, so
+# the mean of so many is known to about 2 / sqrt(2**18) = 0.004, less than two seeds differ by;
+# and as every validation of a run takes the same windows, their order is known better still.
+# All of a long corpus would take longer than the training between two validations.
+_MAX_VALIDATION_TARGETS = 2**18
 
 
 class TokenStore:
@@ -38,30 +47,69 @@ class TokenStore:
     def write(
         cls,
         folder: Path,
-        train: Iterable[str],
-        validation: Iterable[str],
+        train: Iterable[Block],
+        validation: Iterable[Block],
         tokenizer: Tokenizer,
         has_documents: bool,
     ) -> TokenStore:
-        """Encode a corpus and write it to `folder`, whole or not at all.
+        """Encode a corpus, a block at a time, and write it to `folder`, whole or not at all.
 
         Args:
             folder: does not exist yet.
-            train: documents, or the whole stream as the only one.
+            train: the documents in blocks; see `textgen.corpus.documents`.
             validation: the same, of the corpus's last part.
             tokenizer: gives the ids.
             has_documents: put the start and end tokens around every document.
         """
-        dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
+        dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
         with publish_folder(folder) as scratch:
-            for part, documents in (("train", train), ("validation", validation)):
-                start, end = ([START], [END]) if has_documents else ([], [])
-                pieces = [
-                    np.concatenate([start, tokenizer.encode(document), end]).astype(dtype)
-                    for document in documents
-                ]
-                np.save(scratch / f"{part}.npy", np.concatenate(pieces))
+            for part, blocks in (("train", train), ("validation", validation)):
+                pieces = _encode(blocks, tokenizer, has_documents)
+                _write_array(scratch / f"{part}.npy", pieces, dtype)
         return cls(folder)
+
+
+def _encode(
+    blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool
+) -> Iterator[np.ndarray]:
+    """Yield the ids of each block, int[num_tokens], with those that begin and end documents."""
+    at_start = has_documents
+    for block in blocks:
+        ids, lengths = tokenizer.encode_all(block)
+        if not has_documents:
+            yield ids
+            continue
+        if at_start and block[0]:
+            yield np.array([START])
+            at_start = False
+        # Where a text of the block ends, a document ends and the next begins, except that
+        # after an empty last text it only begins with the next block.
+        ends = np.cumsum(lengths)[:-1]
+        ids = np.insert(ids, np.repeat(ends, 2), np.tile([END, START], len(ends)))
+        if len(block) > 1 and not block[-1]:
+            ids = ids[:-1]
+            at_start = True
+        yield ids
+
+
+def _write_array(path: Path, pieces: Iterable[np.ndarray], dtype: np.dtype) -> None:
+    """Write the pieces as one `.npy` array, whose length is known only at its end."""
+
+    def write_header() -> None:
+        # NumPy leaves room in a header for the length to grow.
+        description = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
+        np.lib.format.write_array_header_1_0(file, description)
+
+    length = 0
+    with path.open("wb") as file:
+        write_header()
+        for piece in pieces:
+            file.write(piece.astype(dtype).data)
+            length += len(piece)
+        file.seek(0)
+        write_header()
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class TrainingWindows:
@@ -92,14 +140,14 @@ class TrainingWindows:
         self.batch_size = batch_size
         self.num_windows = max(1, (len(tokens) - context_length) // context_length)
         self._seed = seed
-        self._starts = lru_cache(maxsize=2)(self._epoch_starts)
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
 
-    def _epoch_starts(self, epoch: int) -> np.ndarray:
-        """Where the windows of an epoch start, in the order in which they are shown."""
+    def _draw_epoch(self, epoch: int) -> tuple[int, Permutation]:
+        """Draw where the first window of an epoch starts, and in which order they are shown."""
         generator = np.random.default_rng([self._seed, epoch])
         spare = len(self.tokens) - 1 - self.num_windows * self.context_length
-        phase = generator.integers(min(spare, self.context_length - 1) + 1)
-        return phase + generator.permutation(self.num_windows) * self.context_length
+        phase = int(generator.integers(min(spare, self.context_length - 1) + 1))
+        return phase, Permutation(self.num_windows, generator)
 
     def batches(self, step: int, count: int) -> np.ndarray:
         """Return the batches of steps `step` to `step + count - 1`.
@@ -113,24 +161,34 @@ class TrainingWindows:
         starts = np.empty_like(numbers)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
-            starts[chosen] = self._starts(int(epoch))[places[chosen]]
+            phase, order = self._epoch(int(epoch))
+            starts[chosen] = phase + order[places[chosen]] * self.context_length
         windows = self.tokens[starts[:, None] + np.arange(self.context_length + 1)]
         return windows.astype(np.int32).reshape(count, self.batch_size, -1)
 
 
 class ValidationWindows:
-    """Windows side by side over all validation tokens; every token but the first is predicted once.
+    """Windows side by side over the validation tokens; each token but the first is predicted once.
+
+    Of a long validation part, windows at even distances are taken, always the same.
 
     Args:
         tokens: int[num_tokens].
         context_length: T.
         batch_size: windows a batch.
+        max_targets: tokens to predict, at most, but at least one window.
 
     Raises:
         CorpusError: there are fewer than two tokens.
     """
 
-    def __init__(self, tokens: np.ndarray, context_length: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        tokens: np.ndarray,
+        context_length: int,
+        batch_size: int,
+        max_targets: int = _MAX_VALIDATION_TARGETS,
+    ) -> None:
         if len(tokens) < 2:
             raise CorpusError(
                 "The validation part must hold at least 2 tokens. "
@@ -139,18 +197,22 @@ class ValidationWindows:
         self.tokens = tokens
         self.context_length = context_length
         self.batch_size = batch_size
-        self.num_targets = len(tokens) - 1
+        last = len(tokens) - 1
+        all_windows = -(-last // context_length)
+        num_windows = min(all_windows, max(1, max_targets // context_length))
+        self._starts = np.arange(num_windows) * all_windows // num_windows * context_length
+        self.num_targets = int(np.minimum(last - self._starts, context_length).sum())
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield int32[B, T + 1] windows and bool[B, T], whether a target is a real one."""
         offsets = np.arange(self.context_length + 1)
-        starts = np.arange(0, self.num_targets, self.context_length)
-        num_batches = -(-len(starts) // self.batch_size)
+        last = len(self.tokens) - 1
+        num_batches = -(-len(self._starts) // self.batch_size)
         # Rows past the end start where nothing is left, so that their mask is all False
         # and every batch has the same shape.
-        padding = num_batches * self.batch_size - len(starts)
-        starts = np.concatenate([starts, np.full(padding, self.num_targets)])
+        padding = num_batches * self.batch_size - len(self._starts)
+        starts = np.concatenate([self._starts, np.full(padding, last)])
         for batch in starts.reshape(num_batches, self.batch_size):
             places = batch[:, None] + offsets
-            real = places[:, 1:] <= self.num_targets
-            yield self.tokens[np.minimum(places, self.num_targets)].astype(np.int32), real
+            real = places[:, 1:] <= last
+            yield self.tokens[np.minimum(places, last)].astype(np.int32), real

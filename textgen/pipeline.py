@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import dataclasses
-import json
 import math
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +16,18 @@ import numpy as np
 
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
-from textgen.corpus import Corpus, read_corpus
-from textgen.dataset import TokenStore
-from textgen.errors import CheckpointError, ConfigError
-from textgen.files import write_atomically
-from textgen.tokenizer import CharacterTokenizer, Tokenizer, load_tokenizer
+from textgen.corpus import find_files, read_corpus
+from textgen.errors import CheckpointError
+from textgen.run import (
+    Run,
+    began_with,
+    begin_like,
+    begin_run,
+    discard_run,
+    find_run_to_reuse,
+    reopen_run,
+    replace_run,
+)
 from textgen.training.reporter import Reporter
 from textgen.version import __version__
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from textgen.generation import Generator
     from textgen.training.loop import Outcome
 
-# Of a run that goes on, these may differ from what it began with.
-RESUMABLE = frozenset({"max_steps", "patience", "validate_every", "strategy"})
 _SAMPLE_TOKENS = 120
 
 
@@ -52,25 +51,6 @@ class Trained:
     name: str
     path: Path | None
     outcome: Outcome
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A run's folder: its settings, tokenizer and tokens."""
-
-    folder: Path
-    config: RunConfig
-    corpus: dict[str, Any]
-    tokenizer: Tokenizer
-    store: TokenStore
-
-    @property
-    def has_documents(self) -> bool:
-        return self.corpus["has_documents"]
-
-    @property
-    def tokens_per_character(self) -> float:
-        return self.store.validation.size / self.corpus["validation_characters"]
 
 
 def train(
@@ -105,12 +85,25 @@ def train(
     # Takes the place of the run before only when nothing can go wrong any more at its start.
     folder = catalog.model_folder(name) / "train.new"
     reporter.phase("reading")
-    corpus = read_corpus(paths, config.corpus)
+    sources = find_files(paths, encoding=config.corpus.encoding)
+    before = find_run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
+    if before is None:
+        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
+        catalog.folder.mkdir(parents=True, exist_ok=True)
+        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
+    else:
+        reporter.phase("reusing")
+
+    def open_run(chief: bool) -> Run:
+        if before is not None:
+            return begin_like(before, folder if chief else None)
+        return begin_run(folder if chief else None, corpus, config, reporter)
+
     return _train_and_export(
         catalog,
         name,
         config.training.strategy,
-        lambda chief: _begin(folder if chief else None, corpus, config),
+        open_run,
         resumed=False,
         tensorboard=tensorboard,
         reporter=reporter,
@@ -132,7 +125,7 @@ def resume(
 
     Args:
         name: of the model.
-        changes: training settings asked for now, by name; only those of `RESUMABLE` may
+        changes: training settings asked for now, by name; only those of `textgen.run.RESUMABLE` may
             differ from what the run began with.
         paths: where given, the corpus is read again and must be the same.
         models_dir: the models folder.
@@ -148,8 +141,8 @@ def resume(
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
     reporter.phase("reading")
-    run = _reopen(catalog.model_folder(name) / "train", changes)
-    if paths and read_corpus(paths, run.config.corpus).digest != run.corpus["digest"]:
+    run = reopen_run(catalog.model_folder(name) / "train", changes)
+    if paths and not began_with(run, paths, catalog.folder, reporter):
         raise CheckpointError(
             f"The corpus is not the one the run of {name!r} began with. "
             "Leave out --resume to train on it anew."
@@ -166,84 +159,11 @@ def resume(
     )
 
 
-def _begin(folder: Path | None, corpus: Corpus, config: RunConfig) -> _Run:
-    """Write a new run's folder; a worker that is not the chief keeps it to itself."""
-    tokenizer = CharacterTokenizer.learn(corpus.train, config.min_count)
-    if folder is None:
-        scratch = tempfile.mkdtemp(prefix="textgen-worker-")
-        # Only at the end of the process, because the tokens are memory-mapped from it.
-        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-        folder = Path(scratch, "train")
-    shutil.rmtree(folder, ignore_errors=True)
-    store = TokenStore.write(
-        folder / "tokens", corpus.train, corpus.validation, tokenizer, corpus.has_documents
-    )
-    facts = {
-        "description": corpus.description,
-        "digest": corpus.digest,
-        "has_documents": corpus.has_documents,
-        "num_documents": len(corpus.train) + len(corpus.validation),
-        "num_characters": corpus.num_characters,
-        "validation_characters": sum(map(len, corpus.validation)),
-    }
-    tokenizer.save(folder / "tokenizer.json")
-    # Written last: a run whose config.json is there is complete.
-    settings = {"run": config.to_dict(), "corpus": facts}
-    write_atomically(folder / "config.json", json.dumps(settings, indent=2).encode())
-    return _Run(folder, config, facts, tokenizer, store)
-
-
-def _replace_run(folder: Path, new: Path) -> None:
-    """Put a new run in the place of the one before, which may hold hours of work: keep it."""
-    if folder.exists():
-        previous = folder.with_name("train.previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        folder.rename(previous)
-    new.rename(folder)
-
-
-def _discard_run(new: Path) -> None:
-    """Leave no trace of a run that could not start."""
-    shutil.rmtree(new, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        new.parent.rmdir()  # only where it is empty: the name was a new one
-
-
-def _reopen(folder: Path, changes: dict[str, Any]) -> _Run:
-    try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = RunConfig.from_dict(settings["run"])
-        corpus = settings["corpus"]
-    except FileNotFoundError:
-        raise CheckpointError(f"There is no run to resume in {folder}.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder}: config.json is damaged ({error}).") from error
-    began = _flat(config)
-    for name, value in changes.items():
-        if value != began[name] and name not in RESUMABLE:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(
-                f"{flag} cannot change in a run that is resumed; it began with {began[name]!r}. "
-                f"Received: {value!r}"
-            )
-    training = {name: value for name, value in changes.items() if name in RESUMABLE}
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **training))
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
-    return _Run(folder, config, corpus, tokenizer, TokenStore(folder / "tokens"))
-
-
-def _flat(config: RunConfig) -> dict[str, Any]:
-    """All settings of a run by their own names, which no two parts share."""
-    values = config.to_dict()
-    parts = [values.pop(name) for name in ("corpus", "model", "training")]
-    return {key: value for part in (*parts, values) for key, value in part.items()}
-
-
 def _train_and_export(
     catalog: Catalog,
     name: str,
     strategy_name: str,
-    open_run: Callable[[bool], _Run],
+    open_run: Callable[[bool], Run],
     *,
     resumed: bool,
     tensorboard: bool,
@@ -259,7 +179,8 @@ def _train_and_export(
 
     # First of all: a multi-worker strategy must exist before any TensorFlow op runs.
     strategy = build_strategy(strategy_name)
-    run = open_run(is_chief(strategy))
+    chief = is_chief(strategy)
+    run = open_run(chief)
     folder = catalog.model_folder(name) / "train"
     try:
         trainer = Trainer(
@@ -275,11 +196,12 @@ def _train_and_export(
             reporter=reporter,
         )
     except BaseException:
-        if not resumed:
-            _discard_run(run.folder)
+        # Only the chief wrote a folder; a worker may hold the run before in its place.
+        if chief and not resumed:
+            discard_run(run.folder)
         raise
-    if trainer.is_chief and not resumed:
-        _replace_run(folder, run.folder)
+    if chief and not resumed:
+        replace_run(folder, run.folder)
     outcome = trainer.fit(resumed, should_stop, _Sampler(run))
     if not outcome.is_chief:
         return Trained(name, None, outcome)
@@ -293,7 +215,7 @@ class _Sampler:
     The decode graph is made once; later samples only bring newer weights into it.
     """
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._generator: Generator | None = None
         self._graph: Any = None
@@ -320,14 +242,14 @@ class _Sampler:
         return generated.text_bytes.numpy()[0].decode("utf-8", errors="replace")
 
 
-def _generator(run: _Run, model: Any) -> Generator:
+def _generator(run: Run, model: Any) -> Generator:
     from textgen.generation import Generator
 
     boundary = run.tokenizer.boundary(run.has_documents)
     return Generator(model.decoder(), run.tokenizer.in_graph(), boundary, run.has_documents)
 
 
-def _export(catalog: Catalog, name: str, run: _Run, outcome: Outcome) -> Path:
+def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
     from textgen.export import write_saved_model
     from textgen.training.optimizers import choose_optimizer
 
@@ -338,7 +260,7 @@ def _export(catalog: Catalog, name: str, run: _Run, outcome: Outcome) -> Path:
     return path
 
 
-def _card(name: str, run: _Run, outcome: Outcome, optimizer: str) -> dict[str, Any]:
+def _card(name: str, run: Run, outcome: Outcome, optimizer: str) -> dict[str, Any]:
     """The model card: what the model is, what it learned from, how good it is."""
     bits = outcome.validation_loss / math.log(2) * run.tokens_per_character
     return {

@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from textgen.cli.progress import BarReporter
+from textgen.cli.progress import BarReporter, PlainReporter
 
 from textgen.training.reporter import Progress, Validation
 
@@ -28,3 +28,35 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     assert "1.812" in stream.getvalue()
     assert "[bold]" in stream.getvalue()
     assert "\x07" not in stream.getvalue()
+
+
+def test_the_bar_shows_the_bytes_of_a_corpus():
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with BarReporter(console) as reporter:
+        reporter.phase("encoding")
+        reporter.bytes_done(1_234_567_890, 1_234_567_890)
+        reporter.phase("reusing")
+    assert "encoding" in stream.getvalue()
+    assert "1,234.6/1,234.6 MB" in stream.getvalue()
+    assert "reusing its tokens" in stream.getvalue()
+
+
+def test_plain_lines_tell_of_the_bytes_of_a_long_corpus_now_and_then(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    reporter = PlainReporter()
+    reporter.phase("encoding")
+    reporter.bytes_done(500_000, None)
+    assert capsys.readouterr().err == ""
+    now = 11.0
+    reporter.bytes_done(1_000_000, None)
+    reporter.bytes_done(1_500_000, 3_000_000)
+    now = 22.0
+    reporter.bytes_done(2_000_000, 3_000_000)
+    reporter.phase("reusing")
+    assert capsys.readouterr().err.splitlines() == [
+        "encoding 1.0 MB",
+        "encoding 2.0/3.0 MB",
+        "The corpus is the one of the run before: reusing its tokens",
+    ]

@@ -62,6 +62,8 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
         (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
         (["GOOD", "--resume"], 1, "no run to resume"),
+        (["GOOD", "--text-column", "body"], 1, "--text-column needs a .csv"),
+        (["rows.csv"], 1, "no column 'text'; name the one that holds the text"),
         (["GOOD", "--size", "huge"], 2, "'huge'"),
     ],
 )
@@ -74,6 +76,7 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
         "BINARY": b"\x7fELF\0\0\0",
         "SHORT": b"too short",
         "GOOD": CORPUS.encode(),
+        "rows.csv": b"id,body\n1,one\n",
     }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
@@ -82,6 +85,17 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert not list(tmp_path.glob("saved_models/*"))
+
+
+def test_a_column_of_a_table_is_a_corpus_whose_tokens_a_second_run_reuses(run, tmp_path):
+    rows = "".join(f'{number},"The quick brown fox."\n' for number in range(60))
+    (tmp_path / "rows.csv").write_text(f"id,body\n{rows}")
+    command = ["train", tmp_path / "rows.csv", "--text-column", "body", *SMALL]
+    assert run(*command, "--models-dir", tmp_path).exit_code == 0
+    again = run(*command, "--models-dir", tmp_path, "--model", "lstm")
+    assert again.exit_code == 0, again.output
+    assert "reusing its tokens" in again.stderr
+    assert "60 documents" in run("info", "rows", "--models-dir", tmp_path).output
 
 
 def test_bytes_that_do_not_decode_are_named_with_their_offset(run, tmp_path):

@@ -9,8 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textgen.config import CorpusConfig
-from textgen.corpus import read_corpus
+from textgen.corpus import Meter, digest_sources, find_files, read_corpus
 from textgen.errors import CorpusError
+
+
+@pytest.fixture(autouse=True, scope="module", params=[1 << 20, 5], ids=["in MiB", "in 5 bytes"])
+def piece_size(request):
+    """Read what was cleaned in one piece, and in pieces of a character or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textgen.corpus.spool.CHUNK_BYTES", request.param)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -19,51 +27,105 @@ def write(tmp_path_factory):
 
     def write(text):
         path.write_text(text, encoding="utf-8", newline="")
-        return [str(path)]
+        return find_files([path])
 
     return write
+
+
+@pytest.fixture(scope="module")
+def text_of(join):
+    """The text of a part of a corpus that is one document."""
+    return lambda part: "".join(join(part.blocks()))
 
 
 def lines(**settings):
     return CorpusConfig(split_documents="line", **settings)
 
 
-def test_a_tenth_at_the_end_is_for_validation(write):
-    text = "0123456789" * 100_003 + "abcdef"
+def test_a_tenth_at_the_end_is_for_validation(write, text_of):
+    text = "0123字56789" * 1_003 + "abcdef"
     corpus = read_corpus(write(text), CorpusConfig())
-    assert corpus.train == (text[: int(0.9 * len(text))],)
-    assert corpus.validation == (text[int(0.9 * len(text)) :],)
+    assert text_of(corpus.train) == text[: int(0.9 * len(text))]
+    assert text_of(corpus.validation) == text[int(0.9 * len(text)) :]
 
 
 shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
+# Characters of one to four bytes.
+characters = st.sampled_from("aé字😀")
 
 
 @settings(deadline=None)  # It writes files.
-@given(text=st.text("ab", min_size=2), share=shares)
-def test_both_parts_of_a_text_hold_something(write, text, share):
-    corpus = read_corpus(write(text), CorpusConfig(validation_split=share))
-    assert corpus.train[0] + corpus.validation[0] == text
-    assert corpus.train[0]
-    assert corpus.validation[0]
+@given(text=st.text(st.one_of(characters, st.just("\n")), min_size=2), share=shares)
+def test_both_parts_of_a_text_hold_something(write, text_of, text, share):
+    text = "a" + text
+    with read_corpus(write(text), CorpusConfig(validation_split=share)) as corpus:
+        train, validation = text_of(corpus.train), text_of(corpus.validation)
+        # Parts can be read as often as one likes.
+        assert text_of(corpus.train) == train
+    assert train + validation == text
+    assert len(train) == corpus.train.num_characters > 0
+    assert len(validation) == corpus.validation.num_characters > 0
 
 
 @settings(deadline=None)  # It writes files.
-@given(documents=st.lists(st.text("ab", min_size=1), min_size=2), share=shares)
-def test_validation_is_the_last_documents_closest_to_the_share(write, documents, share):
+@given(documents=st.lists(st.text(characters, min_size=1), min_size=2), share=shares)
+def test_validation_is_the_last_documents_closest_to_the_share(
+    write, documents_of, documents, share
+):
     corpus = read_corpus(write("\n".join(documents)), lines(validation_split=share))
-    assert [*corpus.train, *corpus.validation] == documents
+    train, validation = (
+        documents_of(corpus.train.blocks()),
+        documents_of(corpus.validation.blocks()),
+    )
+    assert train + validation == documents
     total = sum(map(len, documents))
     assert corpus.num_characters == total
+    assert (len(train), len(validation)) == (
+        corpus.train.num_documents,
+        corpus.validation.num_documents,
+    )
     misses = [
         abs(sum(map(len, documents[cut:])) - total * share) for cut in range(1, len(documents))
     ]
-    assert misses[len(corpus.train) - 1] == pytest.approx(min(misses))
+    assert misses[len(train) - 1] == pytest.approx(min(misses))
 
 
-def test_one_document_is_cut_with_a_warning(write, caplog):
+def test_a_corpus_may_outgrow_memory(write, documents_of, monkeypatch, tmp_path):
+    monkeypatch.setattr("textgen.corpus.spool._MEMORY_BYTES", 10)
+    documents = [f"document {number}" for number in range(100)]
+    with read_corpus(write("\n".join(documents)), lines(), tmp_path) as corpus:
+        parts = (corpus.train, corpus.validation)
+        assert [text for part in parts for text in documents_of(part.blocks())] == documents
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_byte_of_a_part_is_told(write):
+    corpus = read_corpus(write("one\ntwo\nthree\n"), lines())
+    told = []
+    list(corpus.train.blocks(told.append))
+    assert sum(told) == corpus.train.num_bytes == len("one two ")
+
+
+def test_every_byte_that_is_read_is_told(tmp_path):
+    (tmp_path / "1.txt").write_text("one")
+    (tmp_path / "2.txt.gz").write_bytes(gzip.compress(b"two"))
+    told = []
+    read_corpus(find_files([tmp_path]), CorpusConfig(), on_bytes=lambda *told_: told.append(told_))
+    total = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert told[-1] == (total, total)
+
+
+def test_how_much_standard_input_holds_is_not_known(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
+    told = []
+    read_corpus(find_files(["-"]), CorpusConfig(), on_bytes=lambda *told_: told.append(told_))
+    assert told[-1] == (9, None)
+
+
+def test_one_document_is_cut_with_a_warning(write, text_of, caplog):
     with caplog.at_level(logging.WARNING):
         corpus = read_corpus(write("0123456789\n"), lines(validation_split=0.2))
-    assert (corpus.train, corpus.validation) == (("01234567",), ("89",))
+    assert (text_of(corpus.train), text_of(corpus.validation)) == ("01234567", "89")
     assert not corpus.has_documents
     assert "one document only" in caplog.text
 
@@ -83,7 +145,7 @@ def test_the_digest_depends_on_the_documents_alone(write, tmp_path):
     paths = write("one\r\ntwo\n")
     copy = tmp_path / "copy.gz"
     copy.write_bytes(gzip.compress(b"one\ntwo\n"))
-    assert read_corpus(paths, lines()).digest == read_corpus([str(copy)], lines()).digest
+    assert read_corpus(paths, lines()).digest == read_corpus(find_files([copy]), lines()).digest
 
 
 def test_the_digest_depends_on_text_and_split(write):
@@ -96,10 +158,44 @@ def test_the_digest_depends_on_text_and_split(write):
     assert len(digests) == 5
 
 
-def test_text_is_cleaned(write):
+def source_digest(*paths):
+    sources = find_files(paths)
+    return digest_sources(sources, Meter(source.num_bytes for source in sources))
+
+
+def test_the_sources_can_be_recognized_without_reading_them_as_text(tmp_path):
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b"text\none\ntwo\n"))
+    paths = [path, tmp_path / "a.txt"]
+    paths[1].write_text("three")
+    digest = read_corpus(find_files(paths), CorpusConfig()).source_digest
+    assert source_digest(*paths) == digest
+    # Under another name it is the same corpus.
+    assert source_digest(path.rename(tmp_path / "moved.csv.gz"), paths[1]) == digest
+
+
+def test_the_digest_of_sources_depends_on_content_kind_and_order(tmp_path):
+    for name, text in [("a.txt", "text\n1"), ("b.txt", "2"), ("c.txt", "text\n12")]:
+        (tmp_path / name).write_text(text)
+    (tmp_path / "a.csv").write_text("text\n1")
+    (tmp_path / "empty.txt").write_text("")
+    choices = ["ab", "ba", "a", "b", "c"]
+    digests = [source_digest(*(tmp_path / f"{name}.txt" for name in names)) for names in choices]
+    digests.append(source_digest(tmp_path / "a.csv"))
+    digests.append(source_digest(tmp_path / "empty.txt", tmp_path / "c.txt"))
+    assert len(set(digests)) == len(digests)
+
+
+def test_what_can_be_read_only_once_is_not_read_for_its_digest(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
+    assert source_digest("-") is None
+    assert sys.stdin.buffer.tell() == 0
+
+
+def test_text_is_cleaned(write, text_of):
     config = CorpusConfig(lowercase=True, strip_punctuation=True, validation_split=0.5)
     corpus = read_corpus(write("A, B!"), config)
-    assert corpus.train + corpus.validation == ("a", " b")
+    assert (text_of(corpus.train), text_of(corpus.validation)) == ("a", " b")
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\ufeff"])
@@ -120,7 +216,7 @@ def test_descriptions(tmp_path, monkeypatch):
 
     def describe(*paths):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
-        return read_corpus(paths, CorpusConfig()).description
+        return read_corpus(find_files(paths), CorpusConfig()).description
 
     assert describe(str(tmp_path / "a.txt")) == "a.txt"
     assert describe(str(tmp_path)) == "2 files"
@@ -132,4 +228,16 @@ def test_one_bad_byte_names_its_file_and_offset(tmp_path):
     path = tmp_path / "bad.txt.gz"
     path.write_bytes(gzip.compress(b"x" * 2_000_000 + b"\xff"))
     with pytest.raises(CorpusError, match=r"bad\.txt\.gz: byte 0xff at offset 2000000 is not"):
-        read_corpus([str(path)], CorpusConfig())
+        read_corpus(find_files([path]), CorpusConfig())
+
+
+def test_a_lone_surrogate_is_an_error(tmp_path):
+    path = tmp_path / "escaped.txt"
+    path.write_text("a\\ud800")
+    with pytest.raises(CorpusError, match=r"without lone surrogates\. Received: U\+D800"):
+        read_corpus(find_files([path]), CorpusConfig(encoding="unicode_escape"))
+
+
+def test_a_column_is_asked_for_only_where_there_is_a_table(write):
+    with pytest.raises(CorpusError, match=r"--text-column needs a \.csv.* Received: corpus\.txt"):
+        read_corpus(write("text"), CorpusConfig(text_column="text"))

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import sys
 from types import SimpleNamespace
@@ -7,10 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.config import CorpusConfig
-from textgen.corpus import iter_documents, split_chunks
+from textgen.corpus import find_files, read_blocks, split_chunks
 from textgen.errors import ConfigError, CorpusError
 
 chunked = st.lists(st.text("ab \n\u2028\x0c"))
+
+
+@pytest.fixture
+def read(documents_of):
+    """Read the documents of a path."""
+
+    def read(path, config):
+        return documents_of(read_blocks(find_files([path], encoding=config.encoding), config))
+
+    return read
 
 
 @pytest.fixture
@@ -31,64 +42,87 @@ def folder(tmp_path):
         ("blank-line", ["one\ntwo", "three", " four\nfive", "six"]),
     ],
 )
-def test_splits(folder, split, documents):
-    config = CorpusConfig(split_documents=split)
-    assert list(iter_documents([str(folder)], config)) == documents
+def test_splits(read, folder, split, documents):
+    assert read(folder, CorpusConfig(split_documents=split)) == documents
 
 
 @given(chunks=chunked, split=st.sampled_from(["none", "line", "blank-line", "file"]))
-def test_where_the_text_is_cut_makes_no_difference(chunks, split):
-    assert list(split_chunks(chunks, split)) == list(split_chunks(["".join(chunks)], split))
+def test_where_the_text_is_cut_makes_no_difference(documents_of, chunks, split):
+    whole = documents_of(split_chunks(["".join(chunks)], split))
+    assert documents_of(split_chunks(chunks, split)) == whole
 
 
 @given(chunks=chunked)
-def test_lines_are_the_lines_that_are_not_blank(chunks):
+def test_lines_are_the_lines_that_are_not_blank(documents_of, chunks):
     lines = [line for line in "".join(chunks).split("\n") if line.strip()]
-    assert list(split_chunks(chunks, "line")) == lines
+    assert documents_of(split_chunks(chunks, "line")) == lines
 
 
 @given(chunks=chunked)
-def test_blocks_hold_the_same_lines(chunks):
-    blocks = list(split_chunks(chunks, "blank-line"))
-    assert [line for block in blocks for line in block.split("\n")] == list(
-        split_chunks(chunks, "line")
-    )
+def test_a_text_is_one_document_unless_it_is_blank(documents_of, chunks):
+    text = "".join(chunks)
+    assert documents_of(split_chunks(chunks, "file")) == ([text] if text.strip() else [])
 
 
-def test_documents_are_yielded_before_the_text_is_read_to_its_end():
+@given(chunks=chunked)
+def test_paragraphs_hold_the_same_lines(documents_of, chunks):
+    paragraphs = documents_of(split_chunks(chunks, "blank-line"))
+    lines = [line for paragraph in paragraphs for line in paragraph.split("\n")]
+    assert lines == documents_of(split_chunks(chunks, "line"))
+
+
+@pytest.mark.parametrize("split", ["none", "file", "line", "blank-line"])
+def test_blocks_are_yielded_before_the_text_is_read_to_its_end(split):
     def chunks():
-        yield "first\nsecond"
+        yield "first\n\nsecond"
         raise AssertionError("read too far")
 
-    assert next(split_chunks(chunks(), "line")) == "first"
+    assert "first" in next(split_chunks(chunks(), split))[0]
 
 
-def test_documents_are_cleaned_before_they_are_split(tmp_path):
+def test_documents_are_cleaned_before_they_are_split(read, tmp_path):
     path = tmp_path / "page.html"
     path.write_text("<p>one</p><p\n>two</p>...")
     config = CorpusConfig(strip_html=True, strip_punctuation=True, split_documents="line")
-    assert list(iter_documents([str(path)], config)) == ["one", "two"]
+    assert read(path, config) == ["one", "two"]
 
 
-def test_an_unclosed_script_ends_with_its_file(tmp_path):
+def test_an_unclosed_script_ends_with_its_file(read, tmp_path):
     (tmp_path / "1.html").write_text("one<script>")
     (tmp_path / "2.html").write_text("two")
     config = CorpusConfig(strip_html=True)
-    assert list(iter_documents([str(tmp_path)], config)) == ["one\ntwo"]
+    assert read(tmp_path, config) == ["one\ntwo"]
 
 
-def test_standard_input_is_read(monkeypatch):
+def test_standard_input_is_read(read, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a\r\nb")))
-    assert list(iter_documents(["-"], CorpusConfig())) == ["a\nb"]
+    assert read("-", CorpusConfig()) == ["a\nb"]
 
 
-def test_a_directly_named_binary_file_is_an_error(tmp_path):
+def test_a_directly_named_binary_file_is_an_error(read, tmp_path):
     path = tmp_path / "photo.txt"
     path.write_bytes(b"\x89PNG\0")
     with pytest.raises(CorpusError, match="looks like a binary file"):
-        list(iter_documents([str(path)], CorpusConfig()))
+        read(path, CorpusConfig())
 
 
-def test_an_unknown_encoding_is_reported_before_a_missing_file():
+def test_an_unknown_encoding_is_reported_before_a_missing_file(read):
     with pytest.raises(ConfigError, match="nosuch"):
-        list(iter_documents(["missing"], CorpusConfig(encoding="nosuch")))
+        read("missing", CorpusConfig(encoding="nosuch"))
+
+
+def test_the_rows_of_a_table_are_documents_between_the_texts(read, tmp_path):
+    (tmp_path / "1.txt").write_text("one")
+    (tmp_path / "2.txt").write_text("two")
+    (tmp_path / "3.csv").write_text("text\nthree\n \nfour\n")
+    (tmp_path / "4.txt").write_text("five")
+    assert read(tmp_path, CorpusConfig()) == ["one\ntwo", "three", "four", "five"]
+
+
+def test_rows_are_cleaned_one_by_one_and_split_as_files_are(read, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('title,body\n1,"<b>One<p>\ntwo"\n2,<script>\n3,Three\n')
+    config = CorpusConfig(strip_html=True, lowercase=True, text_column="body")
+    assert read(path, config) == ["one\n\ntwo", "three"]
+    lines = dataclasses.replace(config, split_documents="line")
+    assert read(path, lines) == ["one", "two", "three"]

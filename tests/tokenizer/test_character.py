@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.errors import TokenizerError
-from textgen.tokenizer import CharacterTokenizer, load_tokenizer
+from textgen.tokenizer import CharacterTokenizer, Tokenizer, load_tokenizer
 
 CORPUS = "The quick brown fox.\n床前明月光，疑是地上霜。\n👩‍🚀 e\u0301é \u200d العربية"
 TOKENIZER = CharacterTokenizer.learn([CORPUS])
@@ -39,6 +39,23 @@ def test_invalid_utf8_in_the_graph_is_one_unknown_character_a_sequence():
     ids, lengths = GRAPH.encode([b"T\xffh"])
     assert ids.numpy()[0].tolist() == [*TOKENIZER.encode("T"), 0, *TOKENIZER.encode("h")]
     assert lengths.numpy().tolist() == [3]
+
+
+@given(st.lists(st.one_of(known_text, any_text), min_size=1, max_size=4))
+def test_many_texts_in_one_call_get_the_ids_they_get_alone(texts):
+    ids, lengths = TOKENIZER.encode_all(texts)
+    expected_ids, expected_lengths = Tokenizer.encode_all(TOKENIZER, texts)
+    np.testing.assert_array_equal(ids, expected_ids)
+    np.testing.assert_array_equal(lengths, expected_lengths)
+
+
+@given(st.lists(any_text), st.integers(1, 3))
+def test_how_a_corpus_is_divided_makes_no_difference_to_the_vocabulary(texts, min_count):
+    texts = [*texts, "abc" * 3]
+    whole = CharacterTokenizer.learn(["".join(texts)], min_count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textgen.tokenizer.character._MIN_COUNTED", 5)
+        assert CharacterTokenizer.learn(iter(texts), min_count).characters == whole.characters
 
 
 def test_rare_characters_become_unknown():

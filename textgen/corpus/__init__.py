@@ -1,28 +1,37 @@
-"""Files, folders, globs and standard input become cleaned documents.
+"""Files, folders, globs, tables and standard input become cleaned documents.
 
-    find_files -> read_text -> clean_chunks -> split_chunks -> iter_documents -> read_corpus
+    find_files -> read_text -> read_rows -> clean_chunks -> split_chunks -> read_blocks
+        -> Spool -> read_corpus
 
-Every step before `read_corpus` works on pieces of about one MiB, so a corpus larger than
-memory can be read with `iter_documents` as long as its documents are small.
+Every step works on pieces of about a MiB, so a corpus may be larger than memory.
 """
 
 from textgen.corpus.cleaning import clean, clean_chunks
-from textgen.corpus.corpus import Corpus, read_corpus
+from textgen.corpus.corpus import Corpus, describe, read_corpus
 from textgen.corpus.decoding import decode_chunks, read_text
-from textgen.corpus.documents import iter_documents, split_chunks
+from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.encoding import check_encoding
-from textgen.corpus.sources import Source, find_files
+from textgen.corpus.meter import Meter
+from textgen.corpus.sources import Source, digest_sources, find_files
+from textgen.corpus.spool import Part
+from textgen.corpus.tables import read_rows
 
 __all__ = [
+    "Block",
     "Corpus",
+    "Meter",
+    "Part",
     "Source",
     "check_encoding",
     "clean",
     "clean_chunks",
     "decode_chunks",
+    "describe",
+    "digest_sources",
     "find_files",
-    "iter_documents",
+    "read_blocks",
     "read_corpus",
+    "read_rows",
     "read_text",
     "split_chunks",
 ]

@@ -60,13 +60,35 @@ def clean_chunks(chunks: Iterable[str], config: CorpusConfig) -> Iterator[str]:
     if config.strip_html:
         chunks = _strip_html(chunks)
     if config.lowercase or config.strip_punctuation or config.normalize != "none":
-        # No step looks across a line end: nothing composes with "\n", and the one letter whose
-        # lower case depends on its neighbours (final sigma) only looks within its word.
-        chunks = (_clean_lines(lines, config) for lines in _whole_lines(chunks))
+        # No step looks across a line end or a space: nothing composes with them, and the one
+        # letter whose lower case depends on its neighbours (final sigma) only looks within its
+        # word. Spaces count because a text of a gigabyte may be a single line.
+        chunks = (_clean_words(words, config) for words in cut_after(chunks, "\n "))
     yield from chunks
 
 
-def _clean_lines(text: str, config: CorpusConfig) -> str:
+def cut_after(chunks: Iterable[str], marks: str) -> Iterator[str]:
+    """Yield a text that arrives in pieces in pieces that end with one of the characters `marks`.
+
+    Args:
+        chunks: the text, in order.
+        marks: characters to cut after.
+
+    Returns:
+        An iterator over non-empty pieces. The last one may end otherwise.
+    """
+    pending: list[str] = []
+    for chunk in chunks:
+        end = max(chunk.rfind(mark) for mark in marks) + 1
+        if end:
+            yield "".join([*pending, chunk[:end]])
+            pending = []
+        pending.append(chunk[end:])
+    if rest := "".join(pending):
+        yield rest
+
+
+def _clean_words(text: str, config: CorpusConfig) -> str:
     text = _normalize(text, config)
     if config.strip_punctuation:
         text = text.translate(_PUNCTUATION)
@@ -93,19 +115,6 @@ class _Punctuation(dict[int, int | None]):
 
 
 _PUNCTUATION = _Punctuation()
-
-
-def _whole_lines(chunks: Iterable[str]) -> Iterator[str]:
-    """Yield the same text cut only after line ends."""
-    pending: list[str] = []
-    for chunk in chunks:
-        end = chunk.rfind("\n") + 1
-        if end:
-            yield "".join([*pending, chunk[:end]])
-            pending = []
-        pending.append(chunk[end:])
-    if rest := "".join(pending):
-        yield rest
 
 
 def _strip_html(chunks: Iterable[str]) -> Iterator[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import bisect
 import itertools
 import logging
-import os
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textgen.config import CorpusConfig
-from textgen.corpus.documents import documents_of
-from textgen.corpus.sources import Source, find_files
+from textgen.corpus.documents import read_blocks
+from textgen.corpus.meter import Meter
+from textgen.corpus.sources import Source
+from textgen.corpus.spool import END, Part, Spool, decode
 from textgen.errors import CorpusError
 
 _logger = logging.getLogger(__name__)
@@ -19,31 +22,50 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Corpus:
-    """Cleaned text to train on, and the rest to validate with.
+    """Cleaned text to train on, and the rest to validate with; to be closed after use.
 
     Attributes:
         train: the documents to train on; never empty.
         validation: the documents at the corpus's end, kept for validation; never empty.
         digest: SHA-256 of all documents in hexadecimal; differs wherever text or splits differ.
+        source_digest: of the bytes it was read from; the same bytes, cleaned the same way, give
+            the same corpus.
         description: what the corpus was read from, in a few words.
-        has_documents: whether each string is a whole document, with an end of its own. Where
+        has_documents: whether the corpus is whole documents, each with an end of its own. Where
             it is false, `train` and `validation` are the two parts of one text.
     """
 
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
+    train: Part
+    validation: Part
     digest: str
+    source_digest: str
     description: str
     has_documents: bool
 
     @property
     def num_characters(self) -> int:
         """Characters of both parts together."""
-        return sum(map(len, self.train)) + sum(map(len, self.validation))
+        return self.train.num_characters + self.validation.num_characters
+
+    @property
+    def num_documents(self) -> int:
+        """Documents of both parts together."""
+        return self.train.num_documents + self.validation.num_documents
+
+    def __enter__(self) -> Corpus:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.train.spool.close()
 
 
-def read_corpus(paths: Sequence[str | os.PathLike[str]], config: CorpusConfig) -> Corpus:
-    """Read, clean and divide a corpus.
+def read_corpus(
+    sources: Sequence[Source],
+    config: CorpusConfig,
+    folder: Path | None = None,
+    on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
+) -> Corpus:
+    """Read, clean and divide a corpus of any size.
 
     Validation is the end of the corpus. A single text is cut after
     `int(length * (1 - validation_split))` characters; of several documents, the last whole ones
@@ -51,61 +73,45 @@ def read_corpus(paths: Sequence[str | os.PathLike[str]], config: CorpusConfig) -
     or one document.
 
     Args:
-        paths: files, folders, globs, or `-` for standard input; see `find_files`.
-        config: encoding, cleaning, document split and validation share.
+        sources: from `find_files`.
+        config: encoding, cleaning, document split, text column and validation share.
+        folder: where a corpus that outgrows memory is kept until it is closed.
+        on_bytes: is told the bytes read so far and in all, where known.
 
     Returns:
-        The corpus, in memory.
+        The corpus.
 
     Raises:
         ConfigError: Python knows no text encoding of the config's name.
-        CorpusError: a source cannot be found, read or decoded, or the corpus holds no text.
+        CorpusError: a source cannot be read or decoded, a table is malformed, or the corpus
+            holds no text.
     """
-    sources = find_files(paths, encoding=config.encoding)
-    description = _describe(sources)
-    documents = tuple(documents_of(sources, config))
-    if not documents:
-        raise CorpusError(f"The corpus is empty: no text is left of {description} after cleaning.")
-    digest = _digest(documents)
-    if len(documents) > 1:
-        cut = _document_cut([len(document) for document in documents], config.validation_split)
-        return Corpus(documents[:cut], documents[cut:], digest, description, has_documents=True)
-    if config.split_documents != "none":
-        _logger.warning(
-            "The corpus holds one document only (split_documents=%r): validation is its last part.",
-            config.split_documents,
+    if config.text_column is not None and all(source.format == "text" for source in sources):
+        raise CorpusError(
+            "--text-column needs a .csv, .tsv, .jsonl or .ndjson file. "
+            f"Received: {describe(sources)}"
         )
-    (text,) = documents
-    if len(text) < 2:
-        raise CorpusError(f"The corpus needs at least 2 characters. Received: {text!r}")
-    cut = _character_cut(len(text), config.validation_split)
-    return Corpus((text[:cut],), (text[cut:],), digest, description, has_documents=False)
+    meter = Meter((source.num_bytes for source in sources), on_bytes)
+    spool = Spool(folder)
+    try:
+        for block in read_blocks(sources, config, meter):
+            spool.write(block)
+        train, validation = _divide(spool, config, describe(sources))
+    except BaseException:
+        spool.close()
+        raise
+    return Corpus(
+        train,
+        validation,
+        spool.digest,
+        meter.digest,
+        describe(sources),
+        has_documents=spool.num_documents > 1,
+    )
 
 
-def _character_cut(length: int, validation_split: float) -> int:
-    return min(max(int(length * (1 - validation_split)), 1), length - 1)
-
-
-def _document_cut(lengths: Sequence[int], validation_split: float) -> int:
-    """Return the index of the first validation document."""
-    target = sum(lengths) * (1 - validation_split)
-    train_lengths = list(itertools.accumulate(lengths[:-1]))
-    best = min(range(len(train_lengths)), key=lambda index: abs(train_lengths[index] - target))
-    return best + 1
-
-
-def _digest(documents: Iterable[str]) -> str:
-    sha = hashlib.sha256()
-    for document in documents:
-        # A few codecs, such as unicode_escape, can yield lone surrogates.
-        data = document.encode("utf-8", "surrogatepass")
-        # The length before each document, so that the same text split elsewhere differs.
-        sha.update(b"%d:" % len(data))
-        sha.update(data)
-    return sha.hexdigest()
-
-
-def _describe(sources: Sequence[Source]) -> str:
+def describe(sources: Sequence[Source]) -> str:
+    """Return what the sources are, in a few words."""
     files = [source.path for source in sources if source.path is not None]
     parts = []
     if len(files) == 1:
@@ -115,3 +121,66 @@ def _describe(sources: Sequence[Source]) -> str:
     if len(files) < len(sources):
         parts.append("standard input")
     return " and ".join(parts)
+
+
+def _divide(spool: Spool, config: CorpusConfig, description: str) -> tuple[Part, Part]:
+    """Return the training and the validation part."""
+    if spool.num_documents == 0:
+        raise CorpusError(f"The corpus is empty: no text is left of {description} after cleaning.")
+    train_share = 1 - config.validation_split
+    if spool.num_documents > 1:
+        train = _first_documents(spool, spool.num_characters * train_share)
+    else:
+        if config.split_documents != "none":
+            _logger.warning(
+                "The corpus holds one document only (split_documents=%r): "
+                "validation is its last part.",
+                config.split_documents,
+            )
+        if spool.num_characters < 2:
+            raise CorpusError(f"The corpus needs at least 2 characters. Received: {description}")
+        length = int(spool.num_characters * train_share)
+        train = _first_characters(spool, min(max(length, 1), spool.num_characters - 1))
+    rest = Part(
+        spool,
+        train.stop,
+        spool.num_bytes,
+        spool.num_characters - train.num_characters,
+        spool.num_documents - train.num_documents,
+    )
+    return train, rest
+
+
+def _first_characters(spool: Spool, length: int) -> Part:
+    """Return the beginning of a spool that holds one document."""
+    stop, missing = 0, length
+    for place, piece in spool.pieces():
+        text = decode(piece)[0]
+        stop = place + len(text[:missing].encode())
+        missing -= min(missing, len(text))
+        if missing == 0:
+            break
+    return Part(spool, 0, stop, length, num_documents=0)
+
+
+def _first_documents(spool: Spool, target: float) -> Part:
+    """Return the first documents, but not all, whose characters come closest to `target`."""
+    best, distance = (0, b"", 0, 0, 0), math.inf
+    characters = documents = 0
+    for place, piece in spool.pieces():
+        *ended, rest = decode(piece)
+        # Characters of the corpus before this piece, and up to the end of each document in it.
+        ends = list(itertools.accumulate(map(len, ended), initial=characters))
+        above = bisect.bisect_left(ends, target, lo=1)
+        for index in range(max(above - 1, 1), min(above + 1, len(ends))):
+            is_closer = abs(ends[index] - target) < distance
+            if is_closer and documents + index < spool.num_documents:
+                distance = abs(ends[index] - target)
+                best = (place, piece, index, ends[index], documents + index)
+        if above < len(ends):
+            break
+        characters = ends[-1] + len(rest)
+        documents += len(ended)
+    place, piece, index, characters, documents = best
+    length = sum(len(text.encode()) + len(END) for text in decode(piece)[:index])
+    return Part(spool, 0, place + length, characters, documents)

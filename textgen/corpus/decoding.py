@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from textgen.corpus.encoding import check_encoding
+from textgen.corpus.meter import Meter
 from textgen.corpus.sources import Source
 from textgen.errors import CorpusError
 
@@ -77,12 +78,13 @@ def decode_chunks(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator
         yield text
 
 
-def read_text(source: Source, encoding: str) -> Iterator[str]:
+def read_text(source: Source, encoding: str, meter: Meter | None = None) -> Iterator[str]:
     """Read and decode one source.
 
     Args:
         source: the file or standard input.
         encoding: name of its text encoding.
+        meter: takes note of the bytes as they are read.
 
     Returns:
         An iterator over non-empty pieces of text.
@@ -91,7 +93,7 @@ def read_text(source: Source, encoding: str) -> Iterator[str]:
         ConfigError: Python knows no text encoding of that name.
         CorpusError: the source cannot be read or decoded.
     """
-    return decode_chunks(source.read_chunks(), encoding, source.name)
+    return decode_chunks(source.read_chunks(meter=meter), encoding, source.name)
 
 
 def _hint(wide: str | None) -> str:

@@ -8,18 +8,22 @@ import glob
 import gzip
 import logging
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Literal, cast
 
 from textgen.corpus.encoding import check_encoding
+from textgen.corpus.meter import Meter
 from textgen.errors import CorpusError
 
 STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
+Format = Literal["text", "csv", "tsv", "jsonl"]
+_FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _SNIFFED_BYTES = 8192
 # A UTF-32-LE mark begins with the UTF-16-LE one, so these two cover both little-endian forms.
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -42,11 +46,42 @@ class Source:
         """What messages call this source."""
         return "standard input" if self.path is None else str(self.path)
 
-    def read_chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+    @property
+    def format(self) -> Format:
+        """What the name's ending, before any `.gz`, says of the content."""
+        if self.path is None:
+            return "text"
+        return _FORMATS.get(Path(self.path.name.lower().removesuffix(".gz")).suffix, "text")
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether the name ends in `.gz`."""
+        return self.path is not None and self.path.suffix.lower() == ".gz"
+
+    @property
+    def num_bytes(self) -> int | None:
+        """Size on disk; `None` for standard input and pipes, which can be read only once.
+
+        Raises:
+            CorpusError: there is no such file.
+        """
+        if self.path is None:
+            return None
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise CorpusError(f"{self.name}: cannot be read ({error.strerror}).") from error
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def read_chunks(
+        self, size: int = CHUNK_BYTES, meter: Meter | None = None, *, decompress: bool = True
+    ) -> Iterator[bytes]:
         """Yield the source's bytes in order, decompressed where the name ends in `.gz`.
 
         Args:
             size: bytes a chunk; the last one may be shorter.
+            meter: takes note of the bytes as they lie on disk.
+            decompress: whether to decompress at all.
 
         Returns:
             An iterator over non-empty chunks. Standard input can be read only once.
@@ -55,7 +90,7 @@ class Source:
             CorpusError: the source cannot be opened or read, or its gzip data is damaged.
         """
         try:
-            with self._open() as stream:
+            with self._open(meter, decompress) as stream:
                 while chunk := stream.read(size):
                     yield chunk
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -64,13 +99,32 @@ class Source:
             reason = error.strerror or str(error)
             raise CorpusError(f"{self.name}: cannot be read ({reason}).") from error
 
-    def _open(self) -> contextlib.AbstractContextManager[IO[bytes] | gzip.GzipFile]:
-        if self.path is None:
+    @contextlib.contextmanager
+    def _open(self, meter: Meter | None, decompress: bool) -> Iterator[IO[bytes]]:
+        with contextlib.ExitStack() as stack:
             # Standard input belongs to the process, so it is not closed here.
-            return contextlib.nullcontext(sys.stdin.buffer)
-        if self.path.suffix.lower() == ".gz":
-            return gzip.open(self.path, "rb")
-        return self.path.open("rb")
+            stream: IO[bytes] = (
+                sys.stdin.buffer if self.path is None else stack.enter_context(self.path.open("rb"))
+            )
+            if meter is not None:
+                meter.begin(f"{self.format} {self.is_compressed}")
+                stream = cast(IO[bytes], _MeteredFile(stream, meter))
+            if decompress and self.is_compressed:
+                stream = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=stream)))
+            yield stream
+
+
+class _MeteredFile:
+    """A file whose bytes a meter takes note of; offers what `gzip` and `read_chunks` call."""
+
+    def __init__(self, file: IO[bytes], meter: Meter) -> None:
+        self._file = file
+        self._meter = meter
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._meter.add(data)
+        return data
 
 
 def find_files(paths: Sequence[str | os.PathLike[str]], *, encoding: str = "utf-8") -> list[Source]:
@@ -98,20 +152,48 @@ def find_files(paths: Sequence[str | os.PathLike[str]], *, encoding: str = "utf-
     if not paths:
         raise CorpusError("A corpus needs at least one file, folder, glob or - (standard input).")
     may_hold_nul = check_encoding(encoding).startswith(("utf-16", "utf-32"))
-    found: dict[str, Source] = {}
+    found: dict[object, Source] = {}
     for path in paths:
         for source in _expand(os.fspath(path), may_hold_nul):
-            # The real path, so that a link to a file does not count it twice.
-            key = STANDARD_INPUT if source.path is None else os.path.realpath(source.path)
-            found.setdefault(key, source)
+            found.setdefault(_identity(source), source)
     return list(found.values())
+
+
+def digest_sources(sources: Sequence[Source], meter: Meter) -> str | None:
+    """Return the digest that reading the sources would give, without reading any text.
+
+    Args:
+        sources: from `find_files`.
+        meter: a new one, over these sources.
+
+    Returns:
+        The meter's digest, or `None` where a source can be read only once.
+
+    Raises:
+        CorpusError: a source cannot be read.
+    """
+    if meter.total is None:
+        return None
+    for source in sources:
+        for _ in source.read_chunks(meter=meter, decompress=False):
+            pass
+    return meter.digest
+
+
+def _identity(source: Source) -> object:
+    """What two names of one file share, so that a link to a file does not count it twice."""
+    if source.path is None:
+        return STANDARD_INPUT
+    status = os.stat(source.path)
+    # Some file systems number no files.
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(source.path)
 
 
 def _expand(path: str, may_hold_nul: bool) -> list[Source]:
     if path == STANDARD_INPUT:
         return [Source(None)]
     if os.path.isdir(path):
-        return _search_folder(Path(path), may_hold_nul)
+        return _search_folder(path, may_hold_nul)
     if os.path.exists(path):
         return [Source(Path(path))]
     if glob.has_magic(path):
@@ -122,28 +204,35 @@ def _expand(path: str, may_hold_nul: bool) -> list[Source]:
     raise CorpusError(f"No such file or folder: {path!r}.")
 
 
-def _search_folder(folder: Path, may_hold_nul: bool) -> list[Source]:
-    files: list[Path] = []
-    for parent, subfolders, names in os.walk(folder, onerror=_raise_unsearchable):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        here = Path(parent)
-        files += [here / name for name in names if not name.startswith(".")]
-    # Sorted by parts, so that the order does not depend on how the file system lists a folder.
-    files.sort(key=lambda file: file.relative_to(folder).parts)
+def _search_folder(folder: str, may_hold_nul: bool) -> list[Source]:
     sources: list[Source] = []
-    for source in (Source(file) for file in files if file.is_file()):
+    for source in (Source(Path(file)) for file in _files_below(folder)):
         if not may_hold_nul and _looks_binary(source):
             _logger.warning("Skipped %s: it looks like a binary file.", source.name)
         else:
             sources.append(source)
     if not sources:
-        raise CorpusError(f"The folder {str(folder)!r} holds no text file.")
+        raise CorpusError(f"The folder {folder!r} holds no text file.")
     return sources
 
 
-def _raise_unsearchable(error: OSError) -> NoReturn:
-    # os.walk leaves an unreadable folder out silently; a corpus with a hole is worse than none.
-    raise CorpusError(f"{error.filename}: cannot be searched ({error.strerror}).") from error
+def _files_below(folder: str) -> Iterator[str]:
+    """Yield the files of a folder in the order of their relative paths."""
+    try:
+        with os.scandir(folder) as entries:
+            # Sorted, so that the order does not depend on how the file system lists a folder.
+            visible = sorted(
+                (entry for entry in entries if not entry.name.startswith(".")),
+                key=lambda entry: entry.name,
+            )
+    except OSError as error:
+        # Not left out silently: a corpus with a hole is worse than none.
+        raise CorpusError(f"{folder}: cannot be searched ({error.strerror}).") from error
+    for entry in visible:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(entry.path)
+        elif entry.is_file():
+            yield entry.path
 
 
 def _looks_binary(source: Source) -> bool:

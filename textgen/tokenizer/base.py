@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,19 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: the text holds half a surrogate pair and is not Unicode text.
         """
+
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Encode texts one by one.
+
+        Returns:
+            Their ids one after another, int32[num_tokens], and the tokens of each,
+            int64[len(texts)].
+
+        Raises:
+            TokenizerError: as for `encode`.
+        """
+        ids = [self.encode(text) for text in texts]
+        return np.concatenate(ids), np.array([len(each) for each in ids])
 
     @abstractmethod
     def unknown_characters(self, text: str) -> list[str]:

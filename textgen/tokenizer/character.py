@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,26 @@ from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer, unicode_b
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import GraphTokenizer
 
+# Characters counted in a call, at least.
+_MIN_COUNTED = 1 << 20
+
 
 def _code_points(text: str) -> np.ndarray:
     """Return the code points of `text`, int32[len(text)]."""
     return np.frombuffer(unicode_bytes(text, "utf-32-le"), dtype=np.int32)
+
+
+def _joined(texts: Iterable[str]) -> Iterator[str]:
+    """Yield short texts joined, because most of counting one would be the call's overhead."""
+    batch: list[str] = []
+    length = 0
+    for text in texts:
+        batch.append(text)
+        length += len(text)
+        if length >= _MIN_COUNTED:
+            yield "".join(batch)
+            batch, length = [], 0
+    yield "".join(batch)
 
 
 class CharacterTokenizer(Tokenizer):
@@ -53,15 +69,15 @@ class CharacterTokenizer(Tokenizer):
         """Learn the vocabulary of `documents`.
 
         Args:
-            documents: texts of the training part.
+            documents: texts of the training part; where they begin and end is of no account.
             min_count: characters seen less often become the unknown token.
 
         Raises:
             TokenizerError: no character is frequent enough.
         """
         counts: Counter[int] = Counter()
-        for document in documents:
-            values, occurrences = np.unique(_code_points(document), return_counts=True)
+        for text in _joined(documents):
+            values, occurrences = np.unique(_code_points(text), return_counts=True)
             counts.update(dict(zip(values.tolist(), occurrences.tolist(), strict=True)))
         characters = [chr(point) for point, count in counts.items() if count >= min_count]
         if not characters:
@@ -82,11 +98,19 @@ class CharacterTokenizer(Tokenizer):
 
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, int32[len(text)]; see `Tokenizer.encode`."""
-        points = _code_points(text)
-        index = np.searchsorted(self.code_points, points)
-        index = np.minimum(index, len(self.code_points) - 1)
-        known = self.code_points[index] == points
-        return np.where(known, index + len(SPECIAL_TOKENS), UNKNOWN).astype(np.int32)
+        return self._ids.take(_code_points(text), mode="clip")
+
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Encode texts one by one; see `Tokenizer.encode_all`."""
+        # A token a character: one call for all, because most of a short text's call is overhead.
+        return self.encode("".join(texts)), np.array([len(text) for text in texts])
+
+    @cached_property
+    def _ids(self) -> np.ndarray:
+        """The id of every code point up to one past the vocabulary's last, int32[N]."""
+        ids = np.full(self.code_points[-1] + 2, UNKNOWN, np.int32)
+        ids[self.code_points] = np.arange(len(self.code_points)) + len(SPECIAL_TOKENS)
+        return ids
 
     def unknown_characters(self, text: str) -> list[str]:
         """Return the characters of `text` that have no id, each once, in order."""

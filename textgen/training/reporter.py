@@ -57,7 +57,15 @@ class Reporter:
     """Receives what happens; this one ignores it all. Override what is of interest."""
 
     def phase(self, name: str) -> None:
-        """A phase begins: `reading`, `compiling`, `training`, `validating` or `exporting`."""
+        """A phase begins.
+
+        In this order: `reading`, then either `learning` (the tokenizer) and `encoding` or
+        `reusing` (the tokens of the run before); `compiling`; `training` and `validating` in
+        turn; `exporting`.
+        """
+
+    def bytes_done(self, done: int, total: int | None) -> None:
+        """So many bytes of the corpus are through the phase, of so many where that is known."""
 
     def progress(self, progress: Progress) -> None:
         """Some steps were done."""
