@@ -3,5 +3,6 @@
 from textgen.tokenizer.base import Tokenizer, load_tokenizer
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
+from textgen.tokenizer.choice import recommended
 
-__all__ = ["BytePairTokenizer", "CharacterTokenizer", "Tokenizer", "load_tokenizer"]
+__all__ = ["BytePairTokenizer", "CharacterTokenizer", "Tokenizer", "load_tokenizer", "recommended"]

@@ -1,4 +1,4 @@
-"""Where a text is cut into words, which no merge of byte-level BPE crosses.
+r"""Where a text is cut into words, which no merge of byte-level BPE crosses.
 
 Every character belongs to one of four classes, and whether a word starts at a character
 follows from the classes of its two neighbours:
@@ -6,16 +6,16 @@ follows from the classes of its two neighbours:
 - letters run on, and so do other characters (punctuation, symbols, control characters);
 - one blank before such a run belongs to it, as in " the" and " =";
 - blanks that are left over, as in indentation, run on;
-- a digit and a line end are words of their own: numbers are endless and a small vocabulary
-  has better uses, and a prompt that ends with "ROMEO:" or with a line end would be cut
-  where no training text was, if ":\\n" could be a token.
+- a digit and a line end are words of their own. Numbers are endless, and a small vocabulary
+  has better uses. And were ":\n" a token, a prompt that ends with "ROMEO:" would end where
+  no text of the training does.
 
 The classes are ranges of code points written out here, because Python, TensorFlow (ICU) and
-`tokenizers` (Oniguruma) each bring a Unicode table of another version, so that they differ
-on what the `\\p{L}` of other tokenizers is. Every character that is not listed is a letter:
-scripts, combining marks, emoji and their joiners, and what Unicode has yet to add. Listed as
-other characters are the punctuation of Latin-1, of the general block and of East Asia,
-where no space would divide words; so are not the apostrophes, for "don't" and "l’eau".
+`tokenizers` (Oniguruma) each bring a Unicode table of another version, and would not agree on
+the `\p{L}` that other tokenizers use. A character that is not listed is a letter: scripts,
+combining marks, emoji and their joiners, whatever Unicode has yet to add. Listed is the
+punctuation of Latin-1, of the general block and of East Asia, where no space divides words.
+The apostrophes are letters, for "don't" and "l’eau".
 """
 
 from __future__ import annotations
