@@ -52,24 +52,27 @@ class Exported:
     tokenizer: Any
     graph: Any  # the generator's decode loop, traced
 
-    def write(self, prompts, n=30, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=()):
+    def write(self, prompts, n=30, seed=0, **inputs):
         """Generate with the library, not the SavedModel; row i draws with `seed + i`."""
         import tensorflow as tf
 
-        from textgen.sampling import SamplingControls
+        from textgen.generation import default_inputs
 
         count = len(prompts)
-        return self.graph(
-            tf.constant(prompts, tf.string, shape=[count]),
-            tf.fill([count], n),
-            SamplingControls(
-                tf.fill([count], tf.constant(temperature, tf.float32)),
-                tf.fill([count], top_k),
-                tf.fill([count], tf.constant(top_p, tf.float32)),
-                tf.range(count, dtype=tf.int64) + seed,
-            ),
-            tf.constant([list(stop)] * count, tf.string, shape=[count, len(stop)]),
-        )
+        given = {
+            **default_inputs(),
+            "temperature": np.array([1.0], np.float32),
+            "max_new_tokens": np.array([n], np.int32),
+            "seed": np.arange(count, dtype=np.int64) + seed,
+        }
+        for name, value in inputs.items():
+            default = given[name]
+            given[name] = np.array([value], default.dtype).reshape(1, *[-1] * (default.ndim - 1))
+        tensors = {
+            name: tf.constant(value, tf.string if value.dtype == object else None)
+            for name, value in given.items()
+        }
+        return self.graph(tf.constant(prompts, tf.string, shape=[count]), tensors)
 
 
 @pytest.fixture(scope="session")

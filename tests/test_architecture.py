@@ -33,9 +33,9 @@ ALLOWED = {
     "catalog": {"config", "errors", "files"},
     "sampling": set(),
     "models": {"config", "errors"},
-    "generation": {"sampling", "models.base", "tokenizer"},
+    "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {"config", "errors", "files", "dataset", "models"},
-    "export": {"generation", "config", "catalog", "sampling", "tokenizer"},
+    "export": {"generation", "catalog", "tokenizer"},
     "runtime": {"errors"},
     "inference": {"catalog", "config", "corpus", "errors", "runtime", "tokenizer"},
 }

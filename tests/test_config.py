@@ -61,10 +61,30 @@ RULES = [
     (
         SamplingConfig,
         "top_k",
-        "must be a whole number from 0 up (0 keeps all)",
+        "must be a whole number from 0 up",
         [-1, 2.5, "5", None],
     ),
     (SamplingConfig, "top_k", "must be less than 2147483648", [2**31, HUGE]),
+    *(
+        (SamplingConfig, name, "must be in [0, 1]", [-0.1, 1.01, NAN, "1", None])
+        for name in ("min_p", "xtc_probability", "xtc_threshold")
+    ),
+    (SamplingConfig, "typical_p", "must be in (0, 1]", [0, 1.7]),
+    (SamplingConfig, "repetition_penalty", "must be greater than 0", [0, -1, NAN, INF]),
+    (SamplingConfig, "presence_penalty", "must be a number", [NAN, INF, "1", None]),
+    (SamplingConfig, "frequency_penalty", "must be a number", [-INF, HUGE]),
+    (SamplingConfig, "repeat_last_n", "must be a whole number from -1 up", [-2, 0.5, None]),
+    (SamplingConfig, "dry_base", "must be at least 1", [0.9, NAN]),
+    (SamplingConfig, "max_time", "must be greater than 0", [0, -1, NAN, INF]),
+    (SamplingConfig, "logprobs", "must be a whole number from 0 up", [-1, 0.5, "1"]),
+    (SamplingConfig, "min_new_tokens", "must be at most max_new_tokens", [201]),
+    (SamplingConfig, "banned", "must be a list of strings", ["abc", None]),
+    (
+        SamplingConfig,
+        "logit_bias",
+        "must pair non-empty strings with numbers",
+        ["ab", 3, {"a": NAN}, {"": 1}, {"a": "1"}, {"\ud800": 1}],
+    ),
     (SamplingConfig, "top_p", "must be in (0, 1]", [0, 1.7, -0.5, NAN, INF, HUGE, "1", None]),
     (SamplingConfig, "seed", "must be a whole number in [0, 2**63)", [-1, 2**63, 1.5, "1"]),
     (SamplingConfig, "stop", "must hold non-empty strings", [[""], ["a", 1], [b"a"]]),

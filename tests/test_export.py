@@ -11,6 +11,8 @@ from textgen.config import SamplingConfig
 from textgen.export import write_saved_model
 from textgen.runtime import SavedModel
 
+CHARACTERS = "\n .abcdé。字😀"  # the vocabulary of conftest.py's models
+
 PROMPTS = [
     "a",
     "",
@@ -29,6 +31,12 @@ CONTROLS = [
     {"top_k": 6, "top_p": 0.9, "stop": ["a", "字"], "seed": 9},
     {"n": 1},
     {"n": 0},
+    {"min_p": 0.1, "typical_p": 0.8, "xtc_probability": 0.5, "xtc_threshold": 0.05},
+    {"repetition_penalty": 1.3, "presence_penalty": 0.2, "frequency_penalty": 0.1},
+    {"no_repeat_ngram_size": 3, "dry_multiplier": 0.8, "repeat_last_n": 6},
+    {"mirostat_tau": 2.0, "repetition_penalty": 1.1},
+    {"banned": ["a", "。"], "bias_text": ["b"], "bias": [2.5], "min_new_tokens": 20},
+    {"n": 20, "logprobs": 3},
 ]
 
 
@@ -44,17 +52,19 @@ def meta_graph(exported):
     return saved_model_pb2.SavedModel.FromString(content).meta_graphs[0]
 
 
-def ask(model, prompts, n=30, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=()):
+def ask(model, prompts, n=30, temperature=1.0, seed=0, **inputs):
     """The arguments of `Exported.write`, for the SavedModel."""
+    texts = {"stop", "banned", "bias_text"}
     return model.run(
         "generate",
         prompts=prompts,
         max_new_tokens=[n],
         temperature=[temperature],
-        top_k=[top_k],
-        top_p=[top_p],
         seed=np.arange(len(prompts), dtype=np.int64) + seed,
-        stop=np.array([list(stop)], object).reshape(1, -1),
+        **{
+            name: np.array([value], object).reshape(1, -1) if name in texts else [value]
+            for name, value in inputs.items()
+        },
     )
 
 
@@ -71,7 +81,8 @@ core = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"))
 core._ZN10tensorflow21DisableXlaCompilationEv()
 with SavedModel(sys.argv[1]) as model:
     for inputs in json.load(sys.stdin):
-        inputs["stop"] = np.array(inputs["stop"], object).reshape(1, -1)
+        for name in ("stop", "banned", "bias_text"):
+            inputs[name] = np.array(inputs.get(name, []), object).reshape(1, -1)
         result = model.run("generate", **inputs)
         print(json.dumps({
             "text": [text.decode() for text in result["text"]],
@@ -84,7 +95,7 @@ assert not {"tensorflow", "keras"} & set(sys.modules)
 
 def test_without_xla_it_writes_what_the_library_writes(run_python, exported):
     names = {"n": "max_new_tokens"}
-    defaults = {"n": 30, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 0, "stop": []}
+    defaults = {"n": 30, "temperature": 1.0, "seed": 0}
     requests = []
     for controls in CONTROLS:
         values = {**defaults, **controls}
@@ -123,11 +134,31 @@ STRING, INT32, INT64, FLOAT = 7, 3, 9, 1
 INPUTS = {
     "prompts": (STRING, 1),
     "max_new_tokens": (INT32, 1),
+    "min_new_tokens": (INT32, 1),
+    "max_time": (FLOAT, 1),
     "temperature": (FLOAT, 1),
     "top_k": (INT32, 1),
     "top_p": (FLOAT, 1),
+    "min_p": (FLOAT, 1),
+    "typical_p": (FLOAT, 1),
+    "repetition_penalty": (FLOAT, 1),
+    "presence_penalty": (FLOAT, 1),
+    "frequency_penalty": (FLOAT, 1),
+    "repeat_last_n": (INT32, 1),
+    "no_repeat_ngram_size": (INT32, 1),
+    "dry_multiplier": (FLOAT, 1),
+    "dry_base": (FLOAT, 1),
+    "dry_allowed_length": (INT32, 1),
+    "xtc_probability": (FLOAT, 1),
+    "xtc_threshold": (FLOAT, 1),
+    "mirostat_tau": (FLOAT, 1),
+    "mirostat_eta": (FLOAT, 1),
     "seed": (INT64, 1),
     "stop": (STRING, 2),
+    "banned": (STRING, 2),
+    "bias_text": (STRING, 2),
+    "bias": (FLOAT, 2),
+    "logprobs": (INT32, 1),
 }
 OUTPUTS = {
     "text": (STRING, 1),
@@ -135,36 +166,166 @@ OUTPUTS = {
     "token_ids": (INT32, 2),
     "num_tokens": (INT32, 1),
     "finish_reason": (STRING, 1),
+    "logprobs": (FLOAT, 2),
+    "top_token_ids": (INT32, 3),
+    "top_logprobs": (FLOAT, 3),
+}
+SCORES = {
+    "token_ids": (INT32, 2),
+    "logprobs": (FLOAT, 2),
+    "logprob": (FLOAT, 1),
+    "num_tokens": (INT32, 1),
 }
 
 
-def test_the_signatures_are_those_documented(meta_graph):
-    def types(tensors):
-        assert not any(info.tensor_shape.unknown_rank for info in tensors.values())
-        # The first dimension is the batch, which is open.
-        assert all(info.tensor_shape.dim[0].size == -1 for info in tensors.values())
-        return {k: (info.dtype, len(info.tensor_shape.dim)) for k, info in tensors.items()}
+def types(tensors):
+    assert not any(info.tensor_shape.unknown_rank for info in tensors.values())
+    # The first dimension is the batch, which is open.
+    assert all(info.tensor_shape.dim[0].size == -1 for info in tensors.values())
+    return {k: (info.dtype, len(info.tensor_shape.dim)) for k, info in tensors.items()}
 
+
+def test_the_signatures_are_those_documented(meta_graph):
     signatures = meta_graph.signature_def
-    assert {name for name in signatures if not name.startswith("__")} == {
-        "generate",
-        "serving_default",
-    }
-    assert types(signatures["generate"].inputs) == INPUTS
+    assert set(signatures) == {"generate", "serving_default", "prefill", "decode", "score"}
     assert types(signatures["serving_default"].inputs) == {"prompts": INPUTS["prompts"]}
-    assert types(signatures["generate"].outputs) == OUTPUTS
     assert types(signatures["serving_default"].outputs) == OUTPUTS
+    assert types(signatures["generate"].inputs) == INPUTS
+    assert types(signatures["generate"].outputs) == OUTPUTS
+    assert types(signatures["score"].inputs) == {"texts": (STRING, 1)}
+    assert types(signatures["score"].outputs) == SCORES
+
+
+def test_what_prefill_gives_decode_takes_and_gives_again(meta_graph):
+    signatures = meta_graph.signature_def
+    assert types(signatures["prefill"].inputs) == INPUTS
+    state = types(signatures["prefill"].outputs)
+    assert all(name.startswith("state_") for name in state)
+    assert types(signatures["decode"].inputs) == {"num_tokens": (INT32, 1), **state}
+    assert types(signatures["decode"].outputs) == {**OUTPUTS, **state}
 
 
 def test_every_input_but_the_prompts_has_a_default(meta_graph):
-    defaults = meta_graph.signature_def["generate"].defaults
-    values = {name: tensor_util.MakeNdarray(proto) for name, proto in defaults.items()}
-    config = SamplingConfig()
-    assert set(values) == set(INPUTS) - {"prompts"}
-    assert values["stop"].shape == (1, 0)
-    assert values["seed"].tolist() == [-1]
-    for name in ("max_new_tokens", "temperature", "top_k", "top_p"):
-        assert values[name].tolist() == pytest.approx([getattr(config, name)])
+    config = SamplingConfig().to_dict()
+    stands_for_none = {"max_time": 0, "seed": -1, "logprobs": -1}
+    for name in ("generate", "prefill"):
+        defaults = meta_graph.signature_def[name].defaults
+        values = {name: tensor_util.MakeNdarray(proto) for name, proto in defaults.items()}
+        assert set(values) == set(INPUTS) - {"prompts"}
+        for name, value in values.items():
+            if INPUTS[name][1] == 2:
+                assert value.shape == (1, 0)
+            else:
+                wanted = stands_for_none.get(name, config.get(name))
+                assert value.tolist() == pytest.approx([wanted])
+
+
+def test_a_text_written_in_pieces_is_the_text_written_at_once(model):
+    inputs = {
+        "prompts": PROMPTS,
+        "seed": range(len(PROMPTS)),
+        "max_new_tokens": [40],
+        "repetition_penalty": [1.2],
+        "mirostat_tau": [2.0, 0, 0, 2.0, 0, 0, 3.0],
+        "stop": [["字a", "\n\n"]],
+        "logprobs": [2],
+    }
+    whole = model.run("generate", **inputs)
+    for size in (1, 7):
+        state, pieces = model.run_tensors("prefill", **inputs), []
+        while not pieces or not all(pieces[-1]["finish_reason"]):
+            output = model.run_tensors("decode", num_tokens=[size], **state)
+            state = {name: tensor for name, tensor in output.items() if name in state}
+            pieces.append({k: t.numpy() for k, t in output.items() if k not in state})
+        for row in range(len(PROMPTS)):
+            text = b"".join(piece["text_bytes"][row] for piece in pieces)
+            assert text == whole["text_bytes"][row]
+            count = whole["num_tokens"][row]
+            for name in ("token_ids", "logprobs", "top_token_ids", "top_logprobs"):
+                parts = [piece[name][row, : piece["num_tokens"][row]] for piece in pieces]
+                assert np.array_equal(np.concatenate(parts), whole[name][row, :count])
+        assert pieces[-1]["finish_reason"].tolist() == whole["finish_reason"].tolist()
+
+
+def test_a_text_scores_what_its_tokens_had_when_written(model):
+    # The prompt is within the context, the text goes past it several times.
+    written = ask(model, ["ab"] * 3, n=60, logprobs=0)
+    scored = model.run("score", texts=[b"ab" + text for text in written["text_bytes"]])
+    assert scored["num_tokens"].tolist() == [62] * 3
+    assert scored["token_ids"][:, 2:].tolist() == written["token_ids"].tolist()
+    np.testing.assert_allclose(scored["logprobs"][:, 2:], written["logprobs"], atol=2e-5)
+    np.testing.assert_allclose(scored["logprob"], scored["logprobs"].sum(1), rtol=1e-5)
+
+
+def test_texts_of_any_length_score_the_same_in_any_batch(model):
+    texts = ["", "a", "abcd é。" * 9, "字" * 10, "b" * 11]
+    together = model.run("score", texts=texts)
+    for row, text in enumerate(texts):
+        alone = model.run("score", texts=[text])
+        assert alone["num_tokens"][0] == len(text) == together["num_tokens"][row]
+        np.testing.assert_allclose(alone["logprob"][0], together["logprob"][row], rtol=1e-4)
+    assert not together["logprobs"][0].any()
+    assert (together["token_ids"][0] == -1).all()
+
+
+def test_logprobs_are_those_of_the_model_whatever_the_controls(model):
+    free = ask(model, ["ab"], n=1, logprobs=5)
+    steered = ask(model, ["ab"], n=1, logprobs=5, top_k=1, temperature=0.1, banned=["z"])
+    np.testing.assert_allclose(free["top_logprobs"], steered["top_logprobs"], atol=1e-6)
+    own = free["token_ids"][0, 0]
+    where = free["top_token_ids"][0, 0].tolist().index(own) if own in free["top_token_ids"] else -1
+    if where >= 0:
+        assert free["logprobs"][0, 0] == free["top_logprobs"][0, 0, where]
+    assert (np.diff(free["top_logprobs"][0, 0]) <= 0).all()
+
+
+def test_rows_that_ask_for_fewer_alternatives_get_as_many_as_the_others(model):
+    result = model.run("generate", prompts=["a", "b"], logprobs=[-1, 2], max_new_tokens=[3])
+    assert result["top_token_ids"].shape == (2, 3, 2)
+    none = model.run("generate", prompts=["a", "b"], max_new_tokens=[3])
+    assert none["top_token_ids"].shape[1] == none["logprobs"].shape[1] == 0
+
+
+def test_banned_characters_are_never_written(model):
+    result = ask(model, ["a"] * 8, n=60, banned=["ab", "字", ""], temperature=2.0)
+    for text in result["text"]:
+        assert not set("ab字") & set(text.decode())
+
+
+def test_a_bias_makes_its_text_likelier(model):
+    plain = ask(model, ["a"] * 8, n=60, temperature=1.0)
+    biased = ask(model, ["a"] * 8, n=60, temperature=1.0, bias_text=["字"], bias=[3.0])
+    counts = [sum(t.decode().count("字") for t in r["text"]) for r in (plain, biased)]
+    assert counts[1] > counts[0] + 20
+    never = ask(model, ["a"] * 8, n=60, bias_text=["字"], bias=[-np.inf])
+    assert not any("字" in text.decode() for text in never["text"])
+
+
+def test_a_text_does_not_end_before_its_minimum(model):
+    free = ask(model, ["a"], n=40)["text"][0].decode()
+    stop = free[3]
+    result = ask(model, ["a"], n=40, stop=[stop], min_new_tokens=10)
+    text = result["text"][0].decode()
+    assert text == free[: len(text)]
+    assert len(text) >= 10
+
+
+def test_time_that_is_up_ends_a_text(model):
+    result = model.run(
+        "generate", prompts=["a", "a"], max_new_tokens=[100_000, 9], max_time=[0.05, 0.0]
+    )
+    assert result["finish_reason"].tolist() == [b"time", b"length"]
+    assert result["num_tokens"][1] == 9
+
+
+def test_a_row_without_any_token_to_choose_says_so_and_leaves_the_others_alone(model):
+    everything = "".join(CHARACTERS)
+    result = model.run(
+        "generate", prompts=["a", "a"], seed=[1], max_new_tokens=[5], banned=[[everything], [""]]
+    )
+    assert result["finish_reason"].tolist() == [b"error", b"length"]
+    assert result["num_tokens"].tolist() == [0, 5]
+    assert result["text"].tolist()[0] == b""
 
 
 def test_defaults_are_taken_for_what_is_left_out(model):
@@ -257,6 +418,9 @@ def test_every_output_has_one_row_a_prompt(model):
     assert {name: value.shape for name, value in result.items()} == {
         **dict.fromkeys(OUTPUTS, (3,)),
         "token_ids": (3, 11),
+        "logprobs": (3, 0),
+        "top_token_ids": (3, 0, 0),
+        "top_logprobs": (3, 0, 0),
     }
 
 

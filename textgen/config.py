@@ -43,10 +43,47 @@ def _check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
 
 def _check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
     value = getattr(config, name)
-    # Not math.isfinite, which whole numbers too large for a float make raise.
-    fits = isinstance(value, (int, float)) and (low < value if above else low <= value)
-    fits = fits and value <= sys.float_info.max
+    fits = _is_number(value) and (low < value if above else low <= value)
     _check(fits, f"{name} must be {'greater than' if above else 'at least'} {low:g}", value)
+
+
+def _check_share(config: object, name: str, *, above: bool = False) -> None:
+    """Check a probability; with `above`, one that must not be 0."""
+    value = getattr(config, name)
+    fits = _is_number(value) and 0 <= value <= 1 and (value or not above)
+    _check(fits, f"{name} must be in {'(' if above else '['}0, 1]", value)
+
+
+def _is_number(value: object) -> bool:
+    # Not math.isfinite, which whole numbers too large for a float make raise.
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
+
+
+def _is_text(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
+
+
+def _check_texts(config: object, name: str) -> None:
+    """Check a list of strings, and make it a tuple."""
+    values = getattr(config, name)
+    # One string is a sequence too: of strings that nobody meant.
+    _check(isinstance(values, (list, tuple)), f"{name} must be a list of strings", values)
+    values = tuple(values)
+    fits = all(isinstance(text, str) and text for text in values)
+    _check(fits, f"{name} must hold non-empty strings", values)
+    fits = all(map(_is_text, values))
+    _check(fits, f"{name} must be Unicode text without lone surrogates", values)
+    object.__setattr__(config, name, values)
+
+
+def _check_whole(config: object, name: str, low: int) -> None:
+    value = getattr(config, name)
+    _check(_is_int(value) and value >= low, f"{name} must be a whole number from {low} up", value)
+    _check(value < _INT32_END, f"{name} must be less than {_INT32_END}", value)
 
 
 class _Record:
@@ -233,45 +270,103 @@ class TrainingConfig(_Record):
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig(_Record):
-    """How text is drawn from a model.
+    """How text is drawn from a model; `textgen.sampling` has the formulas.
 
     Attributes:
         max_new_tokens: tokens to write at most.
+        min_new_tokens: tokens to write before the text may end.
+        max_time: seconds to write at most; `None` sets no limit.
         temperature: divides the logits; 0 always takes the likeliest token.
         top_k: keep the k likeliest tokens; 0 keeps all.
         top_p: keep the smallest set of tokens whose probability reaches p; 1 keeps all.
+        min_p: keep tokens at least p times as likely as the likeliest; 0 keeps all.
+        typical_p: keep the most typical tokens whose probability reaches p; 1 keeps all.
+        repetition_penalty: divides what makes a token seen before likely; 1 is none.
+        presence_penalty: subtracted from the logits of tokens seen before.
+        frequency_penalty: subtracted for each time a token was seen.
+        repeat_last_n: newest tokens of prompt and text that count as seen before, for the
+            penalties, no_repeat_ngram_size and DRY; -1, the most, is the context length.
+        no_repeat_ngram_size: never write so many tokens twice in the same order; 0 is off.
+        dry_multiplier: strength of DRY, which penalizes going on with a repetition; 0 is off.
+        dry_base: how fast that penalty grows with the length of the repetition.
+        dry_allowed_length: repetitions up to this length are free.
+        xtc_probability: how often XTC excludes all likely tokens but the last; 0 is off.
+        xtc_threshold: the probability from which a token is likely, for XTC.
+        mirostat_tau: surprise in bits a token that Mirostat aims at; 0 is off. Where it is
+            on, no other choice but the temperature's applies.
+        mirostat_eta: how fast Mirostat learns.
         seed: the draw is a pure function of this and the token's index in the text;
             `None` takes a fresh one.
         stop: the text ends with the first of these strings to appear in it.
+        banned: characters that are never written.
+        logit_bias: text and what to add to the logits of its tokens, in pairs.
+        logprobs: how many alternatives to report beside each token's own logarithmic
+            probability; `None` reports neither.
     """
 
     max_new_tokens: int = 200
+    min_new_tokens: int = 0
+    max_time: float | None = None
     temperature: float = 0.8
     top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repeat_last_n: int = -1
+    no_repeat_ngram_size: int = 0
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    mirostat_tau: float = 0.0
+    mirostat_eta: float = 0.1
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
+    logit_bias: tuple[tuple[str, float], ...] = ()
+    logprobs: int | None = None
 
     def __post_init__(self) -> None:
-        _check_positive_int(self, "max_new_tokens")
-        _check_finite(self, "temperature", 0)
-        fits = _is_int(self.top_k) and self.top_k >= 0
-        _check(fits, "top_k must be a whole number from 0 up (0 keeps all)", self.top_k)
-        for name in ("max_new_tokens", "top_k"):
-            value = getattr(self, name)
-            _check(value < _INT32_END, f"{name} must be less than {_INT32_END}", value)
-        fits = isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1
-        _check(fits, "top_p must be in (0, 1]", self.top_p)
+        _check_whole(self, "max_new_tokens", 1)
+        for name in ("min_new_tokens", "top_k", "no_repeat_ngram_size", "dry_allowed_length"):
+            _check_whole(self, name, 0)
+        _check_whole(self, "repeat_last_n", -1)
+        fits = self.min_new_tokens <= self.max_new_tokens
+        _check(fits, "min_new_tokens must be at most max_new_tokens", self.min_new_tokens)
+        for name in ("temperature", "dry_multiplier", "mirostat_tau", "mirostat_eta"):
+            _check_finite(self, name, 0)
+        _check_finite(self, "repetition_penalty", 0, above=True)
+        _check_finite(self, "dry_base", 1)
+        for name in ("presence_penalty", "frequency_penalty"):
+            _check(_is_number(getattr(self, name)), f"{name} must be a number", getattr(self, name))
+        for name in ("min_p", "xtc_probability", "xtc_threshold"):
+            _check_share(self, name)
+        for name in ("top_p", "typical_p"):
+            _check_share(self, name, above=True)
+        if self.max_time is not None:
+            _check_finite(self, "max_time", 0, above=True)
         fits = self.seed is None or (_is_int(self.seed) and 0 <= self.seed < 2**63)
         _check(fits, "seed must be a whole number in [0, 2**63)", self.seed)
-        # One string is a sequence too: of strings that nobody meant.
-        fits = isinstance(self.stop, (list, tuple))
-        _check(fits, "stop must be a list of strings", self.stop)
-        object.__setattr__(self, "stop", tuple(self.stop))
-        fits = all(isinstance(text, str) and text for text in self.stop)
-        _check(fits, "stop must hold non-empty strings", self.stop)
-        fits = not any("\ud800" <= c <= "\udfff" for text in self.stop for c in text)
-        _check(fits, "stop must be Unicode text without lone surrogates", self.stop)
+        for name in ("stop", "banned"):
+            _check_texts(self, name)
+        if self.logprobs is not None:
+            _check_whole(self, "logprobs", 0)
+        self._check_logit_bias()
+
+    def _check_logit_bias(self) -> None:
+        given: Any = self.logit_bias
+        pairs = given.items() if isinstance(given, dict) else given
+        try:
+            values = tuple((text, bias) for text, bias in pairs)
+        except (TypeError, ValueError):
+            values = (("", None),)
+        fits = all(_is_text(text) and _is_number(bias) for text, bias in values)
+        _check(fits, "logit_bias must pair non-empty strings with numbers", given)
+        object.__setattr__(self, "logit_bias", values)
 
 
 @dataclasses.dataclass(frozen=True)

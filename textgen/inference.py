@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 from collections.abc import Sequence
@@ -119,16 +120,7 @@ class TextGenerator:
             self.tokenizer.encode(prompt)  # refuses what is not Unicode text
         first_seed = secrets.randbelow(2**31) if config.seed is None else config.seed
         seeds = [(first_seed + row) % 2**63 for row in range(len(prompts))]
-        result = self._saved_model.run(
-            "generate",
-            prompts=prompts,
-            max_new_tokens=np.array([config.max_new_tokens], np.int32),
-            temperature=np.array([min(config.temperature, _LARGEST_FLOAT32)], np.float32),
-            top_k=np.array([config.top_k], np.int32),
-            top_p=np.array([config.top_p], np.float32),
-            seed=np.array(seeds, np.int64),
-            stop=np.array([[text.encode() for text in config.stop]], object).reshape(1, -1),
-        )
+        result = self._saved_model.run("generate", prompts=prompts, **_inputs(config, seeds))
         return [
             Generation(
                 prompt,
@@ -139,6 +131,34 @@ class TextGenerator:
             )
             for row, prompt in enumerate(prompts)
         ]
+
+
+def _inputs(config: SamplingConfig, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return the inputs of `generate` but the prompts: a row for all, and one a seed."""
+    values = dataclasses.asdict(config)
+    bias = values.pop("logit_bias")
+    inputs: dict[str, np.ndarray] = {
+        "seed": np.array(seeds, np.int64),
+        "max_time": np.array([config.max_time or 0], np.float32),
+        "logprobs": np.array([-1 if config.logprobs is None else config.logprobs], np.int32),
+        "bias_text": _texts([text for text, _ in bias]),
+        "bias": np.array([[_number(value) for _, value in bias]], np.float32).reshape(1, -1),
+    }
+    for name, value in values.items():
+        if name not in inputs:
+            texts = isinstance(value, tuple)
+            inputs[name] = _texts(value) if texts else np.array([_number(value)])
+    return inputs
+
+
+def _texts(values: Sequence[str]) -> np.ndarray:
+    return np.array([[text.encode() for text in values]], object).reshape(1, -1)
+
+
+def _number(value: float) -> float:
+    """Return the nearest number that an input of the model can hold."""
+    limit = _LARGEST_FLOAT32
+    return value if abs(value) < 2**31 else float(max(-limit, min(value, limit)))
 
 
 def load(

@@ -223,22 +223,16 @@ class _Sampler:
     def __call__(self, model: Any) -> str:
         import tensorflow as tf
 
-        from textgen.sampling import SamplingControls
-
         if self._generator is None:
             self._generator = _generator(self._run, model)
             self._graph = tf.function(self._generator.generate)
         else:
             self._generator.decoder.assign(model.decoder_weights())
-        controls = SamplingControls(
-            temperature=tf.constant([0.8]),
-            top_k=tf.constant([0]),
-            top_p=tf.constant([1.0]),
-            seed=tf.constant([0], tf.int64),
-        )
-        generated = self._graph(
-            tf.constant([""]), tf.constant([_SAMPLE_TOKENS]), controls, tf.zeros([1, 0], tf.string)
-        )
+        asked = {
+            "max_new_tokens": tf.constant([_SAMPLE_TOKENS]),
+            "seed": tf.constant([0], tf.int64),
+        }
+        generated = self._graph(tf.constant([""]), asked)
         return generated.text_bytes.numpy()[0].decode("utf-8", errors="replace")
 
 

@@ -95,49 +95,45 @@ class LSTMDecoder(Decoder):
         """An LSTM's state has no limit."""
         return
 
-    def initial_state(self, batch_size):
-        """Return zeros float32[B, D], h and c of each layer in turn."""
-        shape = (batch_size, self.config.hidden_dim)
-        return tuple(tf.zeros(shape) for _ in range(2 * self.config.num_layers))
-
     def prefill(self, token_ids, lengths):
-        """Read the prompts one token after the other; see `Decoder.prefill`."""
+        """Read the beginnings of texts token by token; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
 
-        def read(t, output, *state):
-            new_output, new_state = self._advance(token_ids[:, t], state)
+        def read(t, hidden, *state):
+            new_hidden, new_state = self.step(token_ids[:, t], state, t)
             # A row that has ended keeps what it had: padding leaves no trace.
             reading = (t < lengths)[:, None]
-            kept = [
-                tf.where(reading, new, old)
-                for new, old in zip((new_output, *new_state), (output, *state), strict=True)
-            ]
-            return (t + 1, *kept)
+            kept = [tf.where(reading, new, old) for new, old in zip(new_state, state, strict=True)]
+            return (t + 1, tf.tensor_scatter_nd_update(hidden, [[t]], new_hidden[None]), *kept)
 
-        start = (0, tf.zeros((batch_size, self.config.hidden_dim)), *self.initial_state(batch_size))
-        _, output, *state = tf.while_loop(lambda t, *_: t < time, read, start)
-        return self._logits(output), tuple(state)
+        width = self.config.hidden_dim
+        start = (
+            tf.constant(0),
+            tf.zeros((time, batch_size, width)),
+            *(tf.zeros((batch_size, width)) for _ in range(2 * self.config.num_layers)),
+        )
+        longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
+        _, hidden, *state = tf.while_loop(lambda t, *_: t < longest, read, start)
+        return tf.transpose(hidden, (1, 0, 2)), tuple(state)
 
     def step(self, token_ids, state, position):
         """Read one more token a row; see `Decoder.step`. The position is not needed."""
-        output, state = self._advance(token_ids, state)
-        return self._logits(output), state
-
-    def _advance(self, token_ids, state):
-        """Run the stack of cells over int32[B]; return the top h and the new state."""
         x = tf.gather(self.weights["embedding"], token_ids)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             h, c = state[2 * index : 2 * index + 2]
-            gates = tf.matmul(tf.concat([x, h], 1), self.weights[f"lstm_{index}/kernel"])
-            gates = tf.nn.bias_add(gates, self.weights[f"lstm_{index}/bias"])
+            gates = self._dense(tf.concat([x, h], 1), f"lstm_{index}")
             i, f, g, o = tf.split(gates, 4, axis=1)
             c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
             x = tf.sigmoid(o) * tf.tanh(c)
             new_state += [x, c]
         return x, tuple(new_state)
 
-    def _logits(self, output):
+    def logits(self, hidden):
+        """Predict the next token; see `Decoder.logits`."""
+        return self._dense(hidden, "output")
+
+    def _dense(self, x, name):
         return tf.nn.bias_add(
-            tf.matmul(output, self.weights["output/kernel"]), self.weights["output/bias"]
+            tf.matmul(x, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"]
         )

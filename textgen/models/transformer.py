@@ -14,7 +14,7 @@ import numpy as np
 
 from textgen.config import ModelConfig
 from textgen.models.base import LanguageModel
-from textgen.models.transformer_decoder import LAYER_NORM_EPSILON, TransformerDecoder
+from textgen.models.transformer_decoder import LAYER_NORM_EPSILON, TransformerDecoder, fuse
 
 _INITIAL_STDDEV = 0.02
 
@@ -86,9 +86,8 @@ class TransformerModel(LanguageModel):
         return generator.normal(0, stddev, shape).astype(np.float32)
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
-        """Return the weights with query, key and value fused; see `LanguageModel`."""
+        """Return the weights as the decoder computes with them; see `LanguageModel`."""
         hidden_dim = self.config.hidden_dim
-        matrix = (hidden_dim, hidden_dim)
         weights = {
             "token_embedding": self.embedding.token_embedding.embeddings,
             "position_embedding": self.embedding.position_embedding.position_embeddings,
@@ -98,25 +97,31 @@ class TransformerModel(LanguageModel):
         for index, block in enumerate(self.blocks):
             # KerasNLP gives its sublayers no public names.
             attention = block._self_attention_layer
-            projections = (attention._query_dense, attention._key_dense, attention._value_dense)
-            kernels = [np.reshape(dense.kernel, matrix) for dense in projections]  # from (D, H, K)
-            biases = [np.reshape(dense.bias, hidden_dim) for dense in projections]  # from (H, K)
-            prefix = f"block_{index}"
-            weights |= {
-                f"{prefix}/attention_norm/gamma": block._self_attention_layer_norm.gamma,
-                f"{prefix}/attention_norm/beta": block._self_attention_layer_norm.beta,
-                f"{prefix}/qkv/kernel": np.concatenate(kernels, axis=1),
-                f"{prefix}/qkv/bias": np.concatenate(biases),
-                f"{prefix}/output/kernel": np.reshape(attention._output_dense.kernel, matrix),
-                f"{prefix}/output/bias": attention._output_dense.bias,
-                f"{prefix}/feedforward_norm/gamma": block._feedforward_layer_norm.gamma,
-                f"{prefix}/feedforward_norm/beta": block._feedforward_layer_norm.beta,
-                f"{prefix}/expand/kernel": block._feedforward_intermediate_dense.kernel,
-                f"{prefix}/expand/bias": block._feedforward_intermediate_dense.bias,
-                f"{prefix}/contract/kernel": block._feedforward_output_dense.kernel,
-                f"{prefix}/contract/bias": block._feedforward_output_dense.bias,
+            norms = {
+                "attention_norm": block._self_attention_layer_norm,
+                "feedforward_norm": block._feedforward_layer_norm,
             }
-        return {name: np.asarray(value, np.float32) for name, value in weights.items()}
+            projections = {
+                "query": attention._query_dense,  # kernel (D, H, K), bias (H, K)
+                "key": attention._key_dense,
+                "value": attention._value_dense,
+                "output": attention._output_dense,  # kernel (H, K, D)
+            }
+            feedforward = {
+                "expand": block._feedforward_intermediate_dense,
+                "contract": block._feedforward_output_dense,
+            }
+            for name, norm in norms.items():
+                weights[f"block_{index}/{name}/gamma"] = norm.gamma
+                weights[f"block_{index}/{name}/beta"] = norm.beta
+            for name, dense in projections.items():
+                kernel = np.reshape(dense.kernel, (hidden_dim, hidden_dim))
+                weights[f"block_{index}/{name}/kernel"] = kernel
+                weights[f"block_{index}/{name}/bias"] = np.reshape(dense.bias, hidden_dim)
+            for name, dense in feedforward.items():
+                weights[f"block_{index}/{name}/kernel"] = dense.kernel
+                weights[f"block_{index}/{name}/bias"] = dense.bias
+        return fuse(weights, self.config)
 
     def decoder(self) -> TransformerDecoder:
         """Return a decoder with a copy of the present weights."""

@@ -3,102 +3,161 @@
 Nothing here needs XLA: `keras.ops.slice_update`, which KerasNLP's own cache uses,
 becomes an XlaDynamicUpdateSlice op, and TensorFlow Serving refuses those.
 
-Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C context_length.
+A token of a small model costs as many operations as it takes, not what they compute.
+`fuse` therefore moves into the weights what can be done once:
+
+- Every vector added to the residual stream is centred, so that layer normalization
+  finds a mean of 0 and only has to scale (Ashkboos et al. 2024,
+  https://arxiv.org/abs/2401.15024, section 3.2).
+- The scale and offset of a normalization go into the matrix behind it.
+- Queries come out divided by sqrt(K).
+
+Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C room in the cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
 import tensorflow as tf
 
+from textgen.config import ModelConfig
 from textgen.models.base import Decoder
 
 LAYER_NORM_EPSILON = 1e-5
 
 
+def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np.ndarray]:
+    """Return what `TransformerDecoder` computes with.
+
+    Args:
+        weights: `token_embedding` [V, D], `position_embedding` [C, D], `norm/gamma` and
+            `norm/beta` [D], and of every `block_i/`: `attention_norm/`, `query/`, `key/`,
+            `value/`, `output/`, `feedforward_norm/`, `expand/`, `contract/`, each with
+            gamma and beta [D] or a kernel [in, out] and a bias [out].
+        config: the shape of the model.
+    """
+    w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
+    scale = np.sqrt(config.num_heads / config.hidden_dim)
+
+    def centred(name):
+        return w[name] - w[name].mean(-1, keepdims=True)
+
+    def behind_norm(norm, kernel, bias):
+        """Fold norm(x) * gamma + beta, times the kernel, plus the bias."""
+        gamma, beta = w[f"{norm}/gamma"], w[f"{norm}/beta"]
+        return gamma[:, None] * kernel, beta @ kernel + bias
+
+    fused = {
+        "token_embedding": centred("token_embedding"),
+        "position_embedding": centred("position_embedding"),
+    }
+    fused["logits/kernel"], fused["logits/bias"] = behind_norm("norm", w["token_embedding"].T, 0)
+    for index in range(config.num_layers):
+        block = f"block_{index}"
+        kernels = [w[f"{block}/{name}/kernel"] for name in ("query", "key", "value")]
+        biases = [w[f"{block}/{name}/bias"] for name in ("query", "key", "value")]
+        kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
+        fused[f"{block}/qkv/kernel"], fused[f"{block}/qkv/bias"] = behind_norm(
+            f"{block}/attention_norm", np.concatenate(kernels, 1), np.concatenate(biases)
+        )
+        fused[f"{block}/expand/kernel"], fused[f"{block}/expand/bias"] = behind_norm(
+            f"{block}/feedforward_norm", w[f"{block}/expand/kernel"], w[f"{block}/expand/bias"]
+        )
+        for name in ("output", "contract"):
+            fused[f"{block}/{name}/kernel"] = centred(f"{block}/{name}/kernel")
+            fused[f"{block}/{name}/bias"] = centred(f"{block}/{name}/bias")
+    return {name: value.astype(np.float32) for name, value in fused.items()}
+
+
 class TransformerDecoder(Decoder):
-    """Prefill and step of `TransformerModel`; the state is (keys, values) of each block."""
+    """Prefill and step of `TransformerModel`; the state is (keys, values) of each block.
+
+    Keys and values are float32[B, H, C, K]. C is the room there is, not the context
+    length: attention to places that no token has taken yet would cost as much.
+    """
 
     @property
     def max_positions(self) -> int:
-        """Tokens the cache can hold."""
+        """The context length."""
         return self.config.context_length
 
-    @property
-    def _head_dim(self) -> int:
-        return self.config.hidden_dim // self.config.num_heads
-
-    def initial_state(self, batch_size):
-        """Return empty caches, float32[B, H, C, K], keys and values of each block in turn."""
-        shape = (batch_size, self.config.num_heads, self.max_positions, self._head_dim)
-        return tuple(tf.zeros(shape) for _ in range(2 * self.config.num_layers))
-
     def prefill(self, token_ids, lengths):
-        """Read the prompts; see `Decoder.prefill`."""
+        """Read the beginnings of texts; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
-        heads, head_dim = self.config.num_heads, self._head_dim
+        heads = self.config.num_heads
         # Padding needs no mask of its own: no real token looks to the right, and a
         # padded place of the cache is overwritten before its position is reached.
         causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
-        padding = [[0, 0], [0, 0], [0, self.max_positions - time], [0, 0]]
+        mask = tf.where(causal, 0.0, -1e9)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, self.config.hidden_dim))
         state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
-            block = f"block_{index}"
-            qkv = self._dense(self._norm(x, f"{block}/attention_norm"), f"{block}/qkv")
-            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, head_dim))
+            qkv = self._dense(self._norm(x), f"block_{index}/qkv")
+            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, -1))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
-            mixed = tf.transpose(self._attend(q, k, v, causal), (0, 2, 1, 3))
-            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), block)
-            state += [tf.pad(k, padding), tf.pad(v, padding)]
-        last = tf.range(batch_size) * time + lengths - 1
-        return self._logits(tf.gather(x, last)), tuple(state)
+            mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
+            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
+            state += [k, v]
+        return tf.reshape(self._norm(x), (batch_size, time, -1)), tuple(state)
+
+    def reserve(self, state, num_positions):
+        """Return caches of at least `num_positions` places; see `Decoder.reserve`."""
+        missing = tf.maximum(num_positions - tf.shape(state[0])[2], 0)
+        return tuple(tf.pad(cache, [[0, 0], [0, 0], [0, missing], [0, 0]]) for cache in state)
 
     def step(self, token_ids, state, position):
         """Read one more token a row; see `Decoder.step`."""
-        heads, head_dim = self.config.num_heads, self._head_dim
-        batch_size = tf.shape(token_ids)[0]
-        visible = tf.range(self.max_positions) <= position[:, None, None, None]  # (B, 1, 1, C)
-        # Where this token's key and value go: (row, head, position) for B x H vectors.
-        rows, columns = tf.meshgrid(tf.range(batch_size), tf.range(heads), indexing="ij")
-        places = tf.stack([rows, columns, tf.broadcast_to(position[:, None], tf.shape(rows))], -1)
+        heads = self.config.num_heads
+        shape = tf.stack([tf.shape(token_ids)[0], heads, 1, self.config.hidden_dim // heads])
+        # Where this token's key and value go: (row, head, position) for B x H x 1 vectors.
+        rows, columns, places = tf.meshgrid(
+            tf.range(shape[0]), tf.range(heads), tf.constant([0]), indexing="ij"
+        )
+        places = tf.stack([rows, columns, places + position[:, None, None]], -1)
+        room = tf.range(tf.shape(state[0])[2])
+        mask = tf.where(room <= position[:, None], 0.0, -1e9)[:, None, None, :]  # (B, 1, 1, C)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x += tf.gather(self.weights["position_embedding"], position)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
-            block = f"block_{index}"
-            qkv = self._dense(self._norm(x, f"{block}/attention_norm"), f"{block}/qkv")
-            q, k, v = tf.unstack(tf.reshape(qkv, (batch_size, 3, heads, head_dim)), axis=1)
+            qkv = self._dense(self._norm(x), f"block_{index}/qkv")
+            q, k, v = (tf.reshape(part, shape) for part in tf.split(qkv, 3, axis=1))
             keys = tf.tensor_scatter_nd_update(state[2 * index], places, k)
             values = tf.tensor_scatter_nd_update(state[2 * index + 1], places, v)
-            mixed = self._attend(q[:, :, None, :], keys, values, visible)  # (B, H, 1, K)
-            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), block)
+            mixed = _attend(q, keys, values, mask)  # (B, H, 1, K)
+            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
             new_state += [keys, values]
-        return self._logits(x), tuple(new_state)
+        return self._norm(x), tuple(new_state)
 
-    def _attend(self, q, k, v, mask):
-        """Scaled dot-product attention, (B, H, ., K); Vaswani et al. 2017, section 3.2.1."""
-        scores = tf.matmul(q * self._head_dim**-0.5, k, transpose_b=True)
-        return tf.matmul(tf.nn.softmax(tf.where(mask, scores, -1e9)), v)
+    def logits(self, hidden):
+        """Predict the next token; see `Decoder.logits`."""
+        return self._dense(hidden, "logits")
 
     def _finish_block(self, x, mixed, block):
         """Project the mixed heads, then the feed-forward half; x and mixed are (., D)."""
         x += self._dense(mixed, f"{block}/output")
-        expanded = self._dense(self._norm(x, f"{block}/feedforward_norm"), f"{block}/expand")
-        return x + self._dense(tf.nn.gelu(expanded, approximate=True), f"{block}/contract")
-
-    def _logits(self, x):
-        x = self._norm(x, "norm")
-        return tf.matmul(x, self.weights["token_embedding"], transpose_b=True)
+        expanded = self._dense(self._norm(x), f"{block}/expand")
+        return x + self._dense(_gelu(expanded), f"{block}/contract")
 
     def _dense(self, x, name):
         return tf.nn.bias_add(
             tf.matmul(x, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"]
         )
 
-    def _norm(self, x, name):
-        """Layer normalization over the last axis (Ba et al. 2016)."""
-        centered = x - tf.reduce_mean(x, -1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centered), -1, keepdims=True)
-        scale = self.weights[f"{name}/gamma"] * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
-        return centered * scale + self.weights[f"{name}/beta"]
+    def _norm(self, x):
+        """Layer normalization of centred vectors without scale and offset; see `fuse`."""
+        variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
+        return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+
+
+def _attend(q, k, v, mask):
+    """Dot-product attention, (B, H, ., K); Vaswani et al. 2017, section 3.2.1."""
+    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + mask), v)
+
+
+def _gelu(x):
+    """The tanh form of GELU; tanh(u) = 2 sigmoid(2u) - 1, and no general power for a cube."""
+    return x * tf.sigmoid(x * (tf.square(x) * (2 * 0.7978845608 * 0.044715) + 2 * 0.7978845608))

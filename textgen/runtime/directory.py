@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from textgen.errors import ModelDamagedError
 from textgen.runtime.signatures import Signature, parse_signatures
@@ -21,14 +22,26 @@ from textgen.runtime.wire import (
 SERVING_TAG = "serve"
 
 
-def read_directory(path: str | os.PathLike[str]) -> dict[str, Signature]:
-    """Check a SavedModel's files and read its signatures.
+class Contents(NamedTuple):
+    """What a SavedModel holds.
+
+    Attributes:
+        signatures: what can be run, by name.
+        operations: the names of the operations its graph is made of.
+    """
+
+    signatures: dict[str, Signature]
+    operations: frozenset[str]
+
+
+def read_directory(path: str | os.PathLike[str]) -> Contents:
+    """Check a SavedModel's files and read what it holds.
 
     Args:
         path: the folder that holds `saved_model.pb`.
 
     Returns:
-        The signatures by name.
+        Its signatures and operations.
 
     Raises:
         ModelDamagedError: the folder is no SavedModel, or files are missing or damaged.
@@ -41,7 +54,7 @@ def read_directory(path: str | os.PathLike[str]) -> dict[str, Signature]:
         raise ModelDamagedError(f"{folder} is not a SavedModel: it holds no saved_model.pb")
     try:
         meta_graph = _find_serving_graph(file.read_bytes())
-        signatures = parse_signatures(meta_graph)
+        contents = Contents(parse_signatures(meta_graph), _operations(meta_graph))
         needed = _needed_files(meta_graph)
     except OSError as error:
         raise ModelDamagedError(f"{file} cannot be read: {error.strerror}") from error
@@ -50,7 +63,7 @@ def read_directory(path: str | os.PathLike[str]) -> dict[str, Signature]:
     for name in needed:
         if not (folder / name).is_file():
             raise ModelDamagedError(f"The SavedModel at {folder} is incomplete: {name} is missing")
-    return signatures
+    return contents
 
 
 def _find_serving_graph(data: bytes) -> memoryview:
@@ -67,6 +80,17 @@ def _find_serving_graph(data: bytes) -> memoryview:
         if tags == {SERVING_TAG}:
             return meta_graph
     raise WireError(f'it holds no graph with the tag "{SERVING_TAG}"')
+
+
+def _operations(meta_graph: memoryview) -> frozenset[str]:
+    infos = _messages(meta_graph, 1)
+    op_lists = [op_list for info in infos for op_list in _messages(info, 2)]
+    ops = [op for op_list in op_lists for op in _messages(op_list, 1)]
+    return frozenset(as_text(name) for op in ops for name in _messages(op, 1))
+
+
+def _messages(message: memoryview, wanted: int) -> list[memoryview]:
+    return [as_message(value) for number, value in read_fields(message) if number == wanted]
 
 
 def _needed_files(meta_graph: memoryview) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from textgen.errors import ConfigError, GenerationError
 from textgen.runtime import library
-from textgen.runtime.directory import read_directory
+from textgen.runtime.directory import Contents, read_directory
 from textgen.runtime.inputs import bind_inputs
 from textgen.runtime.session import Session
 from textgen.runtime.signatures import Signature
@@ -64,8 +64,9 @@ class SavedModel:
             if not 1 <= count <= _MAX_THREADS:
                 raise ConfigError(f"{name} must be from 1 to {_MAX_THREADS}. Received: {count}")
         self.path = path
-        self.signatures: dict[str, Signature] = read_directory(path)
-        self._backend: _Backend | None = _open_backend(path, self.signatures, threads)
+        contents = read_directory(path)
+        self.signatures: dict[str, Signature] = contents.signatures
+        self._backend: _Backend | None = _open_backend(path, contents, threads)
 
     def run(self, signature: str, /, **inputs: Any) -> dict[str, np.ndarray]:
         """Run a signature and bring all of its outputs to numpy.
@@ -129,7 +130,7 @@ class SavedModel:
 
 
 def _open_backend(
-    path: str | os.PathLike[str], signatures: dict[str, Signature], threads: dict[str, int]
+    path: str | os.PathLike[str], contents: Contents, threads: dict[str, int]
 ) -> _Backend:
     try:
         loaded = library.load(single_threaded=threads["intra_op_threads"] == 1)
@@ -137,4 +138,4 @@ def _open_backend(
         from textgen.runtime.fallback import EagerSession
 
         return EagerSession(path, reason=str(error), **threads)
-    return Session(loaded, path, signatures, **threads)
+    return Session(loaded, path, contents, **threads)

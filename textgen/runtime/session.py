@@ -10,7 +10,7 @@ from ctypes import c_char_p, c_void_p
 import numpy as np
 
 from textgen.errors import GenerationError, ModelDamagedError
-from textgen.runtime.directory import SERVING_TAG
+from textgen.runtime.directory import SERVING_TAG, Contents
 from textgen.runtime.library import Library, Output, Status
 from textgen.runtime.signatures import Signature, TensorSpec
 from textgen.runtime.tensors import NativeTensor, Tensor
@@ -18,6 +18,9 @@ from textgen.runtime.tensors import NativeTensor, Tensor
 # RunOptions.inter_op_thread_pool = -1: the calling thread runs the graph itself. That
 # saves two context switches a call, and lets several Python threads run at a time.
 _RUN_IN_CALLER = b"\x18" + b"\xff" * 9 + b"\x01"
+# What the single-threaded executor cannot run; graphs of TensorFlow 2 hold none of these.
+_LOW_LEVEL_CONTROL_FLOW = {"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"}
+_PLAIN_EXECUTOR = b"SINGLE_THREADED_EXECUTOR"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Session:
     Args:
         library: the C API.
         path: the SavedModel's folder.
-        signatures: what `directory.read_directory` read from it.
+        contents: what `directory.read_directory` read from it.
         inter_op_threads: how many operations may run at a time in one call.
         intra_op_threads: how many threads one operation may use. TensorFlow shares this
             pool in the process: the first session decides.
@@ -50,7 +53,7 @@ class Session:
         self,
         library: Library,
         path: str | os.PathLike[str],
-        signatures: dict[str, Signature],
+        contents: Contents,
         *,
         inter_op_threads: int,
         intra_op_threads: int,
@@ -59,7 +62,9 @@ class Session:
         self._session: int | None = None
         self._run_options: int | None = None
         self._graph: int = library.TF_NewGraph()
-        self._session = self._load(path, _serialize_config(inter_op_threads, intra_op_threads))
+        plain = inter_op_threads == 1 and not contents.operations & _LOW_LEVEL_CONTROL_FLOW
+        config = _serialize_config(inter_op_threads, intra_op_threads, plain_executor=plain)
+        self._session = self._load(path, config)
         if inter_op_threads == 1:
             options = (_RUN_IN_CALLER, len(_RUN_IN_CALLER))
             self._run_options = library.TF_NewBufferFromString(*options)
@@ -70,7 +75,7 @@ class Session:
                     *(self._find(path, spec) for spec in signature.outputs.values())
                 ),
             )
-            for name, signature in signatures.items()
+            for name, signature in contents.signatures.items()
         }
 
     def run(
@@ -192,16 +197,22 @@ def _generation_error(signature: Signature, message: str) -> GenerationError:
     return error
 
 
-def _serialize_config(inter_op_threads: int, intra_op_threads: int) -> bytes:
+def _serialize_config(
+    inter_op_threads: int, intra_op_threads: int, *, plain_executor: bool
+) -> bytes:
     """Write a ConfigProto (tensorflow/core/protobuf/config.proto) by hand.
 
     Args:
         inter_op_threads: 1 to 127.
         intra_op_threads: 1 to 127.
+        plain_executor: run one operation after the other in a fixed order. A token of a
+            small model takes hundreds of operations of a microsecond each, and the
+            executor that looks for what can run next takes as long again.
 
     Returns:
         Its bytes.
     """
+    executor = bytes([3 << 3 | 2, len(_PLAIN_EXECUTOR)]) + _PLAIN_EXECUTOR
     return b"".join(
         [
             # device_count {"GPU": 0}: decoding one row is faster without, and a GPU's start
@@ -213,5 +224,10 @@ def _serialize_config(inter_op_threads: int, intra_op_threads: int) -> bytes:
             bytes([7 << 3, 1]),
             # use_per_session_threads: another session's inter_op_threads are its own matter.
             bytes([9 << 3, 1]),
+            # graph_options.rewrite_options.disable_meta_optimizer: what it would do is done
+            # when a model is exported, and it takes longer than two hundred tokens.
+            b"\x52\x05\x52\x03\x98\x01\x01",
+            # experimental.executor_type
+            b"\x82\x01" + bytes([len(executor)]) + executor if plain_executor else b"",
         ]
     )

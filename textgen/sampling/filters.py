@@ -123,6 +123,6 @@ def exclude_top_choices(
     """
     likely = (tf.nn.softmax(logits) >= threshold[:, None]) & (logits > REMOVED)
     least = tf.argmin(tf.where(likely, logits, float("inf")), axis=1, output_type=tf.int32)
-    is_least = tf.range(tf.shape(logits)[1]) == least[:, None]
+    is_least = tf.equal(tf.range(tf.shape(logits)[1]), least[:, None])
     happens = (number < probability)[:, None]
     return tf.where(happens & likely & ~is_least, REMOVED, logits)

@@ -88,7 +88,7 @@ def repeat_lengths(history: tf.Tensor, ends: tf.Tensor, limit: tf.Tensor) -> tf.
     def step(n, alive, lengths):
         last = length - 1 - n
         earlier = tf.slice(padded, [0, last], [-1, length])  # n + 1 before each position
-        alive &= earlier == pattern[:, last, None]
+        alive &= tf.equal(earlier, pattern[:, last, None])
         return n + 1, alive, lengths + tf.cast(alive, tf.int32)
 
     _, _, lengths = tf.while_loop(

@@ -30,7 +30,7 @@ def truncate(logits: tf.Tensor, mu: tf.Tensor) -> tf.Tensor:
     """
     surprise = tf.nn.log_softmax(logits) / -math.log(2)
     likeliest = tf.argmax(logits, axis=1, output_type=tf.int32)
-    is_likeliest = tf.range(tf.shape(logits)[1]) == likeliest[:, None]
+    is_likeliest = tf.equal(tf.range(tf.shape(logits)[1]), likeliest[:, None])
     return tf.where((surprise > mu[:, None]) & ~is_likeliest, REMOVED, logits)
 
 

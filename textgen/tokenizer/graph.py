@@ -30,6 +30,11 @@ class GraphTokenizer(ABC):
             np.int32,
         ).reshape(-1, 2)
 
+    @property
+    def max_overhang(self) -> int:
+        """How many bytes of a token may follow the end of a string of whole characters in it."""
+        return max(map(len, self._pieces)) - 1
+
     @abstractmethod
     def encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Encode a batch of texts.
@@ -99,6 +104,11 @@ class CharacterGraphTokenizer(GraphTokenizer):
     def __init__(self, code_points: np.ndarray, pieces: list[bytes]) -> None:
         super().__init__(pieces)
         self._code_points = code_points
+
+    @property
+    def max_overhang(self) -> int:
+        """A token is one character: none."""
+        return 0
 
     def encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Encode a batch of texts; see `GraphTokenizer.encode`."""

@@ -5,9 +5,8 @@ import pytest
 import tensorflow as tf
 
 from textgen.config import ModelConfig
-from textgen.generation import Generator
+from textgen.generation import Generator, default_inputs
 from textgen.models import build_model
-from textgen.sampling import SamplingControls
 from textgen.tokenizer import CharacterTokenizer
 
 CONTEXT = 10
@@ -32,27 +31,27 @@ def make_generator(architecture, has_documents=False):
 @pytest.fixture(scope="module", params=list(CONFIGS))
 def write(request):
     """Return a function that runs the decode loop as one graph."""
-    generator = make_generator(request.param)
+    return writer(make_generator(request.param))
+
+
+def writer(generator):
     graph = tf.function(generator.generate, reduce_retracing=True)
+    defaults = default_inputs()
 
-    def run(prompts, n=30, temperature=1.0, top_k=0, top_p=1.0, seed=0, stop=()):
-        def rows(value, dtype):
-            values = value if isinstance(value, list) else [value] * len(prompts)
-            return tf.constant(values, dtype, shape=[len(prompts)])
-
-        controls = SamplingControls(
-            rows(temperature, tf.float32),
-            rows(top_k, tf.int32),
-            rows(top_p, tf.float32),
-            rows(seed, tf.int64),
-        )
-        stops = tf.constant([list(stop)] * len(prompts), tf.string, shape=[len(prompts), len(stop)])
-        return graph(
-            tf.constant(prompts, tf.string, shape=[len(prompts)]),
-            rows(n, tf.int32),
-            controls,
-            stops,
-        )
+    def run(prompts, n=30, **inputs):
+        given = {"max_new_tokens": n, "temperature": 1.0, "seed": 0, **inputs}
+        arrays = {
+            name: np.array(value if isinstance(value, list) else [value], defaults[name].dtype)
+            for name, value in given.items()
+        }
+        for name in ("stop", "banned", "bias_text", "bias"):
+            if name in arrays:
+                arrays[name] = arrays[name].reshape(1, -1)
+        tensors = {
+            name: tf.constant(array, tf.string if array.dtype == object else None)
+            for name, array in {**defaults, **arrays}.items()
+        }
+        return graph(tf.constant(prompts, tf.string, shape=[len(prompts)]), tensors)
 
     return run
 
@@ -122,12 +121,7 @@ def test_bad_values_in_one_row_leave_its_neighbour_alone(write):
 def test_the_end_token_ends_a_document():
     generator = make_generator("lstm", has_documents=True)
     generator.decoder.weights["output/bias"][2].assign(50.0)
-    controls = SamplingControls(
-        *(tf.constant([v]) for v in (1.0, 0, 1.0)), tf.constant([0], tf.int64)
-    )
-    result = generator.generate(
-        tf.constant(["a"]), tf.constant([9]), controls, tf.zeros([1, 0], tf.string)
-    )
+    result = writer(generator)(["a"], n=9)
     assert result.num_tokens.numpy().tolist() == [0]
     assert result.finish_reason.numpy().tolist() == [b"stop"]
 
@@ -135,20 +129,15 @@ def test_the_end_token_ends_a_document():
 def test_past_the_context_the_newest_half_is_read_again():
     generator = make_generator("transformer")
     decoder = generator.decoder
-    controls = SamplingControls(
-        *(tf.constant([v]) for v in (0.0, 0, 1.0)), tf.constant([0], tf.int64)
-    )
-    result = generator.generate(
-        tf.constant(["ab"]), tf.constant([25]), controls, tf.zeros([1, 0], tf.string)
-    )
+    result = writer(generator)(["ab"], n=25, temperature=0.0)
     # The same by plain means: read everything anew for every token.
     written = [TOKENIZER.boundary(False), *TOKENIZER.encode("ab").tolist()]
     window = list(written)
     for _ in range(25):
         if len(window) > CONTEXT:
             window = window[-(CONTEXT // 2) :]
-        logits, _ = decoder.prefill(tf.constant([window]), tf.constant([len(window)]))
-        logits = logits.numpy()[0]
+        hidden, _ = decoder.prefill(tf.constant([window]), tf.constant([len(window)]))
+        logits = decoder.logits(hidden[:, -1]).numpy()[0]
         logits[:3] = -np.inf
         window.append(int(logits.argmax()))
         written.append(window[-1])

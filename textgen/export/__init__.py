@@ -1,0 +1,5 @@
+"""A trained model as a SavedModel that a stock TensorFlow Serving runs."""
+
+from textgen.export.writer import write_saved_model
+
+__all__ = ["write_saved_model"]

@@ -1,0 +1,63 @@
+"""Writing the SavedModel: graph, weights, model card, tokenizer file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from textgen.catalog import CARD_PATH, TOKENIZER_PATH
+from textgen.export.signatures import build_signatures
+from textgen.generation import Generator
+from textgen.tokenizer.base import Tokenizer
+
+_v1 = tf.compat.v1
+
+
+def write_saved_model(
+    folder: Path, generator: Generator, tokenizer: Tokenizer, card: dict[str, Any]
+) -> None:
+    """Write a SavedModel with its model card and tokenizer file.
+
+    Tokenizer, decode loop and samplers are in the graph. It holds no XLA, cuDNN or
+    Python op, so that a stock TensorFlow Serving runs it on any machine. Every input and
+    output has the batch as its first dimension, which server-side batching asks for.
+    docs/serving.md describes the signatures.
+
+    Args:
+        folder: a folder that does not exist yet, or an empty one.
+        generator: decoder and tokenizer to export.
+        tokenizer: the host's half, for warnings about unseen characters.
+        card: what people and programs should know about the model; JSON values.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    weights = {name: value.numpy() for name, value in generator.decoder.weights.items()}
+    try:
+        if folder.is_dir():
+            folder.rmdir()  # the builder wants to make it
+        with tf.Graph().as_default(), _v1.Session() as session:
+            # Initial values that are fed leave no copy of the weights in the graph.
+            fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
+            decoder = generator.decoder.with_weights(fed)
+            signatures = build_signatures(generator.with_decoder(decoder))
+            session.run(
+                [variable.initializer for variable in decoder.weights.values()],
+                {fed[name]: value for name, value in weights.items()},
+            )
+            builder = _v1.saved_model.Builder(str(folder))
+            builder.add_meta_graph_and_variables(
+                session, [tf.saved_model.SERVING], signatures, strip_default_attrs=True
+            )
+            builder.save()
+    except tf.errors.OpError as error:
+        # TensorFlow's file errors are not OSErrors; callers know only those.
+        raise OSError(f"Cannot write {folder}: {error.message}") from error
+    (folder / CARD_PATH).parent.mkdir()
+    # TensorFlow Serving ignores files of assets.extra that it does not know.
+    tokenizer.save(folder / TOKENIZER_PATH)
+    text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
+    (folder / CARD_PATH).write_text(text, encoding="utf-8")

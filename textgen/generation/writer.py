@@ -1,0 +1,263 @@
+"""The decode loop: every turn reads the newest token and writes the next one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from textgen.generation.records import (
+    ERROR,
+    LENGTH,
+    NO_TOKEN,
+    RUNNING,
+    STOP,
+    TIME,
+    Request,
+    Writing,
+)
+from textgen.generation.stopping import StopWatch
+from textgen.models.base import Decoder
+from textgen.sampling import Chain, uniform
+from textgen.tokenizer.base import END
+from textgen.tokenizer.graph import GraphTokenizer
+
+# The cache grows by so many tokens at a time, and so often the clock is looked at.
+_BLOCK = 64
+# The characters at which a sequence ends for DRY, as in llama.cpp.
+_BREAKERS = ["\n", ":", '"', "*"]
+
+
+class Notes(NamedTuple):
+    """What is noted of every token; see `Written`.
+
+    Inside the loop the token's index is the first dimension, the row the second.
+    """
+
+    token_ids: tf.Tensor
+    logprobs: tf.Tensor
+    top_token_ids: tf.Tensor
+    top_logprobs: tf.Tensor
+
+
+class _Turn(NamedTuple):
+    """What one turn of the loop hands to the next."""
+
+    notes: Notes
+    overhang: tf.Tensor  # int32[B], bytes of the last token behind the stop string
+    writing: Writing
+
+
+class Writer:
+    """Writes one batch of texts.
+
+    Args:
+        decoder: a snapshot of the model.
+        tokenizer: of the same vocabulary.
+        request: what is asked for.
+    """
+
+    def __init__(self, decoder: Decoder, tokenizer: GraphTokenizer, request: Request) -> None:
+        self._decoder = decoder
+        self._tokenizer = tokenizer
+        self._request = request
+        breakers = tokenizer.tokens_with(tf.constant([_BREAKERS]))[0]
+        self._chain = Chain(request.controls, request.bias, breakers)
+        self._watch = StopWatch(request.stop, tokenizer.max_overhang)
+        self._wants_logprobs = tf.reduce_any(request.logprobs >= 0)
+        self._num_alternatives = tf.minimum(
+            tf.reduce_max(tf.concat([request.logprobs, [0]], 0)), decoder.vocab_size
+        )
+        self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
+
+    def write(self, writing: Writing, limit: tf.Tensor) -> tuple[Notes, tf.Tensor, Writing]:
+        """Write on for at most `limit` tokens.
+
+        Returns:
+            The notes with the row first; int32[B], how many bytes of the last token follow
+            its stop string; and the writing as it is then.
+        """
+        is_new = tf.equal(writing.count, 0)
+        writing = writing._replace(
+            mu=tf.where(is_new, self._chain.initial_mu, writing.mu),
+            finish=_finish(writing, writing.count >= self._request.max_new_tokens, LENGTH),
+        )
+        start = (
+            tf.constant(0),
+            _Turn(self._blank(limit), tf.zeros_like(writing.count), writing),
+        )
+
+        def block(index, total):
+            """Write until a row's cache is full: between two blocks its shape may change."""
+            writing = self._make_room(total.writing)
+            size = tf.minimum(self._room(writing), limit - index)
+            numbers = self._numbers(writing, size)
+            _, part = tf.while_loop(
+                lambda i, part: (i < size) & _any_running(part.writing),
+                lambda i, part: (i + 1, self._turn(i, numbers[i], part)),
+                (tf.constant(0), _Turn(self._blank(size), total.overhang, writing)),
+            )
+            notes = self._append(total.notes, index + tf.range(size), part.notes)
+            return index + size, part._replace(notes=notes)
+
+        _, end = tf.while_loop(
+            lambda index, total: (index < limit) & _any_running(total.writing),
+            block,
+            start,
+            shape_invariants=tf.nest.map_structure(_any_size, start),
+        )
+        notes = tf.nest.map_structure(_row_first, end.notes)
+        notes = notes._replace(
+            top_token_ids=notes.top_token_ids[:, :, : self._num_alternatives],
+            top_logprobs=notes.top_logprobs[:, :, : self._num_alternatives],
+        )
+        return notes, end.overhang, end.writing
+
+    def _turn(self, i, numbers, part):
+        """Read the newest token of every row, write the next one."""
+        writing, request = part.writing, self._request
+        hidden, state = self._decoder.step(writing.token, writing.state, writing.position)
+        logits = self._decoder.logits(hidden)
+        token, mu = self._chain.sample(
+            self._without_end(logits, writing.count),
+            *(numbers[0], numbers[1], writing.recent, writing.mu),
+        )
+        running = tf.equal(writing.finish, RUNNING)
+        is_error = token < 0
+        written = running & tf.not_equal(token, END) & ~is_error
+        token = tf.maximum(token, 0)
+        count = writing.count + tf.cast(written, tf.int32)
+        tail, stopped, overhang = self._watch.update(writing.tail, self._tokenizer.pieces(token))
+        stopped = stopped & (count >= request.min_new_tokens)
+        finish = tf.where(count >= request.max_new_tokens, LENGTH, RUNNING)
+        finish = tf.where(stopped | ~written, STOP, finish)
+        finish = tf.where(is_error, ERROR, finish)
+        finish = tf.where(running, finish, writing.finish)
+        writing = Writing(
+            token=token,
+            # A row at its end keeps its place, for which there is room.
+            position=writing.position + tf.cast(tf.equal(finish, RUNNING), tf.int32),
+            recent=tf.concat([writing.recent[:, 1:], token[:, None]], axis=1),
+            count=count,
+            finish=finish,
+            tail=tail,
+            mu=mu,
+            state=state,
+        )
+        return _Turn(
+            self._note(part.notes, i, tf.where(written, token, NO_TOKEN), logits),
+            tf.where(running & stopped, overhang, part.overhang),
+            writing,
+        )
+
+    def _without_end(self, logits, count):
+        """Keep rows that are too short from choosing the end."""
+
+        def ban():
+            is_end = tf.equal(tf.range(self._decoder.vocab_size), END)
+            too_short = count < self._request.min_new_tokens
+            return tf.where(is_end & too_short[:, None], float("-inf"), logits)
+
+        return tf.cond(self._has_minimum, ban, lambda: logits)
+
+    def _numbers(self, writing, size):
+        """Random numbers for the next tokens, float32[size, 2, B]: for the draw, for XTC."""
+        index = tf.cast(writing.count + tf.range(size)[:, None], tf.int64)
+        seed = self._request.controls.seed
+        return tf.stack([uniform(seed, index), uniform(seed, index, stream=1)], axis=1)
+
+    def _make_room(self, writing):
+        """Give every running row room for one token more, and end those whose time is up.
+
+        A row whose context is full goes on from the newest half of it, read again. Rows
+        fill up at different times: each takes the half that is its own.
+        """
+        is_late = self._request.deadline <= tf.timestamp()
+        writing = writing._replace(finish=_finish(writing, is_late, TIME))
+        limit = self._decoder.max_positions
+        if limit is None:
+            return writing
+        half = limit // 2
+        full = (writing.position >= limit) & tf.equal(writing.finish, RUNNING)
+
+        def reread():
+            newest = tf.maximum(writing.recent[:, -half:], 0)
+            _, state = self._decoder.prefill(newest, tf.fill(tf.shape(full), half - 1))
+            new, old = (self._decoder.reserve(s, limit) for s in (state, writing.state))
+            state = tuple(map(lambda n, o: tf.where(full[:, None, None, None], n, o), new, old))
+            return tf.where(full, half - 1, writing.position), state
+
+        def keep():
+            newest = tf.reduce_max(tf.concat([writing.position, [0]], 0))
+            needed = tf.minimum((newest // _BLOCK + 1) * _BLOCK, limit)
+            return writing.position, self._decoder.reserve(writing.state, needed)
+
+        position, state = tf.cond(tf.reduce_any(full), reread, keep)
+        return writing._replace(position=position, state=state)
+
+    def _room(self, writing):
+        """How many tokens every running row can take before `_make_room` is needed."""
+        if self._decoder.max_positions is None:
+            return _BLOCK
+        taken = tf.where(tf.equal(writing.finish, RUNNING), writing.position, 0)
+        return tf.shape(writing.state[0])[2] - tf.reduce_max(tf.concat([taken, [0]], 0))
+
+    def _blank(self, size):
+        """Notes of `size` tokens that are not yet written."""
+        batch_size = tf.shape(self._request.logprobs)[0]
+        measured = tf.where(self._wants_logprobs, size, 0)
+        # One alternative where none is asked for: TensorFlow updates no empty tensor.
+        ranked = [measured, batch_size, tf.maximum(self._num_alternatives, 1)]
+        return Notes(
+            tf.fill([size, batch_size], NO_TOKEN),
+            tf.zeros([measured, batch_size]),
+            tf.fill(ranked, NO_TOKEN),
+            tf.zeros(ranked),
+        )
+
+    def _note(self, notes, i, tokens, logits):
+        """Write down what there is to say of token `i` of every row."""
+
+        def measure():
+            logprobs = tf.nn.log_softmax(logits)
+            top = tf.math.top_k(logprobs, tf.maximum(self._num_alternatives, 1))
+            own = tf.gather(logprobs, tf.maximum(tokens, 0), batch_dims=1)
+            written = tokens >= 0
+            values = (
+                tf.where(written, own, 0.0),
+                tf.where(written[:, None], top.indices, NO_TOKEN),
+                tf.where(written[:, None], top.values, 0.0),
+            )
+            return tuple(map(lambda note, value: _put(note, i, value), notes[1:], values))
+
+        measured = tf.cond(self._wants_logprobs, measure, lambda: tuple(notes[1:]))
+        return Notes(_put(notes.token_ids, i, tokens), *measured)
+
+    def _append(self, notes, rows, part):
+        """Put the notes of a block where they belong in the notes of all tokens."""
+
+        def put(note, new):
+            return tf.tensor_scatter_nd_update(note, rows[: tf.shape(new)[0], None], new)
+
+        return tf.nest.map_structure(put, notes, part)
+
+
+def _put(note, i, value):
+    return tf.tensor_scatter_nd_update(note, [[i]], value[None])
+
+
+def _finish(writing, condition, reason):
+    return tf.where(condition & tf.equal(writing.finish, RUNNING), reason, writing.finish)
+
+
+def _any_running(writing):
+    return tf.reduce_any(tf.equal(writing.finish, RUNNING))
+
+
+def _any_size(tensor):
+    """The shape of a tensor whose dimensions may change: caches grow."""
+    return tf.TensorShape([None] * tensor.shape.rank)
+
+
+def _row_first(note):
+    return tf.transpose(note, [1, 0, *range(2, note.shape.rank)])
