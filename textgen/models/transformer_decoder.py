@@ -74,8 +74,8 @@ def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np
 class TransformerDecoder(Decoder):
     """Prefill and step of `TransformerModel`; the state is (keys, values) of each block.
 
-    Keys and values are float32[B, H, C, K]. C is the room there is, not the context
-    length: attention to places that no token has taken yet would cost as much.
+    Keys and values are float32[B, H, C, K], zeros where no token has been read. C is the
+    room there is, not the context length: attention to empty places costs as much.
     """
 
     @property
@@ -87,10 +87,10 @@ class TransformerDecoder(Decoder):
         """Read the beginnings of texts; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
         heads = self.config.num_heads
-        # Padding needs no mask of its own: no real token looks to the right, and a
-        # padded place of the cache is overwritten before its position is reached.
+        # Padding needs no mask in attention: no real token looks to the right.
         causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
         mask = tf.where(causal, 0.0, -1e9)
+        is_read = tf.sequence_mask(lengths, time, tf.float32)[:, None, :, None]
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, self.config.hidden_dim))
         state: list[tf.Tensor] = []
@@ -100,7 +100,7 @@ class TransformerDecoder(Decoder):
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
             mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
-            state += [k, v]
+            state += [k * is_read, v * is_read]
         return tf.reshape(self._norm(x), (batch_size, time, -1)), tuple(state)
 
     def reserve(self, state, num_positions):
@@ -125,8 +125,10 @@ class TransformerDecoder(Decoder):
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
             q, k, v = (tf.reshape(part, shape) for part in tf.split(qkv, 3, axis=1))
-            keys = tf.tensor_scatter_nd_update(state[2 * index], places, k)
-            values = tf.tensor_scatter_nd_update(state[2 * index + 1], places, v)
+            keys, values = (
+                _write(cache, places, new)
+                for cache, new in zip(state[2 * index : 2 * index + 2], (k, v), strict=True)
+            )
             mixed = _attend(q, keys, values, mask)  # (B, H, 1, K)
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
             new_state += [keys, values]
@@ -151,6 +153,15 @@ class TransformerDecoder(Decoder):
         """Layer normalization of centred vectors without scale and offset; see `fuse`."""
         variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
         return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+
+
+def _write(cache, places, new):
+    """Write vectors into places of a cache that hold zeros.
+
+    By adding, because TensorFlow adds in place where nobody else holds the tensor, while
+    `tf.tensor_scatter_nd_update` copies the whole cache every time.
+    """
+    return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=places, updates=new)
 
 
 def _attend(q, k, v, mask):
