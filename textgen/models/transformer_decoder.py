@@ -108,29 +108,34 @@ class TransformerDecoder(Decoder):
         missing = tf.maximum(num_positions - tf.shape(state[0])[2], 0)
         return tuple(tf.pad(cache, [[0, 0], [0, 0], [0, missing], [0, 0]]) for cache in state)
 
+    def snapshot(self, batch_size):
+        """Return a decoder for a loop over a batch; see `Decoder.snapshot`."""
+        copy = super().snapshot(batch_size)
+        rows, heads = tf.meshgrid(
+            tf.range(batch_size), tf.range(self.config.num_heads), indexing="ij"
+        )
+        copy._first_places = tf.stack([rows, heads, tf.zeros_like(rows)], -1)[:, :, None]
+        return copy
+
     def step(self, token_ids, state, position):
         """Read one more token a row; see `Decoder.step`."""
-        heads = self.config.num_heads
-        shape = tf.stack([tf.shape(token_ids)[0], heads, 1, self.config.hidden_dim // heads])
-        # Where this token's key and value go: (row, head, position) for B x H x 1 vectors.
-        rows, columns, places = tf.meshgrid(
-            tf.range(shape[0]), tf.range(heads), tf.constant([0]), indexing="ij"
-        )
-        places = tf.stack([rows, columns, places + position[:, None, None]], -1)
-        room = tf.range(tf.shape(state[0])[2])
-        mask = tf.where(room <= position[:, None], 0.0, -1e9)[:, None, None, :]  # (B, 1, 1, C)
+        heads, width = self.config.num_heads, self.config.hidden_dim
+        positions = position[:, None, None, None]
+        # Where this token's keys and values go: (row, head, position) for B x H x 1 vectors.
+        places = self._first_places + positions * [0, 0, 1]
+        is_visible = tf.range(tf.shape(state[0])[2]) <= positions
+        mask = tf.where(is_visible, 0.0, -1e9)  # (B, 1, 1, C)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x += tf.gather(self.weights["position_embedding"], position)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
-            q, k, v = (tf.reshape(part, shape) for part in tf.split(qkv, 3, axis=1))
-            keys, values = (
-                _write(cache, places, new)
-                for cache, new in zip(state[2 * index : 2 * index + 2], (k, v), strict=True)
-            )
-            mixed = _attend(q, keys, values, mask)  # (B, H, 1, K)
-            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
+            qkv = tf.reshape(qkv, (-1, 3 * heads, 1, width // heads))
+            q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
+            keys = _write(state[2 * index], places, k)
+            values = _write(state[2 * index + 1], places, v)
+            mixed = _attend(q, keys, values, mask)
+            x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
         return self._norm(x), tuple(new_state)
 
