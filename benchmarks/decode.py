@@ -230,7 +230,9 @@ def _export(models: Path) -> None:
             model.decoder(), tokenizer.in_graph(), tokenizer.boundary(False), False
         )
         card = {
-            **{"name": name, "model": config.to_dict(), "validation_loss": 0.0},
+            "name": name,
+            "model": config.to_dict(),
+            "validation_loss": 0.0,
             "corpus": {"config": CorpusConfig().to_dict()},
             "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         }

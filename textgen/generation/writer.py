@@ -118,11 +118,9 @@ class Writer:
         writing, request = part.writing, self._request
         hidden, state = self._decoder.step(writing.token, writing.state, writing.position)
         logits = self._decoder.logits(hidden)
-        token, mu = self._chain.sample(
-            self._without_end(logits, writing.count),
-            *tf.unstack(numbers, 2),
-            *(writing.recent, writing.mu),
-        )
+        number, xtc_number = tf.unstack(numbers, 2)
+        logits = self._without_end(logits, writing.count)
+        token, mu = self._chain.sample(logits, number, xtc_number, writing.recent, writing.mu)
         running = tf.equal(writing.finish, RUNNING)
         is_error = token < 0
         written = running & tf.not_equal(token, END) & ~is_error
