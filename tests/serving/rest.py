@@ -55,7 +55,7 @@ def _tensor(value, dtype):
             return [decode(part) for part in element]
         if isinstance(element, dict):
             return base64.b64decode(element["b64"], validate=True)
-        if isinstance(element, str) != (dtype == object):
+        if isinstance(element, str) != (dtype.kind == "O"):
             raise RestError(f"{element!r} is no {dtype}")
         if dtype.kind == "i" and not isinstance(element, int):
             raise RestError(f"{element!r} is no whole number")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from textgen.serving.checks import Result, check
+from textgen.serving.checks import check
+from textgen.serving.result import Result
 
 
 def prove(path: str | os.PathLike[str]) -> Iterator[Result]:
