@@ -67,8 +67,9 @@ class Generator(tf.Module):
         batch_size, vocab_size = tf.shape(texts)[0], self.decoder.vocab_size
         ids, lengths = self.tokenizer.encode(tf.reshape(texts, [-1]))
         is_token = tf.sequence_mask(lengths, tf.shape(ids)[1])
-        named = tf.where(is_token[..., None], tf.one_hot(ids, vocab_size), 0.0)
-        named = tf.reshape(tf.reduce_max(named, 1), [batch_size, -1, vocab_size])
+        hits = tf.one_hot(ids, vocab_size, on_value=True, off_value=False, dtype=tf.bool)
+        named = tf.cast(tf.reduce_any(hits & is_token[..., None], 1), tf.float32)
+        named = tf.reshape(named, [batch_size, tf.shape(texts)[1], vocab_size])
         total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
         total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
         silent = [UNKNOWN, START] if self._has_documents else [UNKNOWN, START, END]

@@ -86,22 +86,22 @@ class TransformerDecoder(Decoder):
     def prefill(self, token_ids, lengths):
         """Read the beginnings of texts; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
-        heads = self.config.num_heads
+        heads, width = self.config.num_heads, self.config.hidden_dim
         # Padding needs no mask in attention: no real token looks to the right.
         causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
         mask = tf.where(causal, 0.0, -1e9)
         is_read = tf.sequence_mask(lengths, time, tf.float32)[:, None, :, None]
         x = tf.gather(self.weights["token_embedding"], token_ids)
-        x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, self.config.hidden_dim))
+        x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, width))
         state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
-            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, -1))
+            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, width // heads))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
             mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
             state += [k * is_read, v * is_read]
-        return tf.reshape(self._norm(x), (batch_size, time, -1)), tuple(state)
+        return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
 
     def reserve(self, state, num_positions):
         """Return caches of at least `num_positions` places; see `Decoder.reserve`."""
