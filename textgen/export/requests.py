@@ -25,8 +25,8 @@ from textgen.catalog import REQUEST_PATH, WARMUP_PATH
 _PROMPT = "Once upon a time"
 # So many tokens a warmup request writes, where its signature can be told.
 _NUM_TOKENS = 4
-# A second request for whatever takes controls: all of these are off by default, and so
-# would be the parts of the graph behind them.
+# A second request for whatever takes controls: most are off by default, and so would be
+# the parts of the graph behind them.
 _CONTROLS: dict[str, Any] = {
     "temperature": [0.9],
     "top_k": [20],

@@ -19,6 +19,9 @@ from textgen.serving.result import Result
 def prove(path: str | os.PathLike[str]) -> Iterator[Result]:
     """Check a SavedModel as a stock TensorFlow Serving would load and use it.
 
+    A script that calls this does so under `if __name__ == "__main__":`, because the new
+    process imports it.
+
     Args:
         path: the folder that holds `saved_model.pb`.
 
