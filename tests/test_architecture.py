@@ -177,7 +177,7 @@ def test_what_a_module_exports_exists(path):
         assert all(hasattr(module, exported) for exported in module.__all__)
 
 
-COMMANDS = ["train", "generate", "list", "info", "demo"]
+COMMANDS = ["train", "generate", "score", "list", "info", "demo"]
 
 
 @pytest.mark.parametrize(
