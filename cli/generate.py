@@ -2,111 +2,144 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-import unicodedata
+from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
+from textgen.cli.sampling import controls
+from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
-from textgen.errors import CorpusError
+from textgen.errors import CorpusError, GenerationError
 
-_DEFAULTS = SamplingConfig()
+if TYPE_CHECKING:
+    from textgen.inference import Generation, TextGenerator
+
+_PROPOSALS = 4
 
 
-@click.command()
+@click.command(cls=options.SectionedCommand)
 @click.argument("prompt", required=False)
 @options.model
-@click.option(
-    "-n",
-    "--max-new-tokens",
-    type=int,
-    default=_DEFAULTS.max_new_tokens,
-    show_default=True,
-    help="Tokens to write at most.",
+@options.output("-i", "--interactive", is_flag=True, help="It proposes how to go on, you choose.")
+@options.output(
+    "--stream/--no-stream",
+    default=None,
+    help="Show the text while it is written.  [default: one text on a terminal]",
 )
-@click.option(
-    "-t",
-    "--temperature",
-    type=float,
-    default=_DEFAULTS.temperature,
-    show_default=True,
-    help="Below 1 safer, above 1 wilder; 0 always takes the likeliest token.",
-)
-@click.option(
-    "--top-k",
-    type=int,
-    default=_DEFAULTS.top_k,
-    show_default=True,
-    help="Choose among the K likeliest tokens; 0 among all.",
-)
-@click.option(
-    "--top-p",
-    type=float,
-    default=_DEFAULTS.top_p,
-    show_default=True,
-    help="Choose among the likeliest tokens that together reach this probability.",
-)
-@click.option("--seed", type=int, help="The same seed writes the same text.  [default: random]")
-@click.option(
+@options.output("--echo/--no-echo", default=True, show_default=True, help="Show the prompt, too.")
+@options.output(
     "--num-samples",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Texts to write; the next one uses the next seed.",
-)
-@click.option(
-    "--stop",
-    multiple=True,
-    metavar="TEXT",
-    help="End with the first TEXT written; may be given several times.",
-)
-@click.option(
-    "--echo/--no-echo", default=True, help="Show the prompt before the text.", show_default=True
+    help="Texts to write; the next one uses the next seed.  "
+    f"[default: 1; {_PROPOSALS} proposals with -i]",
 )
 @options.as_json
+@options.output(
+    "--logprobs",
+    type=int,
+    metavar="N",
+    help="With --json: the logarithmic probability of every token and of the N likeliest.",
+)
+@controls
 @options.models_dir
 def generate(
     prompt: str | None,
     model: str | None,
-    num_samples: int,
+    num_samples: int | None,
+    interactive: bool,
+    stream: bool | None,
     echo: bool,
     as_json: bool,
     models_dir: str | None,
-    **sampling,
+    **sampling: Any,
 ) -> None:
     """Continue PROMPT with a trained model.
 
     PROMPT may come from standard input instead; without any, the model begins anew.
     """
+    _check_combination(prompt, num_samples, interactive, stream, as_json, sampling["logprobs"])
     config = SamplingConfig(**sampling)
-    prompt = _prompt(prompt)
+    # Standard input holds the prompt, or the answers.
+    prompt = prompt or "" if interactive else _prompt(prompt)
     from textgen.inference import load
 
     with load(model, models_dir) as generator:
-        unseen = generator.unknown_characters(prompt)
-        if unseen:
-            shown = ", ".join(_describe(character) for character in unseen[:8])
-            more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
-            click.echo(f"Warning: the model has never seen {shown}{more}.", err=True)
-        results = generator.generate_batch([prompt] * num_samples, config)
-    for index, result in enumerate(results):
-        if as_json:
-            values = {"model": generator.entry.name, **dataclasses.asdict(result)}
-            click.echo(json.dumps(values, ensure_ascii=False))
+        warn_of_unseen(generator, prompt)
+        if interactive:
+            from textgen.cli.interactive import write_together
+
+            write_together(generator, prompt, config, num_samples or _PROPOSALS, echo)
+            return
+        if stream is None:
+            stream = not as_json and num_samples in (None, 1) and _is_terminal(sys.stdout)
+        if stream:
+            results = [_stream(generator, prompt, config, echo)]
         else:
-            if index:
-                click.echo("---")
-            click.echo((prompt if echo else "") + result.text)
+            results = generator.generate_batch([prompt] * (num_samples or 1), config)
+            _print(results, prompt if echo else "", generator.entry.name if as_json else None)
+    if any(result.finish_reason == "error" for result in results):
+        raise GenerationError(
+            "No token was left to choose: --ban, --logit-bias or --no-repeat-ngram-size exclude "
+            "them all, or the model's weights are broken."
+        )
+
+
+def _check_combination(
+    prompt: str | None,
+    num_samples: int | None,
+    interactive: bool,
+    stream: bool | None,
+    as_json: bool,
+    logprobs: int | None,
+) -> None:
+    if logprobs is not None and not as_json:
+        raise click.UsageError("--logprobs needs --json.")
+    if interactive and (as_json or stream is not None):
+        raise click.UsageError("--interactive goes without --json, --stream and --no-stream.")
+    if interactive and prompt == "-":
+        raise click.UsageError("--interactive reads your answers from standard input, no prompt.")
+    if stream and (as_json or (num_samples or 1) > 1):
+        raise click.UsageError("--stream shows one text, without --json.")
+
+
+def _stream(
+    generator: TextGenerator, prompt: str, config: SamplingConfig, echo: bool
+) -> Generation:
+    """Show a text while it is written; Ctrl-C ends it."""
+    text = generator.stream(prompt, **config.to_dict())
+    try:
+        if echo:
+            click.echo(prompt, nl=False)
+        for piece in text:
+            click.echo(piece, nl=False)
+        click.echo()
+    except KeyboardInterrupt:
+        click.echo()
+        raise click.exceptions.Exit(130) from None
+    return text.result
+
+
+def _print(results: list[Generation], before: str, model: str | None) -> None:
+    """Print finished texts; with the model's name, as JSON."""
+    for index, result in enumerate(results):
+        if model is not None:
+            click.echo(json.dumps({"model": model, **result.to_dict()}, ensure_ascii=False))
+        else:
+            click.echo(("---\n" if index else "") + before + result.text)
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _prompt(argument: str | None) -> str:
     """Return the prompt from the command line or from standard input."""
     if argument is not None and argument != "-":
         return argument
-    if argument is None and (sys.stdin is None or sys.stdin.isatty()):
+    if sys.stdin is None or (argument is None and sys.stdin.isatty()):
         return ""
     content = sys.stdin.buffer.read()
     try:
@@ -117,9 +150,3 @@ def _prompt(argument: str | None) -> str:
             f"The prompt on standard input must be UTF-8. Received: byte "
             f"0x{content[error.start]:02x} at offset {error.start}."
         ) from None
-
-
-def _describe(character: str) -> str:
-    name = unicodedata.name(character, "")
-    shown = character if character.isprintable() else ""
-    return f"{shown!r} (U+{ord(character):04X}{' ' + name if name else ''})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ from textgen.cli.demo import demo
 from textgen.cli.export import export
 from textgen.cli.generate import generate
 from textgen.cli.models import info, list_models
+from textgen.cli.score import score
 from textgen.cli.train import train
 
 from textgen.errors import ConfigError, TextgenError
@@ -65,6 +65,8 @@ def _failure(error: BaseException) -> click.ClickException | click.exceptions.Ex
 def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
+    from importlib.metadata import PackageNotFoundError, version
+
     click.echo(f"textgen {__version__}")
     for name, package in (("TensorFlow", "tensorflow"), ("Keras", "keras")):
         try:
@@ -113,7 +115,7 @@ class _EchoHandler(logging.Handler):
         click.echo(f"{record.levelname.capitalize()}: {self.format(record)}", err=True)
 
 
-for command in (train, generate, list_models, info, export, demo, completion):
+for command in (train, generate, score, list_models, info, export, demo, completion):
     cli.add_command(command)
 
 

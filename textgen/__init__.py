@@ -25,7 +25,14 @@ if TYPE_CHECKING:
         TrainingConfig,
     )
     from textgen.errors import TextgenError
-    from textgen.inference import Generation, TextGenerator, load
+    from textgen.inference import (
+        Generation,
+        Score,
+        TextGenerator,
+        TextStream,
+        TokenLogprob,
+        load,
+    )
     from textgen.pipeline import Trained, resume, train
     from textgen.training.reporter import Progress, Reporter, Validation
 
@@ -39,8 +46,11 @@ _HOMES = {
     "Reporter": "training.reporter",
     "RunConfig": "config",
     "SamplingConfig": "config",
+    "Score": "inference",
     "TextGenerator": "inference",
+    "TextStream": "inference",
     "TextgenError": "errors",
+    "TokenLogprob": "inference",
     "Trained": "pipeline",
     "TrainingConfig": "config",
     "Validation": "training.reporter",
@@ -72,8 +82,11 @@ __all__ = [
     "Reporter",
     "RunConfig",
     "SamplingConfig",
+    "Score",
     "TextGenerator",
+    "TextStream",
     "TextgenError",
+    "TokenLogprob",
     "Trained",
     "TrainingConfig",
     "Validation",

@@ -143,6 +143,12 @@ class CorpusConfig(_Record):
             self.validation_split,
         )
 
+    @property
+    def cleans(self) -> bool:
+        """Whether any text is changed before a model sees it."""
+        changes = self.lowercase or self.strip_html or self.strip_punctuation
+        return changes or self.normalize != "none"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig(_Record):

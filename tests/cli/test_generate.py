@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from tests.cli.conftest import CORPUS
+from textgen.config import SamplingConfig
+
 
 @pytest.fixture
 def write(run, models):
@@ -51,6 +54,54 @@ def test_stop_ends_the_text(write):
     assert ended == text[: text.index(stop) + 2] + "\n"
 
 
+def test_a_stream_is_the_text(write):
+    arguments = ("The ", "-n", 60, "--seed", 4)
+    assert write(*arguments, "--stream").stdout == write(*arguments, "--no-stream").stdout
+
+
+def test_every_setting_has_a_flag(run):
+    page = run("generate", "--help").stdout
+    for name in SamplingConfig().to_dict():
+        flag = name.replace("_", "-").replace("banned", "ban")
+        assert f"--{flag} " in page
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_help_fits_a_narrow_terminal(run, width):
+    lines = run("generate", "--help", env={"COLUMNS": str(width)}, terminal_width=width).stdout
+    assert max(map(len, lines.splitlines())) <= width
+    titles = [line for line in lines.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles[:2] == ["Options:", "Output:"]
+
+
+def test_flags_reach_the_model(write):
+    free = write("The ", "-n", 40, "--seed", 4, "--no-echo").stdout
+    first = free[0]
+    banned = write("The ", "-n", 40, "--seed", 4, "--no-echo", "--ban", first, "--ban", "q").stdout
+    assert not {first, "q"} & set(banned)
+    biased = write("The ", "-n", 40, "--no-echo", "--logit-bias", "q=99", "--logit-bias", "==1")
+    assert biased.stdout == "q" * 40 + "\n"
+    unlike = write("The ", "-n", 40, "--seed", 4, "--no-echo", "--no-repeat-ngram-size", 1).stdout
+    assert len(set(unlike.strip("\n"))) > len(set(free.strip("\n")))
+
+
+def test_json_tells_probabilities_only_if_asked(write):
+    plain = json.loads(write("The ", "-n", 3, "--seed", 7, "--json").stdout)
+    assert list(plain) == ["model", "prompt", "text", "finish_reason", "num_tokens", "seed"]
+    asked = json.loads(write("The ", "-n", 3, "--seed", 7, "--json", "--logprobs", 2).stdout)
+    assert [*asked] == [*plain, "logprobs", "top_logprobs"]
+    assert "".join(token["token"] for token in asked["logprobs"]) == asked["text"]
+    assert [len(top) for top in asked["top_logprobs"]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("form", ["--stream", "--no-stream", "--json"])
+def test_a_text_for_which_no_token_is_left_ends_with_a_sentence(write, form):
+    result = write("The ", form, "--ban", CORPUS)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: No token was left to choose: --ban")
+    assert result.stderr.count("\n") == 1
+
+
 def test_unseen_characters_are_named_and_nothing_crashes(write):
     result = write("☃ The 龘", "-n", 5)
     assert result.exit_code == 0
@@ -71,6 +122,15 @@ def test_unseen_characters_are_named_and_nothing_crashes(write):
         (["--stop", ""], 2, "stop"),
         (["-m", "wolf"], 1, "Models there: fox"),
         (["--temperature", "warm"], 2, "not a valid float"),
+        (["--logit-bias", "a"], 2, "must be TEXT=NUMBER. Received: 'a'"),
+        (["--logit-bias", "=2"], 2, "logit_bias must pair non-empty strings with numbers"),
+        (["--logit-bias", "a=nan"], 2, "logit_bias must pair non-empty strings with numbers"),
+        (["--max-time", "0"], 2, "max_time must be greater than 0. Received: 0.0"),
+        (["--min-new-tokens", "201"], 2, "min_new_tokens must be at most max_new_tokens"),
+        (["--logprobs", "3"], 2, "--logprobs needs --json"),
+        (["--stream", "--json"], 2, "--stream shows one text"),
+        (["--stream", "--num-samples", "2"], 2, "--stream shows one text"),
+        (["--interactive", "--json"], 2, "--interactive goes without"),
     ],
 )
 def test_a_mistake_gets_one_sentence(write, arguments, status, message):

@@ -96,7 +96,7 @@ PATTERN = "|".join(
 )
 
 # Behind a match a word starts, whatever follows.
-_SEAM = re.compile(f"{_SINGLE}|{_LETTER}(?!{_LETTER})")
+_SEAM = f"{_SINGLE}|{_LETTER}(?!{_LETTER})"
 _PART_CHARACTERS = 2**12
 
 
@@ -106,9 +106,10 @@ def parts(text: str) -> Iterator[str]:
     A part grows longer only while there is neither a digit nor the end of a line or of a
     run of letters.
     """
+    pattern = re.compile(_SEAM)  # compiling it is slow: not at import
     start = 0
     while start < len(text):
-        seam = _SEAM.search(text, start + _PART_CHARACTERS)
+        seam = pattern.search(text, start + _PART_CHARACTERS)
         end = seam.end() if seam else len(text)
         yield text[start:end]
         start = end

@@ -15,18 +15,6 @@ from textgen.inference import load
 PROMPTS = ["a", "", "é。字😀", "☃ never seen", "abcd " * 12]
 
 
-@pytest.fixture(scope="module")
-def model(exported):
-    with load(exported.path) as loaded:
-        yield loaded
-
-
-@pytest.fixture(scope="module")
-def any_model(exported_models):
-    with load(exported_models["lstm"].path) as loaded:
-        yield loaded
-
-
 @pytest.fixture
 def copy(exported_models, tmp_path):
     """A SavedModel's folder to damage."""
@@ -93,6 +81,41 @@ def test_unknown_characters_are_those_of_the_cleaned_prompt(any_model):
 def test_settings_are_checked(any_model):
     with pytest.raises(ConfigError, match=r"top_p must be in \(0, 1\]\. Received: 1\.7"):
         any_model.generate("a", top_p=1.7)
+
+
+def test_every_control_reaches_the_model(any_model):
+    free = any_model.generate("a", seed=1, max_new_tokens=60)
+    controls = {
+        "temperature": 0.1,
+        "top_k": 1,
+        "top_p": 0.1,
+        "min_p": 0.9,
+        "typical_p": 0.05,
+        "repetition_penalty": 5.0,
+        "presence_penalty": 9.0,
+        "frequency_penalty": 9.0,
+        "no_repeat_ngram_size": 2,
+        "dry_multiplier": 99.0,
+        "mirostat_tau": 0.1,
+        "banned": [free.text[0]],
+        "logit_bias": {free.text[0]: -99.0},
+    }
+    for name, value in controls.items():
+        assert any_model.generate("a", seed=1, max_new_tokens=60, **{name: value}) != free, name
+    xtc = {"xtc_probability": 1.0, "xtc_threshold": 0.01}
+    assert any_model.generate("a", seed=1, max_new_tokens=60, **xtc) != free
+    last = {"repetition_penalty": 5.0, "repeat_last_n": 1}
+    assert any_model.generate("a", seed=1, max_new_tokens=60, **last) != any_model.generate(
+        "a", seed=1, max_new_tokens=60, repetition_penalty=5.0
+    )
+
+
+def test_time_that_is_up_and_nothing_to_choose_are_told(any_model):
+    late = any_model.generate("a", max_new_tokens=100_000, max_time=0.05)
+    assert late.finish_reason == "time"
+    assert late.num_tokens < 100_000
+    stuck = any_model.generate("a", banned=["\n .abcdé。字😀"])
+    assert (stuck.finish_reason, stuck.text, stuck.num_tokens) == ("error", "", 0)
 
 
 @pytest.mark.filterwarnings("error")
@@ -219,13 +242,16 @@ def test_a_broken_tokenizer_file_is_named(copy, content):
     assert_damaged(copy, TokenizerError, copy / TOKENIZER_PATH)
 
 
-def test_a_model_of_other_signatures_is_a_damaged_model(copy):
+@pytest.mark.parametrize("name", ["generate", "prefill", "decode", "score"])
+def test_a_model_of_an_older_textgen_asks_to_be_exported_again(copy, name):
     from tensorflow.core.protobuf import saved_model_pb2
 
     content = saved_model_pb2.SavedModel.FromString((copy / "saved_model.pb").read_bytes())
-    del content.meta_graphs[0].signature_def["generate"]
+    del content.meta_graphs[0].signature_def[name]
     (copy / "saved_model.pb").write_bytes(content.SerializeToString())
     assert_damaged(copy)
+    with pytest.raises(ModelDamagedError, match=f"'{name}'.*older textgen: train it again"):
+        load(copy)
 
 
 def test_a_damaged_newest_version_does_not_hide_behind_the_one_before(copy):

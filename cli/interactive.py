@@ -1,0 +1,127 @@
+"""`textgen generate --interactive`: the model proposes, the writer chooses.
+
+Proposals and questions go to standard error; the text goes to standard output, at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import click
+from textgen.cli.unseen import warn_of_unseen
+
+from textgen.config import SamplingConfig
+
+if TYPE_CHECKING:
+    from textgen.inference import Generation, TextGenerator
+
+_MAX_WORDS = 4
+_MAX_TOKENS = 32
+_HELP = r"""A number takes a proposal, Enter asks for others, u takes back, q ends.
+All else is added to the text as it stands: begin with a space for a new
+word; \n is a line end; +q writes a q."""
+
+
+def write_together(
+    generator: TextGenerator, prompt: str, config: SamplingConfig, count: int, echo: bool
+) -> None:
+    """Let model and writer go on with a text in turns, then print it.
+
+    Args:
+        generator: the model.
+        prompt: the text's beginning.
+        config: how to sample.
+        count: proposals at a time.
+        echo: whether to print the prompt, too.
+
+    Raises:
+        click.exceptions.Exit: Ctrl-C ended it.
+    """
+    parts: list[str] = []
+    click.echo(_HELP, err=True)
+    try:
+        _take_turns(_Proposer(generator, config, count), prompt, parts)
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        raise click.exceptions.Exit(130) from None
+    finally:  # whatever happened, nothing that was written is lost
+        click.echo((prompt if echo else "") + "".join(parts))
+
+
+class _Proposer:
+    """Proposes how a text may go on, every time anew."""
+
+    def __init__(self, generator: TextGenerator, config: SamplingConfig, count: int) -> None:
+        self.generator = generator
+        self._count = count
+        self._config = dataclasses.replace(
+            config,
+            max_new_tokens=min(config.max_new_tokens, _MAX_TOKENS),
+            min_new_tokens=min(config.min_new_tokens, config.max_new_tokens, _MAX_TOKENS),
+            stop=("\n", *config.stop),
+        )
+
+    def propose(self, text: str) -> dict[str, str]:
+        """Return different continuations by their numbers."""
+        # Twice as many as needed, because some will be the same.
+        results = self.generator.generate_batch([text] * 2 * self._count, self._config)
+        if self._config.seed is not None:
+            seed = (results[-1].seed + 1) % 2**63
+            self._config = dataclasses.replace(self._config, seed=seed)
+        texts = dict.fromkeys(filter(None, map(_first_words, results)))
+        return {str(number): text for number, text in enumerate([*texts][: self._count], start=1)}
+
+
+def _first_words(result: Generation) -> str:
+    """Return some whole words of a text, or its one line if that is shorter."""
+    words = re.findall(r"\s*\S+|\s+$", result.text)
+    if result.finish_reason != "stop" and len(words) > 1:
+        words.pop()  # it may be cut off
+    return "".join(words[:_MAX_WORDS])
+
+
+def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
+    """Append to `parts` what the writer takes and writes, until there is no more."""
+    proposals = _show(proposer.propose(prompt))
+    while (answer := _ask(prompt + "".join(parts))) not in (None, "q"):
+        if answer in proposals:
+            parts.append(proposals[answer])
+        elif answer.isdecimal():
+            click.echo(f"There is no proposal {answer}; +{answer} writes it.", err=True)
+            continue
+        elif answer == "u":
+            del parts[-1:]
+        elif answer:
+            parts.append(answer.removeprefix("+").replace(r"\n", "\n"))
+            warn_of_unseen(proposer.generator, parts[-1])
+        proposals = _show(proposer.propose(prompt + "".join(parts)))
+
+
+def _show(proposals: dict[str, str]) -> dict[str, str]:
+    for number, text in proposals.items():
+        click.echo(f"{number:>3}|{_on_one_line(text)}", err=True)
+    if not proposals:
+        click.echo("The model proposes nothing: for it the text ends here.", err=True)
+    return proposals
+
+
+def _ask(text: str) -> str | None:
+    """Show the end of the text, and let the writer type what comes next, `None` at the end."""
+    line = _on_one_line(text.rpartition("\n")[2])
+    width = shutil.get_terminal_size().columns // 2
+    shown = line if len(line) <= width else "..." + line[-width:]
+    click.echo(f"  > {shown}", nl=False, err=True)
+    answer = sys.stdin.buffer.readline() if sys.stdin is not None else b""
+    if not answer:
+        click.echo(err=True)
+        return None
+    return answer.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def _on_one_line(text: str) -> str:
+    """Write what would move the cursor as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

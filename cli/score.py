@@ -1,0 +1,93 @@
+"""`textgen score`: how likely a model finds texts."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from textgen.cli import options
+from textgen.cli.unseen import warn_of_unseen
+
+from textgen.errors import CorpusError
+
+if TYPE_CHECKING:
+    from textgen.inference import Score
+
+# The table's columns: title, what a row shows there, and how.
+_COLUMNS = (
+    ("Chars", "num_characters", ",d"),
+    ("Tokens", "num_tokens", ",d"),
+    ("Logprob", "logprob", ",.1f"),
+    ("Perplexity", "perplexity", ",.3f"),
+    ("Bits/char", "bits_per_character", ".3f"),
+    ("Bits/byte", "bits_per_byte", ".3f"),
+    ("File", "file", ""),
+)
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE|-]...")
+@options.model
+@click.option("--encoding", default="utf-8", show_default=True, help="Of the files.")
+@options.as_json
+@options.models_dir
+def score(
+    files: tuple[str, ...],
+    model: str | None,
+    encoding: str,
+    as_json: bool,
+    models_dir: str | None,
+) -> None:
+    """Tell how likely a model finds the text of FILE, or of standard input.
+
+    The better the model knows such text, the nearer its logarithmic probability (a
+    natural logarithm) comes to 0, and its perplexity to 1. Bits a character compare
+    across models, bits a byte across languages too. Folders and globs stand for the files
+    in them.
+    """
+    from textgen.corpus import find_files, read_text
+    from textgen.inference import load
+
+    sources = find_files(files or ["-"], encoding=encoding)
+    rows = []
+    with load(model, models_dir) as generator:
+        for source in sources:
+            text = "".join(read_text(source, encoding))
+            warn_of_unseen(generator, text)
+            with _interruptible():
+                scored = generator.score(text)
+            if not scored.text:
+                raise CorpusError(f"{source.name}: there is no text to score.")
+            rows.append({"model": generator.entry.name, "file": source.name, **_numbers(scored)})
+            if as_json:
+                click.echo(json.dumps(rows[-1], ensure_ascii=False))
+    if not as_json:
+        _print_table(rows)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the program at once: Python would wait for the end of the call."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _numbers(score: Score) -> dict[str, Any]:
+    names = "num_characters num_bytes num_tokens logprob perplexity bits_per_character"
+    return {name: getattr(score, name) for name in [*names.split(), "bits_per_byte"]}
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Print aligned rows; the names, which may have any length, at their ends."""
+    cells = [[title for title, _, _ in _COLUMNS]]
+    cells += [[format(row[key], form) for _, key, form in _COLUMNS] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+    for *numbers, name in cells:
+        click.echo("  ".join([*map(str.rjust, numbers, widths), name]))

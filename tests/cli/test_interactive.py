@@ -1,0 +1,78 @@
+"""`textgen generate --interactive`, its answers through a pipe."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture
+def write(run, models):
+    """Answer line by line; return the printed text, and all proposals in rounds."""
+
+    def invoke(*answers, arguments=("The ",), end="\n"):
+        result = run(
+            *("generate", "-i", "--seed", 3, "--models-dir", models, *arguments),
+            input="\n".join(answers) + end,
+        )
+        assert result.exit_code == 0, result.output
+        rounds = [
+            dict(re.findall(r"^ *(?:> .*)??(\d)\|(.*)$", part, re.MULTILINE))
+            for part in re.split(r"^  > ", result.stderr, flags=re.MULTILINE)
+        ]
+        return result.stdout, rounds, result.stderr
+
+    return invoke
+
+
+def test_a_number_takes_a_proposal(write):
+    text, rounds, _ = write("2", "1", "q")
+    assert set(rounds[0]) == {"1", "2", "3", "4"}
+    assert text.startswith("The " + rounds[0]["2"].replace(r"\n", "\n"))
+    assert len(text) > len("The " + rounds[0]["2"])
+
+
+def test_the_same_seed_and_answers_write_the_same_text(write):
+    assert write("2", "", "1", "q") == write("2", "", "1", "q")
+
+
+def test_enter_asks_for_other_proposals(write):
+    text, rounds, _ = write("", "q")
+    assert text == "The \n"
+    assert not set(rounds[0].values()) & set(rounds[1].values())
+
+
+def test_own_text_is_added_as_it_stands_and_may_be_taken_back(write):
+    text, *_ = write(" 明 x", "+q", r"\nover", "u", "u", "u", "u", "+2", "q")
+    assert text == "The 2\n"
+    assert write(" 明 x", "+q", r"\nover", "q")[0] == "The  明 xq\nover\n"
+
+
+def test_the_end_of_the_answers_is_the_end_of_the_text(write):
+    assert write("own", end="")[0] == "The own\n"
+    assert write(end="")[0] == "The \n"
+
+
+def test_a_number_without_a_proposal_is_said_and_adds_nothing(write):
+    text, _, errors = write("7", "q", arguments=("The ", "--num-samples", 2))
+    assert text == "The \n"
+    assert "There is no proposal 7; +7 writes it." in errors
+
+
+def test_without_echo_only_what_is_new_is_printed(write):
+    assert write("own", "q", arguments=("The ", "--no-echo"))[0] == "own\n"
+
+
+def test_where_nothing_can_be_proposed_one_may_write_on(write):
+    text, _, errors = write("own", "q", arguments=("The ", "--ban", "abcdefghijklmnopqrstuvwxyz T"))
+    assert text == "The own\n"
+    assert "proposes nothing" in errors or "|" in errors
+
+
+def test_an_unseen_character_in_own_text_is_named(write):
+    assert "U+2603 SNOWMAN" in write("☃", "q")[2]
+
+
+def test_standard_input_cannot_hold_the_prompt_too(run):
+    result = run("generate", "-i", "-", input="a")
+    assert result.exit_code == 2
+    assert "--interactive reads your answers" in result.stderr

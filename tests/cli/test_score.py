@@ -1,0 +1,99 @@
+"""`textgen score`: files, standard input, JSON, and what goes wrong."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from textgen.inference import load
+
+TEXT = "The quick brown fox 明月光。\n"
+
+
+@pytest.fixture
+def score(run, models):
+    def invoke(*arguments, **options):
+        return run("score", *arguments, "--models-dir", models, **options)
+
+    return invoke
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "known.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_a_line_a_file_in_columns(score, file, tmp_path):
+    other = tmp_path / "a long name with spaces.txt"
+    other.write_text("zzzzz", encoding="utf-8")
+    result = score(file, other)
+    assert result.exit_code == 0, result.output
+    title, first, second = result.stdout.splitlines()
+    assert title.split() == [
+        *("Chars", "Tokens", "Logprob", "Perplexity", "Bits/char", "Bits/byte", "File")
+    ]
+    assert first.endswith(f"  {file}")
+    assert second.endswith(f"  {other}")
+    assert title.index("File") == first.index(str(file)) == second.index(str(other))
+
+
+def test_json_has_the_numbers_of_the_library(score, file, models):
+    values = json.loads(score(file, "--json").stdout)
+    with load("fox", models) as model:
+        wanted = model.score(TEXT)
+    assert values == {
+        "model": "fox",
+        "file": str(file),
+        "num_characters": len(TEXT),
+        "num_bytes": len(TEXT.encode()),
+        "num_tokens": wanted.num_tokens,
+        "logprob": wanted.logprob,
+        "perplexity": wanted.perplexity,
+        "bits_per_character": wanted.bits_per_character,
+        "bits_per_byte": wanted.bits_per_byte,
+    }
+    bits = values["bits_per_byte"] * values["num_bytes"]
+    assert bits == pytest.approx(-values["logprob"] / math.log(2))
+
+
+def test_standard_input_is_a_file_like_others(score, file):
+    piped = json.loads(score("--json", input=TEXT).stdout)
+    assert piped["file"] == "standard input"
+    assert piped["logprob"] == json.loads(score(file, "--json").stdout)["logprob"]
+    assert json.loads(score("-", "--json", input=TEXT).stdout) == piped
+
+
+def test_unseen_characters_are_named(score):
+    assert "U+2603 SNOWMAN" in score(input="The ☃").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "status", "message"),
+    [
+        ([], b"", 1, "standard input: there is no text to score"),
+        ([], b"ab\xff", 1, "0xff at offset 2"),
+        (["nowhere.txt"], b"", 1, "No such file or folder: 'nowhere.txt'"),
+        (["--encoding", "morse"], b"a", 2, "encoding must name a text encoding"),
+        (["-m", "wolf"], b"a", 1, "Models there: fox"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(score, arguments, content, status, message):
+    result = score(*arguments, input=content)
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_neither_tensorflow_nor_keras_is_imported(models, file):
+    code = (
+        "import sys; from textgen.cli.main import cli; "
+        f"cli(['score', {str(file)!r}, '--models-dir', {str(models)!r}], standalone_mode=False); "
+        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras') for name in sys.modules))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stderr == ""

@@ -1,0 +1,83 @@
+"""`textgen generate` on a real terminal, and in front of readers that go away."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def start(models):
+    """Start `textgen generate`, its standard output on a terminal."""
+
+    def run(*arguments, stdin=subprocess.DEVNULL):
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "textgen.cli", "generate", *arguments]
+        process = subprocess.Popen(
+            [*command, "--models-dir", models],
+            stdin=stdin,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(theirs)
+        return process, ours
+
+    return run
+
+
+def read_all(descriptor):
+    """Read what a terminal shows until the program ends."""
+    content = b""
+    try:
+        while chunk := os.read(descriptor, 4096):
+            content += chunk
+    except OSError:  # Linux says so where the other side has closed
+        pass
+    os.close(descriptor)
+    return content.decode("utf-8").replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_the_text_in_pieces_and_the_same_as_a_pipe(start, run, models):
+    arguments = ("The ", "-n", "300", "--seed", "4")
+    process, terminal = start(*arguments)
+    shown = read_all(terminal)
+    assert process.wait(60) == 0
+    piped = run("generate", *arguments, "--models-dir", models).stdout
+    assert shown == piped
+
+
+def test_ctrl_c_ends_the_text_with_its_line(start):
+    process, terminal = start("The ", "-n", "100000000")
+    begun = os.read(terminal, 100)  # it is writing
+    process.send_signal(signal.SIGINT)
+    shown = read_all(terminal)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert begun.startswith(b"The ")
+    assert shown.endswith("\n")
+    assert errors == ""
+
+
+def test_ctrl_c_while_choosing_prints_the_text(start):
+    process, terminal = start("-i", "The ", stdin=subprocess.PIPE)
+    process.stdin.write(" own words\n")
+    process.stdin.flush()
+    errors = ""
+    while not errors.endswith("> The  own words"):  # it asks what comes next
+        errors += process.stderr.read(1)
+    process.send_signal(signal.SIGINT)
+    assert read_all(terminal) == "The  own words\n"
+    assert process.wait(60) == 130
+
+
+def test_a_reader_that_goes_away_is_no_error(models):
+    command = f"{sys.executable} -m textgen.cli generate The -n 5000 --stream --models-dir {models}"
+    done = subprocess.run(["bash", "-c", f"{command} | head -c 10"], capture_output=True)
+    assert len(done.stdout) == 10
+    assert done.stderr == b""
