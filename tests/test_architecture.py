@@ -1,6 +1,7 @@
 """Who may import whom, and what costs nothing to import."""
 
 import ast
+import configparser
 import importlib
 import os
 import subprocess
@@ -202,3 +203,12 @@ def test_help_and_version_load_nothing_heavy(arguments):
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
     assert "textgen" in loaded
     assert not loaded & {"numpy", *HEAVY}
+
+
+def test_every_package_is_installed():
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    listed = set(settings["options"]["packages"].split())
+    folders = [ROOT / "textgen", *(p.parent for p in (ROOT / "textgen").glob("*/__init__.py"))]
+    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert listed == {*found, "textgen.cli"}
