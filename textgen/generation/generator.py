@@ -11,6 +11,8 @@ import tensorflow as tf
 from textgen.generation.inputs import default_inputs, make_request
 from textgen.generation.records import FINISH_REASONS, NO_TOKEN, Request, Writing, Written
 from textgen.generation.scoring import Scored, score
+from textgen.generation.stopping import without_overhang
+from textgen.generation.window import newest
 from textgen.generation.writer import Writer
 from textgen.models.base import Decoder
 from textgen.tokenizer.base import END, START, UNKNOWN
@@ -83,13 +85,11 @@ class Generator(tf.Module):
         window, lengths = self._window(prompts)
         # The last token stays unread: every turn of the loop reads one, then writes one.
         _, state = self.decoder.snapshot().prefill(window, lengths - 1)
-        columns = lengths[:, None] + tf.range(-self.decoder.config.context_length, 0)
-        recent = tf.gather(window, tf.maximum(columns, 0), batch_dims=1)
         none = tf.zeros_like(lengths)
         return Writing(
             token=tf.gather(window, lengths - 1, batch_dims=1),
             position=lengths - 1,
-            recent=tf.where(columns >= 0, recent, NO_TOKEN),
+            recent=newest(window, lengths, self.decoder.config.context_length, NO_TOKEN),
             count=none,
             finish=none,
             tail=tf.fill(tf.shape(lengths), ""),
@@ -116,9 +116,8 @@ class Generator(tf.Module):
         notes, overhang, end = writer.write(writing, limit)
         count = end.count - writing.count
         text_bytes = self.tokenizer.decode(notes.token_ids, count)
-        kept = tf.strings.length(text_bytes) - overhang
         written = Written(
-            text_bytes=tf.strings.substr(text_bytes, tf.zeros_like(kept), kept),
+            text_bytes=without_overhang(text_bytes, overhang),
             num_tokens=count,
             finish_reason=tf.gather(tf.constant(FINISH_REASONS), end.finish),
             **notes._asdict(),
