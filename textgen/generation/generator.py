@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from textgen.generation.beam_search import BeamSearch, BeamSearched
+from textgen.generation.contrastive_search import ContrastiveSearch, ContrastiveSearched
 from textgen.generation.inputs import default_inputs, make_request
 from textgen.generation.records import FINISH_REASONS, NO_TOKEN, Request, Writing, Written
 from textgen.generation.scoring import Scored, score
@@ -123,6 +125,40 @@ class Generator(tf.Module):
             **notes._asdict(),
         )
         return written, end
+
+    def beam_search(
+        self, writing: Writing, request: Request, num_beams: tf.Tensor, length_penalty: tf.Tensor
+    ) -> BeamSearched:
+        """Continue prompts by likely texts; see `textgen.generation.beam_search`.
+
+        Args:
+            writing: from `prefill`.
+            request: of which `max_new_tokens`, `stop` and `bias` count.
+            num_beams: int32[B] or [1].
+            length_penalty: float32[B] or [1].
+        """
+        rows = tf.shape(request.max_new_tokens)
+        controls = (tf.broadcast_to(values, rows) for values in (num_beams, length_penalty))
+        search = BeamSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
+        return search.search(writing)
+
+    def contrastive_search(
+        self, prompts: tf.Tensor, request: Request, penalty_alpha: tf.Tensor, top_k: tf.Tensor
+    ) -> ContrastiveSearched:
+        """Continue prompts by texts that do not repeat themselves.
+
+        See `textgen.generation.contrastive_search`.
+
+        Args:
+            prompts: string[B], UTF-8; may be empty.
+            request: of which `max_new_tokens`, `stop` and `bias` count.
+            penalty_alpha: float32[B] or [1].
+            top_k: int32[B] or [1], how many tokens to choose from.
+        """
+        rows = tf.shape(request.max_new_tokens)
+        controls = (tf.broadcast_to(values, rows) for values in (penalty_alpha, top_k))
+        search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
+        return search.search(*self._window(prompts))
 
     def score(self, texts: tf.Tensor) -> Scored:
         """Tell how likely the model finds texts, from their beginning.
