@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.config import (
+    BeamSearchConfig,
+    ContrastiveSearchConfig,
     CorpusConfig,
     ModelConfig,
     RunConfig,
@@ -90,6 +92,24 @@ RULES = [
     (SamplingConfig, "stop", "must hold non-empty strings", [[""], ["a", 1], [b"a"]]),
     (SamplingConfig, "stop", "must be a list of strings", ["abc", None, 3]),
     (SamplingConfig, "stop", "must be Unicode text without lone surrogates", [["a", "\ud800"]]),
+    (BeamSearchConfig, "num_beams", "must be a whole number in [1, 64]", [0, 65, 2.0, None, True]),
+    (
+        BeamSearchConfig,
+        "length_penalty",
+        "must be in [-5, 5]",
+        [-5.1, 6, NAN, INF, HUGE, "1", None],
+    ),
+    (ContrastiveSearchConfig, "top_k", "must be a whole number in [1, 64]", [0, 65, 2.0, None]),
+    (ContrastiveSearchConfig, "penalty_alpha", "must be in [0, 1]", [-0.1, 1.1, NAN, "1", None]),
+    *(
+        (config, name, rule, values)
+        for config in (BeamSearchConfig, ContrastiveSearchConfig)
+        for name, rule, values in [
+            ("max_new_tokens", "must be a whole number from 1 up", [0, -1, 1.5, None]),
+            ("stop", "must hold non-empty strings", [[""], ["a", 1]]),
+            ("banned", "must be a list of strings", ["abc", None]),
+        ]
+    ),
     (RunConfig, "min_count", "must be a whole number from 1 up", [0, -1, 1.5, None, True]),
 ]
 
@@ -125,6 +145,10 @@ BOUNDARIES = [
     (TrainingConfig, {"seed": 2**31 - 1, "validate_every": 1, "patience": 1}),
     (SamplingConfig, {"temperature": 0, "top_k": 0, "top_p": 1, "seed": 0, "max_new_tokens": 1}),
     (SamplingConfig, {"top_k": 2**31 - 1, "top_p": 1e-9, "seed": 2**63 - 1, "stop": ["字", "😀"]}),
+    (BeamSearchConfig, {"num_beams": 1, "length_penalty": -5, "max_new_tokens": 1}),
+    (BeamSearchConfig, {"num_beams": 64, "length_penalty": 5, "stop": ["字", "😀"]}),
+    (ContrastiveSearchConfig, {"top_k": 1, "penalty_alpha": 0, "banned": ["字"]}),
+    (ContrastiveSearchConfig, {"top_k": 64, "penalty_alpha": 1}),
     (RunConfig, {"min_count": 1}),
 ]
 

@@ -5,12 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import tensor_util
 
-from textgen.config import SamplingConfig
+from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
 from textgen.errors import GenerationError
 from textgen.export import write_saved_model
+from textgen.generation import default_inputs
 from textgen.runtime import SavedModel
 
 CHARACTERS = "\n .abcdé。字😀"  # the vocabulary of conftest.py's models
@@ -172,6 +174,26 @@ OUTPUTS = {
     "top_token_ids": (INT32, 3),
     "top_logprobs": (FLOAT, 3),
 }
+SEARCHED = {
+    "text": (STRING, 1),
+    "text_bytes": (STRING, 1),
+    "token_ids": (INT32, 2),
+    "num_tokens": (INT32, 1),
+    "finish_reason": (STRING, 1),
+    "logprob": (FLOAT, 1),
+}
+SEARCHES = {
+    "beam_search": (
+        {"num_beams": (INT32, 1), "length_penalty": (FLOAT, 1)},
+        {**SEARCHED, "score": (FLOAT, 1)},
+        BeamSearchConfig(),
+    ),
+    "contrastive_search": (
+        {"penalty_alpha": (FLOAT, 1), "top_k": (INT32, 1)},
+        SEARCHED,
+        ContrastiveSearchConfig(),
+    ),
+}
 SCORES = {
     "token_ids": (INT32, 2),
     "logprobs": (FLOAT, 2),
@@ -189,13 +211,27 @@ def types(tensors):
 
 def test_the_signatures_are_those_documented(meta_graph):
     signatures = meta_graph.signature_def
-    assert set(signatures) == {"generate", "serving_default", "prefill", "decode", "score"}
+    own = {"generate", "serving_default", "prefill", "decode", "score"}
+    assert set(signatures) == {*own, *SEARCHES}
     assert types(signatures["serving_default"].inputs) == {"prompts": INPUTS["prompts"]}
     assert types(signatures["serving_default"].outputs) == OUTPUTS
     assert types(signatures["generate"].inputs) == INPUTS
     assert types(signatures["generate"].outputs) == OUTPUTS
     assert types(signatures["score"].inputs) == {"texts": (STRING, 1)}
     assert types(signatures["score"].outputs) == SCORES
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_searches_have_the_inputs_and_defaults_of_their_configs(meta_graph, name):
+    inputs, outputs, config = SEARCHES[name]
+    shared = {name: INPUTS[name] for name in ("prompts", "max_new_tokens", "stop", "banned")}
+    signature = meta_graph.signature_def[name]
+    assert types(signature.inputs) == {**shared, **inputs}
+    assert types(signature.outputs) == outputs
+    values = {k: tensor_util.MakeNdarray(proto) for k, proto in signature.defaults.items()}
+    assert set(values) == set(config.to_dict())
+    for name, value in config.to_dict().items():
+        assert values[name].ravel().tolist() == ([b""] if value == () else pytest.approx([value]))
 
 
 def test_what_prefill_gives_decode_takes_and_gives_again(meta_graph):
@@ -401,10 +437,49 @@ def test_a_temperature_out_of_range_is_clamped_in_its_own_row(model, temperature
     assert drawn == (7 if temperature > 1 else 1)
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "generate"])
+@pytest.mark.parametrize("signature", ["serving_default", "generate", *SEARCHES])
 def test_an_empty_batch_is_answered(model, signature):
     result = model.run(signature, prompts=[])
-    assert {name: value.shape[0] for name, value in result.items()} == dict.fromkeys(OUTPUTS, 0)
+    outputs = SEARCHES[signature][1] if signature in SEARCHES else OUTPUTS
+    assert {name: value.shape[0] for name, value in result.items()} == dict.fromkeys(outputs, 0)
+
+
+def test_a_search_writes_what_the_library_writes(model, exported):
+    generator, prompts = exported.generator, tf.constant(PROMPTS)
+    given = {**default_inputs(), "max_new_tokens": [25], "stop": tf.constant([["。", "字字"]])}
+    request = generator.request(prompts, given)
+    wanted = {
+        "beam_search": generator.beam_search(
+            generator.prefill(prompts), request, tf.constant([3]), tf.constant([0.7])
+        ),
+        "contrastive_search": generator.contrastive_search(
+            prompts, request, tf.constant([0.5]), tf.constant([5])
+        ),
+    }
+    controls = {
+        "beam_search": {"num_beams": [3], "length_penalty": [0.7]},
+        "contrastive_search": {"penalty_alpha": [0.5], "top_k": [5]},
+    }
+    for name, result in wanted.items():
+        found = model.run(
+            name, prompts=PROMPTS, max_new_tokens=[25], stop=[["。", "字字"]], **controls[name]
+        )
+        for output, tensor in result._asdict().items():
+            if output in ("logprob", "score"):
+                np.testing.assert_allclose(found[output], tensor, rtol=1e-4)
+            else:
+                assert found[output].tolist() == tensor.numpy().tolist()
+
+
+@pytest.mark.parametrize("signature", SEARCHES)
+def test_a_batch_of_a_search_is_its_rows(model, signature):
+    prompts = [*PROMPTS, b"\xff\xfe", b"a\xe5\xad"]
+    lengths = [3, 25, 0, 17, 25, 1, 40, 9, 12]
+    together = model.run(signature, prompts=prompts, max_new_tokens=lengths)
+    for row, prompt in enumerate(prompts):
+        alone = model.run(signature, prompts=[prompt], max_new_tokens=[lengths[row]])
+        for name in ("text", "text_bytes", "num_tokens", "finish_reason"):
+            assert alone[name][0] == together[name][row]
 
 
 def test_an_empty_batch_is_scored_and_streamed(model):

@@ -3,6 +3,8 @@
     prompts, controls --> read the prompts --> state --> write --> text, state
     `prefill` ends at the first state, `decode` begins there and ends at the second,
     `generate` goes all the way, and `serving_default` leaves the controls out.
+    `beam_search` takes another way from the state to the text; `contrastive_search` and
+    `score` read for themselves.
 
 Inputs with a default are PlaceholderWithDefault ops, and so is the state, whose default
 is what reading the prompts gives. The graph is built flat, without `tf.function`:
@@ -14,10 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
-from textgen.generation import Generator, Request, Writing, Written, default_inputs
+from textgen.generation import (
+    SEARCH_INPUTS,
+    BeamSearched,
+    ContrastiveSearched,
+    Generator,
+    Request,
+    Writing,
+    Written,
+    beam_search_inputs,
+    contrastive_search_inputs,
+    default_inputs,
+)
 
 _v1 = tf.compat.v1
 
@@ -33,12 +47,15 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     Returns:
         The signatures by name.
     """
+    # Weights that are read once: every cut takes the same tensors.
+    generator = generator.with_decoder(generator.decoder.snapshot())
     prompts = _v1.placeholder(tf.string, [None], "prompts")
-    defaults = {name: tf.constant(value) for name, value in default_inputs().items()}
-    given = {name: _overridable(name, value) for name, value in defaults.items()}
-    ranked = {name: _ranked(tensor) for name, tensor in given.items()}
+    given, defaults = _inputs(default_inputs())
+    beams, beams_defaults = _inputs(beam_search_inputs())
+    contrast, contrast_defaults = _inputs(contrastive_search_inputs())
+    texts = _v1.placeholder(tf.string, [None], "texts")
     start = (
-        generator.request(_ranked(prompts), ranked),
+        generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given)),
         generator.prefill(_ranked(prompts)),
     )
     read = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
@@ -46,7 +63,12 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
     written, end = generator.write(writing, request, num_tokens)
     outputs = _outputs(written)
-    texts = _v1.placeholder(tf.string, [None], "texts")
+    shared = {name: given[name] for name in SEARCH_INPUTS}
+    found = generator.beam_search(start[1], start[0], **tf.nest.map_structure(_ranked, beams))
+    contrasted = generator.contrastive_search(
+        _ranked(prompts), start[0], **tf.nest.map_structure(_ranked, contrast)
+    )
+    scored = generator.score(_ranked(texts))
     return {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
         "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
@@ -54,8 +76,26 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
         "decode": _signature(
             "decode", {"num_tokens": num_tokens, **read}, {**outputs, **_named((request, end))}
         ),
-        "score": _signature("score", {"texts": texts}, generator.score(_ranked(texts))._asdict()),
+        "beam_search": _signature(
+            "beam_search",
+            {"prompts": prompts, **shared, **beams},
+            _outputs(found),
+            {**defaults, **beams_defaults},
+        ),
+        "contrastive_search": _signature(
+            "contrastive_search",
+            {"prompts": prompts, **shared, **contrast},
+            _outputs(contrasted),
+            {**defaults, **contrast_defaults},
+        ),
+        "score": _signature("score", {"texts": texts}, scored._asdict()),
     }
+
+
+def _inputs(values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tensors]:
+    """Make inputs, and the constants they are where nothing is fed."""
+    defaults = {name: tf.constant(value) for name, value in values.items()}
+    return {name: _overridable(name, value) for name, value in defaults.items()}, defaults
 
 
 def _overridable(name: str, value: tf.Tensor) -> tf.Tensor:
@@ -82,7 +122,7 @@ def _named(start: tuple[Request, Writing]) -> Tensors:
     return {f"state_{name}": tensor for name, tensor in named.items()}
 
 
-def _outputs(written: Written) -> Tensors:
+def _outputs(written: Written | BeamSearched | ContrastiveSearched) -> Tensors:
     # A stop string may cut a text anywhere, and JSON takes valid UTF-8 only.
     text = tf.strings.unicode_transcode(written.text_bytes, "UTF-8", "UTF-8", errors="replace")
     return {"text": text, **written._asdict()}
@@ -103,6 +143,7 @@ def _signature(
         defaults={
             key: tf.make_tensor_proto(tf.get_static_value(tensor))
             for key, tensor in (defaults or {}).items()
+            if key in inputs
         },
         method_name=_v1.saved_model.signature_constants.PREDICT_METHOD_NAME,
     )

@@ -1,16 +1,28 @@
 """From prompts to texts: the decode loop over any model that keeps the contract."""
 
+from textgen.generation.beam_search import BeamSearched
+from textgen.generation.contrastive_search import ContrastiveSearched
 from textgen.generation.generator import Generator
-from textgen.generation.inputs import default_inputs
+from textgen.generation.inputs import (
+    SEARCH_INPUTS,
+    beam_search_inputs,
+    contrastive_search_inputs,
+    default_inputs,
+)
 from textgen.generation.records import FINISH_REASONS, Request, Writing, Written
 from textgen.generation.scoring import Scored
 
 __all__ = [
     "FINISH_REASONS",
+    "SEARCH_INPUTS",
+    "BeamSearched",
+    "ContrastiveSearched",
     "Generator",
     "Request",
     "Scored",
     "Writing",
     "Written",
+    "beam_search_inputs",
+    "contrastive_search_inputs",
     "default_inputs",
 ]

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from textgen.generation.beam_search import BeamSearch, BeamSearched
+from textgen.generation.contrastive_search import ContrastiveSearch, ContrastiveSearched
 from textgen.generation.inputs import default_inputs, make_request
 from textgen.generation.records import FINISH_REASONS, NO_TOKEN, Request, Writing, Written
 from textgen.generation.scoring import Scored, score
+from textgen.generation.stopping import without_overhang
+from textgen.generation.window import newest
 from textgen.generation.writer import Writer
 from textgen.models.base import Decoder
 from textgen.tokenizer.base import END, START, UNKNOWN
@@ -84,13 +88,11 @@ class Generator(tf.Module):
         window, lengths = self._window(prompts)
         # The last token stays unread: every turn of the loop reads one, then writes one.
         _, state = self.decoder.prefill(window, lengths - 1)
-        columns = lengths[:, None] + tf.range(-self.decoder.config.context_length, 0)
-        recent = tf.gather(window, tf.maximum(columns, 0), batch_dims=1)
         none = tf.zeros_like(lengths)
         return Writing(
             token=tf.gather(window, lengths - 1, batch_dims=1),
             position=lengths - 1,
-            recent=tf.where(columns >= 0, recent, NO_TOKEN),
+            recent=newest(window, lengths, self.decoder.config.context_length, NO_TOKEN),
             count=none,
             finish=none,
             tail=tf.fill(tf.shape(lengths), ""),
@@ -112,19 +114,54 @@ class Generator(tf.Module):
             num_tokens: int32[B], tokens to write in this call; the largest counts, and a
                 row that comes to its end writes fewer.
         """
-        writer = Writer(self.decoder.snapshot(tf.shape(writing.token)[0]), self.tokenizer, request)
+        writer = Writer(
+            self.decoder.snapshot().for_rows(tf.shape(writing.token)[0]), self.tokenizer, request
+        )
         limit = tf.reduce_max(tf.concat([num_tokens, [0]], 0))
         notes, overhang, end = writer.write(writing, limit)
         count = end.count - writing.count
         text_bytes = self.tokenizer.decode(notes.token_ids, count)
-        kept = tf.strings.length(text_bytes) - overhang
         written = Written(
-            text_bytes=tf.strings.substr(text_bytes, tf.zeros_like(kept), kept),
+            text_bytes=without_overhang(text_bytes, overhang),
             num_tokens=count,
             finish_reason=tf.gather(tf.constant(FINISH_REASONS), end.finish),
             **notes._asdict(),
         )
         return written, end
+
+    def beam_search(
+        self, writing: Writing, request: Request, num_beams: tf.Tensor, length_penalty: tf.Tensor
+    ) -> BeamSearched:
+        """Continue prompts by likely texts; see `textgen.generation.beam_search`.
+
+        Args:
+            writing: from `prefill`.
+            request: of which `max_new_tokens`, `stop` and `bias` count.
+            num_beams: int32[B] or [1].
+            length_penalty: float32[B] or [1].
+        """
+        rows = tf.shape(request.max_new_tokens)
+        controls = (tf.broadcast_to(values, rows) for values in (num_beams, length_penalty))
+        search = BeamSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
+        return search.search(writing)
+
+    def contrastive_search(
+        self, prompts: tf.Tensor, request: Request, penalty_alpha: tf.Tensor, top_k: tf.Tensor
+    ) -> ContrastiveSearched:
+        """Continue prompts by texts that do not repeat themselves.
+
+        See `textgen.generation.contrastive_search`.
+
+        Args:
+            prompts: string[B], UTF-8; may be empty.
+            request: of which `max_new_tokens`, `stop` and `bias` count.
+            penalty_alpha: float32[B] or [1].
+            top_k: int32[B] or [1], how many tokens to choose from.
+        """
+        rows = tf.shape(request.max_new_tokens)
+        controls = (tf.broadcast_to(values, rows) for values in (penalty_alpha, top_k))
+        search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
+        return search.search(*self._window(prompts))
 
     def score(self, texts: tf.Tensor) -> Scored:
         """Tell how likely the model finds texts, from their beginning.
@@ -132,7 +169,7 @@ class Generator(tf.Module):
         Args:
             texts: string[B], UTF-8.
         """
-        return score(self.decoder.snapshot(tf.shape(texts)[0]), *self._encode(texts))
+        return score(self.decoder.snapshot(), *self._encode(texts))
 
     def _encode(self, texts):
         """Encode texts behind the boundary token: int32[B, T], and tokens in each row."""

@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textgen.config import SamplingConfig
+from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
 from textgen.generation.records import Request
 from textgen.sampling import SamplingControls
 
 _DEFAULTS = SamplingConfig()
+_BEAM_DEFAULTS = BeamSearchConfig()
+_CONTRASTIVE_DEFAULTS = ContrastiveSearchConfig()
 # What stands for None in a tensor.
 _NO_LIMIT, _NO_LOGPROBS, _RANDOM_SEED = 0.0, -1, -1
 _WHOLE = {"top_k", "repeat_last_n", "no_repeat_ngram_size", "dry_allowed_length"}
+# What the searches share with the draw.
+SEARCH_INPUTS = ("max_new_tokens", "stop", "banned")
 
 
 def default_inputs() -> dict[str, np.ndarray]:
@@ -41,6 +45,22 @@ def default_inputs() -> dict[str, np.ndarray]:
         "bias_text": np.array([[b""]], object),
         "bias": np.array([[0.0]], np.float32),
         "logprobs": np.array([_NO_LOGPROBS], np.int32),
+    }
+
+
+def beam_search_inputs() -> dict[str, np.ndarray]:
+    """Return the values of what beam search asks for beside `SEARCH_INPUTS`, one row each."""
+    return {
+        "num_beams": np.array([_BEAM_DEFAULTS.num_beams], np.int32),
+        "length_penalty": np.array([_BEAM_DEFAULTS.length_penalty], np.float32),
+    }
+
+
+def contrastive_search_inputs() -> dict[str, np.ndarray]:
+    """Return the values of what contrastive search asks for beside `SEARCH_INPUTS`."""
+    return {
+        "penalty_alpha": np.array([_CONTRASTIVE_DEFAULTS.penalty_alpha], np.float32),
+        "top_k": np.array([_CONTRASTIVE_DEFAULTS.top_k], np.int32),
     }
 
 

@@ -57,3 +57,14 @@ class StopWatch:
             return tail, tf.cast(none, tf.bool), none
 
         return tf.cond(self._watching, append, nothing)
+
+
+def without_overhang(text_bytes: tf.Tensor, overhang: tf.Tensor) -> tf.Tensor:
+    """Cut what follows a stop string in the last token.
+
+    Args:
+        text_bytes: string[B].
+        overhang: int32[B], from `StopWatch.update`; 0 where there is nothing to cut.
+    """
+    kept = tf.strings.length(text_bytes) - overhang
+    return tf.strings.substr(text_bytes, tf.zeros_like(kept), kept)

@@ -17,13 +17,12 @@ from textgen.generation.records import (
     Writing,
 )
 from textgen.generation.stopping import StopWatch
+from textgen.generation.window import any_size, make_room, room
 from textgen.models.base import Decoder
 from textgen.sampling import Chain, uniform
 from textgen.tokenizer.base import END
 from textgen.tokenizer.graph import GraphTokenizer
 
-# The cache grows by so many tokens at a time, and so often the clock is looked at.
-_BLOCK = 64
 # The characters at which a sequence ends for DRY, as in llama.cpp.
 _BREAKERS = ["\n", ":", '"', "*"]
 
@@ -104,7 +103,7 @@ class Writer:
             lambda index, total: (index < limit) & _any_running(total.writing),
             block,
             start,
-            shape_invariants=tf.nest.map_structure(_any_size, start),
+            shape_invariants=tf.nest.map_structure(any_size, start),
         )
         notes = tf.nest.map_structure(_row_first, end.notes)
         notes = notes._replace(
@@ -166,40 +165,19 @@ class Writer:
         return tf.stack([uniform(seed, index), uniform(seed, index, stream=1)], axis=1)
 
     def _make_room(self, writing):
-        """Give every running row room for one token more, and end those whose time is up.
-
-        A row whose context is full goes on from the newest half of it, read again. Rows
-        fill up at different times: each takes the half that is its own.
-        """
+        """Give every running row room for one token more, and end those whose time is up."""
         is_late = self._request.deadline <= tf.timestamp()
         writing = writing._replace(finish=_finish(writing, is_late, TIME))
-        limit = self._decoder.max_positions
-        if limit is None:
-            return writing
-        half = limit // 2
-        full = (writing.position >= limit) & tf.equal(writing.finish, RUNNING)
-
-        def reread():
-            newest = tf.maximum(writing.recent[:, -half:], 0)
-            _, state = self._decoder.prefill(newest, tf.fill(tf.shape(full), half - 1))
-            new, old = (self._decoder.reserve(s, limit) for s in (state, writing.state))
-            state = tuple(map(lambda n, o: tf.where(full[:, None, None, None], n, o), new, old))
-            return tf.where(full, half - 1, writing.position), state
-
-        def keep():
-            newest = tf.reduce_max(tf.concat([writing.position, [0]], 0))
-            needed = tf.minimum((newest // _BLOCK + 1) * _BLOCK, limit)
-            return writing.position, self._decoder.reserve(writing.state, needed)
-
-        position, state = tf.cond(tf.reduce_any(full), reread, keep)
+        position, state, _ = make_room(
+            *(self._decoder, writing.state, writing.position),
+            *(tf.equal(writing.finish, RUNNING), writing.recent),
+        )
         return writing._replace(position=position, state=state)
 
     def _room(self, writing):
         """How many tokens every running row can take before `_make_room` is needed."""
-        if self._decoder.max_positions is None:
-            return _BLOCK
-        taken = tf.where(tf.equal(writing.finish, RUNNING), writing.position, 0)
-        return tf.shape(writing.state[0])[2] - tf.reduce_max(tf.concat([taken, [0]], 0))
+        is_running = tf.equal(writing.finish, RUNNING)
+        return room(self._decoder, writing.state, writing.position, is_running)
 
     def _blank(self, size):
         """Notes of `size` tokens that are not yet written."""
@@ -251,11 +229,6 @@ def _finish(writing, condition, reason):
 
 def _any_running(writing):
     return tf.reduce_any(tf.equal(writing.finish, RUNNING))
-
-
-def _any_size(tensor):
-    """The shape of a tensor whose dimensions may change: caches grow."""
-    return tf.TensorShape([None] * tensor.shape.rank)
 
 
 def _row_first(note):

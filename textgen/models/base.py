@@ -99,15 +99,18 @@ class Decoder(tf.Module, ABC):
         for name, value in weights.items():
             self.weights[name].assign(value)
 
-    def snapshot(self, batch_size: int | tf.Tensor) -> Decoder:
-        """Return a decoder for a loop over a batch, with all that does not change computed.
+    def snapshot(self) -> Decoder:
+        """Return a decoder whose weights are tensors, read now.
 
-        Its weights are tensors, read now: a loop that reads variables does fifty
-        operations more for every token.
+        A loop over its steps then reads no variable: fifty operations a token less.
         """
         copy = type(self)(self.config, self.vocab_size, {})
         copy.weights = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
         return copy
+
+    def for_rows(self, num_rows: int | tf.Tensor) -> Decoder:
+        """Return a decoder whose steps take so many rows, what they share computed once."""
+        return self
 
     def with_weights(self, weights: Mapping[str, Any]) -> Decoder:
         """Return the same model with other weights, in variables of the default graph."""
@@ -139,7 +142,7 @@ class Decoder(tf.Module, ABC):
     def step(
         self, token_ids: tf.Tensor, state: State, position: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        """Read one more token a row; a snapshot's only.
+        """Read one more token a row.
 
         Args:
             token_ids: int32[B].

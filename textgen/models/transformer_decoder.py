@@ -78,6 +78,8 @@ class TransformerDecoder(Decoder):
     room there is, not the context length: attention to empty places costs as much.
     """
 
+    _first_places: tf.Tensor | None = None
+
     @property
     def max_positions(self) -> int:
         """The context length."""
@@ -108,13 +110,11 @@ class TransformerDecoder(Decoder):
         missing = tf.maximum(num_positions - tf.shape(state[0])[2], 0)
         return tuple(tf.pad(cache, [[0, 0], [0, 0], [0, missing], [0, 0]]) for cache in state)
 
-    def snapshot(self, batch_size):
-        """Return a decoder for a loop over a batch; see `Decoder.snapshot`."""
-        copy = super().snapshot(batch_size)
-        rows, heads = tf.meshgrid(
-            tf.range(batch_size), tf.range(self.config.num_heads), indexing="ij"
-        )
-        copy._first_places = tf.stack([rows, heads, tf.zeros_like(rows)], -1)[:, :, None]
+    def for_rows(self, num_rows):
+        """Return a decoder for so many rows; see `Decoder.for_rows`."""
+        copy = type(self)(self.config, self.vocab_size, {})
+        copy.weights = self.weights
+        copy._first_places = _first_places(num_rows, self.config.num_heads)
         return copy
 
     def step(self, token_ids, state, position):
@@ -122,7 +122,10 @@ class TransformerDecoder(Decoder):
         heads, width = self.config.num_heads, self.config.hidden_dim
         positions = position[:, None, None, None]
         # Where this token's keys and values go: (row, head, position) for B x H x 1 vectors.
-        places = self._first_places + positions * [0, 0, 1]
+        first = self._first_places
+        if first is None:
+            first = _first_places(tf.shape(token_ids)[0], heads)
+        places = first + positions * [0, 0, 1]
         is_visible = tf.range(tf.shape(state[0])[2]) <= positions
         mask = tf.where(is_visible, 0.0, -1e9)  # (B, 1, 1, C)
         x = tf.gather(self.weights["token_embedding"], token_ids)
@@ -158,6 +161,12 @@ class TransformerDecoder(Decoder):
         """Layer normalization of centred vectors without scale and offset; see `fuse`."""
         variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
         return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+
+
+def _first_places(num_rows, heads):
+    """Where the vectors of position 0 are: int32[B, H, 1, 3] of (row, head, 0)."""
+    rows, columns = tf.meshgrid(tf.range(num_rows), tf.range(heads), indexing="ij")
+    return tf.stack([rows, columns, tf.zeros_like(rows)], -1)[:, :, None]
 
 
 def _write(cache, places, new):

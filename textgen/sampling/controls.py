@@ -74,27 +74,27 @@ class SamplingControls(NamedTuple):
         return self._replace(
             temperature=tf.where(on, temperature, 0.0),
             top_k=tf.maximum(self.top_k, 0),
-            top_p=_between(self.top_p, 0, 1, off=1),
-            min_p=_between(self.min_p, 0, 1, off=0),
-            typical_p=_between(self.typical_p, 0, 1, off=1),
+            top_p=between(self.top_p, 0, 1, off=1),
+            min_p=between(self.min_p, 0, 1, off=0),
+            typical_p=between(self.typical_p, 0, 1, off=1),
             repetition_penalty=tf.where(penalized, repetition, 1.0),
-            presence_penalty=_between(self.presence_penalty, -_LARGE, _LARGE, off=0),
-            frequency_penalty=_between(self.frequency_penalty, -_LARGE, _LARGE, off=0),
+            presence_penalty=between(self.presence_penalty, -_LARGE, _LARGE, off=0),
+            frequency_penalty=between(self.frequency_penalty, -_LARGE, _LARGE, off=0),
             no_repeat_ngram_size=tf.maximum(self.no_repeat_ngram_size, 0),
             dry_multiplier=tf.where(
-                self.dry_base >= 1, _between(self.dry_multiplier, 0, _LARGE, off=0), 0.0
+                self.dry_base >= 1, between(self.dry_multiplier, 0, _LARGE, off=0), 0.0
             ),
-            dry_base=_between(self.dry_base, 1, tf.float32.max, off=1),
+            dry_base=between(self.dry_base, 1, tf.float32.max, off=1),
             dry_allowed_length=tf.clip_by_value(self.dry_allowed_length, 0, int(_LARGE)),
             xtc_probability=tf.where(
-                self.xtc_threshold <= 0.5, _between(self.xtc_probability, 0, 1, off=0), 0.0
+                self.xtc_threshold <= 0.5, between(self.xtc_probability, 0, 1, off=0), 0.0
             ),
-            xtc_threshold=_between(self.xtc_threshold, 0, 0.5, off=0.5),
-            mirostat_tau=_between(self.mirostat_tau, 0, 128, off=0),
-            mirostat_eta=_between(self.mirostat_eta, 0, 1, off=0),
+            xtc_threshold=between(self.xtc_threshold, 0, 0.5, off=0.5),
+            mirostat_tau=between(self.mirostat_tau, 0, 128, off=0),
+            mirostat_eta=between(self.mirostat_eta, 0, 1, off=0),
         )
 
 
-def _between(value: tf.Tensor, low: float, high: float, off: float) -> tf.Tensor:
+def between(value: tf.Tensor, low: float, high: float, off: float) -> tf.Tensor:
     """Clip to [low, high]; NaN, of which clipping makes anything, becomes `off`."""
     return tf.where(tf.math.is_nan(value), float(off), tf.clip_by_value(value, low, high))

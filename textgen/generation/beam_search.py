@@ -1,0 +1,302 @@
+"""Beam search: following several texts side by side to find a likely one.
+
+The rules are those of Hugging Face's `generate(num_beams=K, do_sample=False)` with
+`early_stopping=False`. Each turn continues all K hypotheses of a row by all tokens and
+takes the 2 K likeliest of these candidates: those among the first K that come to an end
+are finished, the first K that do not are followed on. A finished hypothesis scores
+
+    logprob / length ** length_penalty,
+
+its end token counted in both. A row is done once K are finished and its best open
+hypothesis, scored as if it ended now, is no better than the worst of the K best finished.
+
+Letters in shapes: B batch, K beams, V vocabulary, N tokens written, C context length.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from textgen.config import BeamSearchConfig
+from textgen.generation.records import (
+    ERROR,
+    FINISH_REASONS,
+    LENGTH,
+    NO_TOKEN,
+    STOP,
+    Request,
+    Writing,
+)
+from textgen.generation.stopping import StopWatch, without_overhang
+from textgen.generation.window import any_size, make_room
+from textgen.models.base import Decoder, State
+from textgen.sampling.controls import between
+from textgen.tokenizer.base import END
+from textgen.tokenizer.graph import GraphTokenizer
+
+# The log-probability of what is no hypothesis, and the score of none.
+_NONE = float("-inf")
+
+
+class BeamSearched(NamedTuple):
+    """What beam search found: the finished hypothesis of every row that scores best.
+
+    Attributes:
+        text_bytes: string[B], the UTF-8 bytes of the new text.
+        token_ids: int32[B, N], the new tokens; -1 behind a row's end.
+        num_tokens: int32[B].
+        finish_reason: string[B]: `stop`, `length`, or `error` (no token could be chosen).
+        logprob: float32[B], natural logarithm of its probability, that of the end token
+            included where it came to one, and the bias of its tokens.
+        score: float32[B], `logprob` after the length penalty. Both are 0 where nothing was
+            searched for or found.
+    """
+
+    text_bytes: tf.Tensor
+    token_ids: tf.Tensor
+    num_tokens: tf.Tensor
+    finish_reason: tf.Tensor
+    logprob: tf.Tensor
+    score: tf.Tensor
+
+
+class _Hypothesis(NamedTuple):
+    """The best finished hypothesis of every row; its length counts the end token."""
+
+    score: tf.Tensor  # float32[B], -inf where there is none yet
+    logprob: tf.Tensor  # float32[B]
+    length: tf.Tensor  # int32[B]
+    parent: tf.Tensor  # int32[B], the beam it continued with its last token
+    token: tf.Tensor  # int32[B], that token
+    overhang: tf.Tensor  # int32[B], bytes of that token behind the stop string
+    finish: tf.Tensor  # int32[B], index into FINISH_REASONS
+
+
+class _Beams(NamedTuple):
+    """The open hypotheses; those of a text stand side by side."""
+
+    token: tf.Tensor  # int32[B K], the newest, which the decoder has not read yet
+    position: tf.Tensor  # int32[B K], tokens in the decoder's state
+    recent: tf.Tensor  # int32[B K, C], the newest tokens
+    tail: tf.Tensor  # string[B K], the newest bytes
+    logprob: tf.Tensor  # float32[B, K], the best first
+    state: State
+
+
+class _Candidates(NamedTuple):
+    """Hypotheses continued by one token, [B, 2 K], the likeliest first."""
+
+    logprob: tf.Tensor  # float32, -inf where there are fewer
+    parent: tf.Tensor  # int32, the beam that is continued
+    token: tf.Tensor  # int32
+    is_end: tf.Tensor  # bool, whether it has come to the end token or a stop string
+    tail: tf.Tensor  # string, the newest bytes
+    overhang: tf.Tensor  # int32, bytes of the token behind the stop string
+
+
+class _Turn(NamedTuple):
+    """What one turn of the loop hands to the next."""
+
+    beams: _Beams
+    is_running: tf.Tensor  # bool[B]
+    scores: tf.Tensor  # float32[B, K], of the best that are finished, the best first
+    best: _Hypothesis
+    tokens: tf.Tensor  # int32[N, B, K], each turn's newest tokens of the beams
+    parents: tf.Tensor  # int32[N, B, K], the beam of the turn before that each continued
+
+
+class BeamSearch:
+    """Searches for one batch of texts.
+
+    Args:
+        decoder: a snapshot of the model.
+        tokenizer: of the same vocabulary.
+        request: of which `max_new_tokens`, `stop` and `bias` count; the bias is added to
+            the logarithmic probabilities.
+        num_beams: int32[B], K of each row, taken as 1 to `BeamSearchConfig.MAX_BEAMS`.
+        length_penalty: float32[B], taken as -5 to 5.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        tokenizer: GraphTokenizer,
+        request: Request,
+        num_beams: tf.Tensor,
+        length_penalty: tf.Tensor,
+    ) -> None:
+        self._decoder = decoder
+        self._tokenizer = tokenizer
+        self._max_new_tokens = request.max_new_tokens
+        self._bias = request.bias[:, None, :]
+        self._num_beams = tf.clip_by_value(num_beams, 1, BeamSearchConfig.MAX_BEAMS)
+        self._length_penalty = between(length_penalty, -5, 5, off=0)
+        # Rows have as many beams as the row with most; those beyond their own stay empty.
+        self._width = tf.reduce_max(tf.concat([self._num_beams, [1]], 0))
+        self._batch_size = tf.shape(self._num_beams)[0]
+        self._watch = StopWatch(self._repeat(request.stop, 2), tokenizer.max_overhang)
+
+    def search(self, start: Writing) -> BeamSearched:
+        """Find a likely continuation of every prompt.
+
+        Args:
+            start: from `Generator.prefill`.
+        """
+        limit = tf.reduce_max(tf.concat([self._max_new_tokens, [0]], 0))
+        turn = self._first(start, limit)
+        count, end = tf.while_loop(
+            lambda i, turn: (i < limit) & tf.reduce_any(turn.is_running),
+            lambda i, turn: (i + 1, self._turn(i, turn)),
+            (tf.constant(0), turn),
+            shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, turn)),
+        )
+        best, token_ids = end.best, self._trace(end, count)
+        num_tokens = tf.reduce_sum(tf.cast(token_ids >= 0, tf.int32), 1)
+        text_bytes = self._tokenizer.decode(token_ids, num_tokens)
+        return BeamSearched(
+            text_bytes=without_overhang(text_bytes, best.overhang),
+            token_ids=token_ids,
+            num_tokens=num_tokens,
+            finish_reason=tf.gather(tf.constant(FINISH_REASONS), best.finish),
+            logprob=best.logprob,
+            score=tf.where(best.length > 0, best.score, 0.0),
+        )
+
+    def _first(self, start, limit):
+        """Begin with one hypothesis a row, which is empty."""
+        none = tf.zeros_like(self._num_beams)
+        zero = tf.zeros_like(self._length_penalty)
+        in_order = tf.broadcast_to(tf.range(self._width), [self._batch_size, self._width])
+        beams = _Beams(
+            token=self._repeat(start.token),
+            position=self._repeat(start.position),
+            recent=self._repeat(start.recent),
+            tail=self._repeat(start.tail),
+            logprob=tf.where(tf.equal(in_order, 0), 0.0, _NONE),
+            state=tuple(self._repeat(tensor) for tensor in start.state),
+        )
+        is_running = self._max_new_tokens > 0
+        finish = tf.where(is_running, ERROR, LENGTH)
+        best = _Hypothesis(zero + _NONE, zero, none, none, none, none, finish)
+        blank = tf.fill([limit, self._batch_size, self._width], NO_TOKEN)
+        scores = tf.fill([self._batch_size, self._width], _NONE)
+        return _Turn(beams, is_running, scores, best, blank, blank)
+
+    def _turn(self, i, turn):
+        """Continue every hypothesis by one token."""
+        beams = self._make_room(turn.beams, turn.is_running)
+        hidden, state = self._decoder.step(beams.token, beams.state, beams.position)
+        candidates = self._candidates(hidden, beams)
+        is_full = i + 1 >= self._max_new_tokens
+        is_over = candidates.is_end | is_full[:, None]
+        # What a log-probability is divided by for the score: all candidates are as long.
+        divisor = tf.cast(i + 1, tf.float32) ** self._length_penalty
+        scores, best = self._finish(i, turn, candidates, is_over, divisor)
+
+        logprob, chosen = self._take(tf.where(is_over, _NONE, candidates.logprob))
+        token, parent, tail = (
+            tf.gather(values, chosen, batch_dims=1)
+            for values in (candidates.token, candidates.parent, candidates.tail)
+        )
+        worst = _pick(scores, self._num_beams - 1)
+        is_running = turn.is_running & ~is_full & (logprob[:, 0] / divisor > worst)
+        rows = _flat(parent + tf.range(self._batch_size)[:, None] * self._width)
+        beams = _Beams(
+            token=_flat(token),
+            # A row that is done keeps its place, for which there is room.
+            position=beams.position + self._repeat(tf.cast(is_running, tf.int32)),
+            recent=tf.concat([tf.gather(beams.recent, rows)[:, 1:], _flat(token)[:, None]], 1),
+            tail=_flat(tail),
+            logprob=logprob,
+            state=tuple(tf.gather(tensor, rows) for tensor in state),
+        )
+        tokens = tf.tensor_scatter_nd_update(turn.tokens, [[i]], token[None])
+        parents = tf.tensor_scatter_nd_update(turn.parents, [[i]], parent[None])
+        return _Turn(beams, is_running, scores, best, tokens, parents)
+
+    def _make_room(self, beams, is_running):
+        position, state, _ = make_room(
+            self._decoder, beams.state, beams.position, self._repeat(is_running), beams.recent
+        )
+        return beams._replace(position=position, state=state)
+
+    def _candidates(self, hidden, beams):
+        """Take the 2 K likeliest continuations of every row."""
+        logprobs = tf.nn.log_softmax(self._decoder.logits(hidden))
+        shape = [self._batch_size, self._width, self._decoder.vocab_size]
+        logprobs = tf.reshape(logprobs, shape) + self._bias + beams.logprob[:, :, None]
+        logprobs = tf.where(tf.math.is_nan(logprobs), _NONE, logprobs)
+        flat = tf.reshape(logprobs, [shape[0], shape[1] * shape[2]])
+        values, places = tf.math.top_k(flat, 2 * self._width)
+        parent, token = places // shape[2], places % shape[2]
+        tail = tf.gather(tf.reshape(beams.tail, shape[:2]), parent, batch_dims=1)
+        update = self._watch.update(_flat(tail), self._tokenizer.pieces(_flat(token)))
+        tail, stopped, overhang = (tf.reshape(tensor, tf.shape(token)) for tensor in update)
+        return _Candidates(
+            logprob=tf.where(tf.range(2 * self._width) < self._own(2), values, _NONE),
+            parent=parent,
+            token=token,
+            is_end=stopped | tf.equal(token, END),
+            tail=tail,
+            overhang=overhang,
+        )
+
+    def _finish(self, i, turn, candidates, is_over, divisor):
+        """Take those that are over into the scores, and the best of them for the best."""
+        counts = turn.is_running[:, None] & (tf.range(2 * self._width) < self._own(1))
+        score = tf.where(counts & is_over, candidates.logprob / divisor[:, None], _NONE)
+        scores, _ = self._take(tf.concat([turn.scores, score], 1))
+        first = tf.argmax(score, axis=1, output_type=tf.int32)
+        found = _Hypothesis(
+            score=_pick(score, first),
+            logprob=_pick(candidates.logprob, first),
+            length=tf.fill(tf.shape(first), i + 1),
+            parent=_pick(candidates.parent, first),
+            token=_pick(candidates.token, first),
+            overhang=_pick(candidates.overhang, first),
+            finish=tf.where(_pick(candidates.is_end, first), STOP, LENGTH),
+        )
+        is_better = found.score > turn.best.score
+        pairs = zip(found, turn.best, strict=True)
+        return scores, _Hypothesis(*(tf.where(is_better, new, old) for new, old in pairs))
+
+    def _take(self, values):
+        """The K largest values of each row, -inf in place of those beyond its own number."""
+        values, places = tf.math.top_k(values, self._width)
+        return tf.where(tf.range(self._width) < self._own(1), values, _NONE), places
+
+    def _own(self, times):
+        """How many beams a row has, some times, int32[B, 1]."""
+        return times * self._num_beams[:, None]
+
+    def _repeat(self, values, times=1):
+        """From a row for each text to one for each beam, some times."""
+        each = times * self._width
+        return tf.gather(values, tf.range(self._batch_size * each) // each)
+
+    def _trace(self, end, count):
+        """Follow the best hypotheses back from their last token, int32[B, N]."""
+        best = end.best
+
+        def back(i, beam, token_ids):
+            is_last, is_in = tf.equal(i, best.length - 1), i < best.length
+            token = tf.where(is_last, best.token, _pick(end.tokens[i], beam))
+            parent = tf.where(is_last, best.parent, _pick(end.parents[i], beam))
+            token = tf.where(is_in & tf.not_equal(token, END), token, NO_TOKEN)
+            token_ids = tf.tensor_scatter_nd_update(token_ids, [[i]], token[None])
+            return i - 1, tf.where(is_in, parent, beam), token_ids
+
+        blank = tf.fill(tf.shape(end.tokens)[:2], NO_TOKEN)
+        start = (count - 1, tf.zeros_like(best.parent), blank)
+        return tf.transpose(tf.while_loop(lambda i, *_: i >= 0, back, start)[2])
+
+
+def _flat(values):
+    return tf.reshape(values, [tf.size(values)])
+
+
+def _pick(values, places):
+    """One value of each row: [B] from [B, M]."""
+    return tf.gather(values, places, batch_dims=1)
