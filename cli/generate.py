@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from textgen.cli import options
 from textgen.cli.sampling import controls
+from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
@@ -44,8 +45,11 @@ _PROPOSALS = 4
     help="With --json: the logarithmic probability of every token and of the N likeliest.",
 )
 @controls
+@search_options
 @options.models_dir
+@click.pass_context
 def generate(
+    ctx: click.Context,
     prompt: str | None,
     model: str | None,
     num_samples: int | None,
@@ -54,6 +58,9 @@ def generate(
     echo: bool,
     as_json: bool,
     models_dir: str | None,
+    num_beams: int | None,
+    length_penalty: float,
+    penalty_alpha: float | None,
     **sampling: Any,
 ) -> None:
     """Continue PROMPT with a trained model.
@@ -61,6 +68,15 @@ def generate(
     PROMPT may come from standard input instead; without any, the model begins anew.
     """
     _check_combination(prompt, num_samples, interactive, stream, as_json, sampling["logprobs"])
+    search = search_config(
+        ctx,
+        {
+            "num_beams": num_beams,
+            "length_penalty": length_penalty,
+            "penalty_alpha": penalty_alpha,
+        },
+        sampling,
+    )
     config = SamplingConfig(**sampling)
     # Standard input holds the prompt, or the answers.
     prompt = prompt or "" if interactive else _prompt(prompt)
@@ -74,11 +90,19 @@ def generate(
             write_together(generator, prompt, config, num_samples or _PROPOSALS, echo)
             return
         if stream is None:
-            stream = not as_json and num_samples in (None, 1) and _is_terminal(sys.stdout)
+            stream = (
+                search is None
+                and not as_json
+                and num_samples in (None, 1)
+                and _is_terminal(sys.stdout)
+            )
         if stream:
             results = [_stream(generator, prompt, config, echo)]
         else:
-            results = generator.generate_batch([prompt] * (num_samples or 1), config)
+            if search is None:
+                results = generator.generate_batch([prompt] * (num_samples or 1), config)
+            else:
+                results = [generator.search(prompt, search)]
             _print(results, prompt if echo else "", generator.entry.name if as_json else None)
     if any(result.finish_reason == "error" for result in results):
         raise GenerationError(

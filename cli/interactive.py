@@ -70,7 +70,7 @@ class _Proposer:
         # Twice as many as needed, because some will be the same.
         results = self.generator.generate_batch([text] * 2 * self._count, self._config)
         if self._config.seed is not None:
-            seed = (results[-1].seed + 1) % 2**63
+            seed = (self._config.seed + len(results)) % 2**63
             self._config = dataclasses.replace(self._config, seed=seed)
         texts = dict.fromkeys(filter(None, map(_first_words, results)))
         return {str(number): text for number, text in enumerate([*texts][: self._count], start=1)}

@@ -18,6 +18,8 @@ from textgen.version import __version__
 if TYPE_CHECKING:
     from textgen.catalog import Catalog, ModelEntry
     from textgen.config import (
+        BeamSearchConfig,
+        ContrastiveSearchConfig,
         CorpusConfig,
         ModelConfig,
         RunConfig,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from textgen.training.reporter import Progress, Reporter, Validation
 
 _HOMES = {
+    "BeamSearchConfig": "config",
     "Catalog": "catalog",
+    "ContrastiveSearchConfig": "config",
     "CorpusConfig": "config",
     "Generation": "inference",
     "ModelConfig": "config",
@@ -73,7 +77,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "BeamSearchConfig",
     "Catalog",
+    "ContrastiveSearchConfig",
     "CorpusConfig",
     "Generation",
     "ModelConfig",

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog
-from textgen.config import SamplingConfig
+from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError, TokenizerError
 from textgen.inference import load
 
@@ -266,3 +266,18 @@ def test_a_damaged_newest_version_does_not_hide_behind_the_one_before(copy):
 def test_the_card_is_at_hand(any_model):
     assert any_model.card["model"]["architecture"] == "lstm"
     assert math.isclose(any_model.card["validation_loss"], 1.0)
+
+
+@pytest.mark.parametrize(
+    "config", [BeamSearchConfig(max_new_tokens=9), ContrastiveSearchConfig(max_new_tokens=9)]
+)
+def test_a_search_is_a_function_of_its_prompt(any_model, config):
+    first = any_model.search("ab", config)
+    assert first == any_model.search("ab", config)
+    assert (first.prompt, first.num_tokens, first.finish_reason) == ("ab", 9, "length")
+    assert first.seed is None
+
+
+def test_one_beam_is_greedy(any_model):
+    beam = any_model.search("ab", BeamSearchConfig(max_new_tokens=20, num_beams=1))
+    assert beam.text == any_model.generate("ab", max_new_tokens=20, temperature=0).text

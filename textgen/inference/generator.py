@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog, ModelEntry
-from textgen.config import CorpusConfig, SamplingConfig
+from textgen.config import (
+    BeamSearchConfig,
+    ContrastiveSearchConfig,
+    CorpusConfig,
+    SamplingConfig,
+)
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError
-from textgen.inference.inputs import make_inputs, make_seeds
+from textgen.inference.inputs import as_inputs, make_inputs, make_seeds
 from textgen.inference.records import Generation, Score, token_logprobs
 from textgen.inference.stream import LONGEST_CALL, Outputs, Pieces, TextStream
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
 from textgen.tokenizer.base import unicode_bytes
 
-_SIGNATURES = ("generate", "prefill", "decode", "score")
+_SIGNATURES = (
+    *("generate", "prefill", "decode", "score"),
+    *("beam_search", "contrastive_search"),
+)
 
 
 class TextGenerator:
@@ -142,6 +150,34 @@ class TextGenerator:
         return TextStream(
             lambda: Pieces(self._saved_model, **inputs),
             lambda outputs: self._generation(prompt, seed, config, outputs, row=0),
+        )
+
+    def search(
+        self, prompt: str, config: BeamSearchConfig | ContrastiveSearchConfig | None = None
+    ) -> Generation:
+        """Continue one prompt by a text that is searched for, not drawn.
+
+        Args:
+            prompt: as in `generate`.
+            config: how to search; beam search with its defaults where `None`.
+
+        Raises:
+            TokenizerError: the prompt is not Unicode text.
+        """
+        config = config or BeamSearchConfig()
+        is_beam_search = isinstance(config, BeamSearchConfig)
+        prompt = self._checked(prompt)
+        outputs = self._saved_model.run(
+            "beam_search" if is_beam_search else "contrastive_search",
+            prompts=[prompt],
+            **as_inputs(config.to_dict()),
+        )
+        return Generation(
+            prompt=prompt,
+            text=outputs["text_bytes"][0].decode("utf-8", errors="replace"),
+            finish_reason=outputs["finish_reason"][0].decode("ascii"),
+            num_tokens=int(outputs["num_tokens"][0]),
+            seed=None,
         )
 
     def score(self, text: str) -> Score:

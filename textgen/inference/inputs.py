@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,11 +37,16 @@ def make_inputs(config: SamplingConfig, seeds: Sequence[int]) -> dict[str, np.nd
         "bias_text": _texts([text for text, _ in bias]),
         "bias": np.array([[_number(value) for _, value in bias]], np.float32).reshape(1, -1),
     }
-    for name, value in values.items():
-        if name not in inputs:
-            texts = isinstance(value, tuple)
-            inputs[name] = _texts(value) if texts else np.array([_number(value)])
-    return inputs
+    given = {name: value for name, value in values.items() if name not in inputs}
+    return {**inputs, **as_inputs(given)}
+
+
+def as_inputs(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return numbers and tuples of texts as inputs, one row each."""
+    return {
+        name: _texts(value) if isinstance(value, tuple) else np.array([_number(value)])
+        for name, value in values.items()
+    }
 
 
 def _texts(values: Sequence[str]) -> np.ndarray:

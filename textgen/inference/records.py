@@ -41,7 +41,8 @@ class Generation:
             over), `error` (there was no token left to choose), or empty where the text
             of a stream still goes on.
         num_tokens: of the new text.
-        seed: with the same seed and settings the model writes this text again.
+        seed: with the same seed and settings the model writes this text again; `None` where
+            nothing was drawn.
         logprobs: one for every token of the text, where they were asked for.
         top_logprobs: for every token the likeliest ones at its place, the likeliest first.
     """
@@ -50,7 +51,7 @@ class Generation:
     text: str
     finish_reason: str
     num_tokens: int
-    seed: int
+    seed: int | None
     logprobs: tuple[TokenLogprob, ...] | None = None
     top_logprobs: tuple[tuple[TokenLogprob, ...], ...] | None = None
 

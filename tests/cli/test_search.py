@@ -1,0 +1,49 @@
+"""Searching for a text from the command line."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def write(run, models):
+    def invoke(*arguments):
+        return run("generate", *arguments, "--models-dir", models)
+
+    return invoke
+
+
+@pytest.mark.parametrize("search", [("--num-beams", 3), ("--penalty-alpha", 0.5)])
+def test_a_search_writes_one_text_and_needs_no_seed(write, search):
+    first, second = (write("The ", "-n", 12, *search) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    assert first.stdout == second.stdout
+    assert first.stdout.startswith("The ")
+    result = json.loads(write("The ", "-n", 12, *search, "--json").stdout)
+    assert "The " + result["text"] + "\n" == first.stdout
+    assert "seed" not in result
+
+
+def test_a_stop_string_ends_a_search(write):
+    free = write("The ", "-n", 12, "--num-beams", 1).stdout.removeprefix("The ").rstrip("\n")
+    stopped = write("The ", "-n", 12, "--num-beams", 1, "--stop", free[3])
+    assert stopped.stdout == "The " + free[: free.index(free[3]) + 1] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--num-beams", 3, "--temperature", 0.5), "--num-beams goes without --temperature."),
+        (("--num-beams", 3, "--penalty-alpha", 0.5), "--num-beams goes without --penalty-alpha."),
+        (("--penalty-alpha", 0.5, "--seed", 1), "--penalty-alpha goes without --seed."),
+        (("--num-beams", 3, "--top-k", 2), "--num-beams goes without --top-k."),
+        (("--num-beams", 3, "-i"), "--num-beams goes without --interactive."),
+        (("--length-penalty", 2), "--length-penalty needs --num-beams."),
+        (("--num-beams", 0), "num_beams must be a whole number in [1, 64]. Received: 0"),
+        (("--penalty-alpha", 1.5), "penalty_alpha must be in [0, 1]. Received: 1.5"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(write, arguments, sentence):
+    result = write("The ", *arguments)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
