@@ -10,6 +10,7 @@ from typing import Any
 import click
 from textgen.cli.completion import completion
 from textgen.cli.demo import demo
+from textgen.cli.export import export
 from textgen.cli.generate import generate
 from textgen.cli.models import info, list_models
 from textgen.cli.score import score
@@ -114,7 +115,7 @@ class _EchoHandler(logging.Handler):
         click.echo(f"{record.levelname.capitalize()}: {self.format(record)}", err=True)
 
 
-for command in (train, generate, score, list_models, info, demo, completion):
+for command in (train, generate, score, list_models, info, export, demo, completion):
     cli.add_command(command)
 
 

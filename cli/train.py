@@ -69,6 +69,14 @@ _corpus_options = _group(
         help="Share of the corpus, at its end, kept for validation.",
     ),
     click.option(
+        "--tokenizer",
+        type=click.Choice(["auto", "character", "bpe"]),
+        default="auto",
+        show_default=True,
+        help="bpe: byte pairs, parts of words. auto: by model, corpus size and script.",
+    ),
+    click.option("--vocab-size", type=int, help="Of bpe.  [default: by corpus size]"),
+    click.option(
         "--min-count",
         type=int,
         default=1,
@@ -258,7 +266,7 @@ def _config(settings: dict[str, Any]) -> RunConfig:
         corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
         model=model,
         training=TrainingConfig(**{field: settings[field] for field in _TRAINING_FIELDS}),
-        min_count=settings["min_count"],
+        **{field: settings[field] for field in ("tokenizer", "vocab_size", "min_count")},
     )
 
 

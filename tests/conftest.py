@@ -103,8 +103,14 @@ def exported_models(tmp_path_factory):
         card = {
             "name": name,
             "model": config.to_dict(),
-            "corpus": {"config": CorpusConfig(lowercase=True, normalize="nfc").to_dict()},
+            "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
+            "corpus": {
+                "description": "noise",
+                "digest": "0" * 64,
+                "config": CorpusConfig(lowercase=True, normalize="nfc").to_dict(),
+            },
             "validation_loss": 1.0,
+            "versions": dict.fromkeys(["textgen", "tensorflow", "keras"], "0"),
         }
         path = root / name / "1"
         path.mkdir(parents=True)

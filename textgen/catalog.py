@@ -20,6 +20,9 @@ from textgen.files import publish_folder
 MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
 TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
+# TensorFlow Serving looks for this name.
+WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
+REQUEST_PATH = Path("assets.extra", "generate.json")
 
 
 @dataclass(frozen=True)

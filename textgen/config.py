@@ -383,16 +383,26 @@ class RunConfig(_Record):
         corpus: how text files become documents.
         model: the shape of the model.
         training: how it is trained.
-        min_count: characters seen less often become the unknown token.
+        tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"` (characters for the LSTM,
+            for small corpora and for scripts of many characters; byte pairs for the others).
+        vocab_size: tokens of byte pairs at most; by the size of the corpus where `None`.
+        min_count: characters seen less often become the unknown token; byte pairs know all.
     """
 
     corpus: CorpusConfig = CorpusConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+    tokenizer: Literal["auto", "character", "bpe"] = "auto"
+    vocab_size: int | None = None
     min_count: int = 1
 
     def __post_init__(self) -> None:
         _check_positive_int(self, "min_count")
+        _check_choice(self, "tokenizer", ("auto", "character", "bpe"))
+        if self.vocab_size is not None:
+            _check_whole(self, "vocab_size", 259)
+            fits = self.tokenizer == "bpe"
+            _check(fits, "vocab_size needs the tokenizer bpe", self.tokenizer)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:

@@ -245,12 +245,14 @@ def _generator(run: Run, model: Any) -> Generator:
 
 def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
     from textgen.export import write_saved_model
+    from textgen.serving import write_configuration
     from textgen.training.optimizers import choose_optimizer
 
     optimizer = choose_optimizer(run.config.training, run.config.model.architecture)
     card = _card(name, run, outcome, optimizer)
     with catalog.new_version(name) as (scratch, path):
         write_saved_model(scratch, _generator(run, outcome.model), run.tokenizer, card)
+    write_configuration(path.parent, name)
     return path
 
 

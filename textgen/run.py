@@ -25,7 +25,7 @@ from textgen.corpus import Corpus, Meter, Source, describe, digest_sources, find
 from textgen.dataset import TokenStore
 from textgen.errors import CheckpointError, ConfigError, TextgenError
 from textgen.files import write_atomically
-from textgen.tokenizer import CharacterTokenizer, Tokenizer, load_tokenizer
+from textgen.tokenizer import Tokenizer, learn_tokenizer, load_tokenizer
 from textgen.training.reporter import Reporter
 from textgen.version import __version__
 
@@ -85,8 +85,12 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
     shutil.rmtree(folder, ignore_errors=True)
     with corpus:
         reporter.phase("learning")
-        texts = corpus.train.texts(_counter(corpus.train.num_bytes, reporter))
-        tokenizer = CharacterTokenizer.learn(texts, config.min_count)
+        tokenizer = learn_tokenizer(
+            lambda: corpus.train.texts(_counter(corpus.train.num_bytes, reporter)),
+            _tokenizer_kind(config),
+            config.vocab_size,
+            config.min_count,
+        )
         reporter.phase("encoding")
         count = _counter(corpus.train.num_bytes + corpus.validation.num_bytes, reporter)
         try:
@@ -113,6 +117,12 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
     run = Run(folder, config, facts, tokenizer, store)
     _write_settings(run)
     return run
+
+
+def _tokenizer_kind(config: RunConfig) -> str:
+    # The LSTM is the baseline that works on characters.
+    is_lstm = config.model.architecture == "lstm"
+    return "character" if config.tokenizer == "auto" and is_lstm else config.tokenizer
 
 
 def _write_settings(run: Run) -> None:
@@ -157,7 +167,11 @@ def find_run_to_reuse(
     of_tokens = dataclasses.replace(
         config, model=before.config.model, training=before.config.training
     )
-    if of_tokens != before.config or before.corpus.get("cleaned_by") != _CLEANED_BY:
+    wanted = _tokenizer_kind(config)
+    is_like = of_tokens == before.config and (
+        wanted in (_tokenizer_kind(before.config), before.tokenizer.kind)
+    )
+    if not is_like or before.corpus.get("cleaned_by") != _CLEANED_BY:
         return None
     if not _has_same_sources(before, sources, reporter):
         return None

@@ -87,6 +87,25 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     assert not list(tmp_path.glob("saved_models/*"))
 
 
+@pytest.mark.slow
+def test_byte_pairs_are_learned_and_written_with(run, tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("to be or not to be, that is the question. " * 60, "utf-8")
+    command = ["train", corpus, *SMALL, "--models-dir", tmp_path]
+    trained = run(*command, "--tokenizer", "bpe", "--vocab-size", "300")
+    assert trained.exit_code == 0, trained.output
+    shown = run("info", "corpus", "--models-dir", tmp_path)
+    assert "bpe, " in shown.stdout
+    # Characters the corpus lacks are no trouble: bytes spell them.
+    written = run("generate", "☃ to", "-m", "corpus", "--models-dir", tmp_path, "--seed", "1")
+    assert written.exit_code == 0
+    assert written.stdout.startswith("☃ to")
+    assert "never seen" not in written.stderr
+    again = run(*command, "--tokenizer", "character", "--vocab-size", "300")
+    assert again.exit_code == 2
+    assert "vocab_size needs the tokenizer bpe. Received: 'character'" in again.stderr
+
+
 def test_a_column_of_a_table_is_a_corpus_whose_tokens_a_second_run_reuses(run, tmp_path):
     rows = "".join(f'{number},"The quick brown fox."\n' for number in range(60))
     (tmp_path / "rows.csv").write_text(f"id,body\n{rows}")

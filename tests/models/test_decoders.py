@@ -31,7 +31,7 @@ def test_prefill_then_steps_equal_the_full_pass(model, seed):
     tokens = generator.integers(0, 11, (3, time)).astype(np.int32)
     lengths = generator.integers(0, time, 3).astype(np.int32)
     full = np.asarray(model(tokens))
-    decoder = model.decoder()
+    decoder = model.decoder().snapshot(3)
 
     size = max(lengths.max(), 1)
     padded = np.where(np.arange(time) < lengths[:, None], tokens, 0)[:, :size]
@@ -53,7 +53,7 @@ def test_prefill_then_steps_equal_the_full_pass(model, seed):
 def test_room_is_made_a_little_at_a_time(model):
     tokens = np.random.default_rng(5).integers(0, 11, (2, 6)).astype(np.int32)
     full = np.asarray(model(tokens))
-    decoder = model.decoder().snapshot()
+    decoder = model.decoder().snapshot(2)
     _, state = decoder.prefill(tokens[:, :1], tf.zeros([2], tf.int32))
     for t in range(6):
         state = decoder.reserve(state, t + 1)

@@ -151,10 +151,12 @@ def call(model, index):
     model.run("identity_string", x=text)
     state = model.run_tensors("start", x=[[1, 2]] * 500)
     model.run_tensors("advance", state=state["state"], total=state["total"], name=text)
-    try:
-        model.run("fail", x=-1)
-    except GenerationError:
-        pass
+    # TensorFlow itself loses most of a kilobyte when a function fails in the graph.
+    if index % 10 == 0:
+        try:
+            model.run("fail", x=-1)
+        except GenerationError:
+            pass
 
 with SavedModel(sys.argv[1]) as model:
     for index in range(500):

@@ -4,23 +4,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.tokenizer import recommended
+from textgen.tokenizer import learn_tokenizer, recommended
 
 
 @pytest.mark.parametrize(
-    ("num_characters", "distinct", "wanted"),
+    ("num_characters", "distinct", "kind", "vocab_size"),
     [
-        (0, 0, ("character", 3)),
-        (34_000, 70, ("character", 73)),  # the fables
-        (250_000, 65, ("bpe", 1024)),
-        (1_000_000, 65, ("bpe", 2048)),  # Shakespeare
-        (10_000, 1479, ("character", 1482)),  # the Chinese poems
-        (5_000_000, 5000, ("character", 5003)),
-        (10**9, 200, ("bpe", 16384)),
+        (0, 0, "character", 512),
+        (34_000, 70, "character", 512),  # the fables
+        (250_000, 65, "bpe", 1024),
+        (1_000_000, 65, "bpe", 2048),  # Shakespeare
+        (10_000, 1479, "character", 512),  # the Chinese poems
+        (5_000_000, 5000, "character", 4096),
+        (10**9, 200, "bpe", 16384),
     ],
 )
-def test_small_corpora_and_large_scripts_keep_characters(num_characters, distinct, wanted):
-    assert recommended(num_characters, distinct) == wanted
+def test_small_corpora_and_large_scripts_keep_characters(
+    num_characters, distinct, kind, vocab_size
+):
+    assert recommended(num_characters, distinct) == (kind, vocab_size)
+
+
+TEXT = ["to be or not to be, that is the question\n" * 50]
+
+
+def test_auto_learns_what_suits_the_corpus():
+    assert learn_tokenizer(lambda: TEXT, "auto").kind == "character"
+    assert learn_tokenizer(lambda: TEXT * 60, "auto").kind == "bpe"
+    # Three thousand characters of which each is seen a hundred times: a large script.
+    script = ["".join(map(chr, range(0x4E00, 0x5A00)))] * 100
+    assert learn_tokenizer(lambda: script, "auto").kind == "character"
+
+
+def test_the_kind_asked_for_is_learned():
+    assert learn_tokenizer(lambda: TEXT * 60, "character").kind == "character"
+    tokenizer = learn_tokenizer(lambda: TEXT, "bpe", vocab_size=270)
+    assert (tokenizer.kind, tokenizer.vocab_size) == ("bpe", 270)
+    assert learn_tokenizer(lambda: TEXT, "bpe").vocab_size <= 512
+
+
+def test_rare_characters_are_unknown_to_the_character_tokenizer():
+    tokenizer = learn_tokenizer(lambda: [*TEXT, "☃"], "character", min_count=2)
+    assert tokenizer.unknown_characters("a☃") == ["☃"]
 
 
 @given(st.integers(0, 10**12), st.integers(0, 150_000))

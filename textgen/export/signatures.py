@@ -36,7 +36,11 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     prompts = _v1.placeholder(tf.string, [None], "prompts")
     defaults = {name: tf.constant(value) for name, value in default_inputs().items()}
     given = {name: _overridable(name, value) for name, value in defaults.items()}
-    start = (generator.request(prompts, given), generator.prefill(prompts))
+    ranked = {name: _ranked(tensor) for name, tensor in given.items()}
+    start = (
+        generator.request(_ranked(prompts), ranked),
+        generator.prefill(_ranked(prompts)),
+    )
     read = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
     request, writing = tf.nest.pack_sequence_as(start, list(read.values()))
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
@@ -44,19 +48,24 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     outputs = _outputs(written)
     texts = _v1.placeholder(tf.string, [None], "texts")
     return {
-        "serving_default": _signature({"prompts": prompts}, outputs),
-        "generate": _signature({"prompts": prompts, **given}, outputs, defaults),
-        "prefill": _signature({"prompts": prompts, **given}, read, defaults),
+        "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
+        "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
+        "prefill": _signature("prefill", {"prompts": prompts, **given}, read, defaults),
         "decode": _signature(
-            {"num_tokens": num_tokens, **read}, {**outputs, **_named((request, end))}
+            "decode", {"num_tokens": num_tokens, **read}, {**outputs, **_named((request, end))}
         ),
-        "score": _signature({"texts": texts}, generator.score(texts)._asdict()),
+        "score": _signature("score", {"texts": texts}, generator.score(_ranked(texts))._asdict()),
     }
 
 
 def _overridable(name: str, value: tf.Tensor) -> tf.Tensor:
     """Return an input that is `value` where nothing is fed."""
     return _v1.placeholder_with_default(value, [None] * value.shape.rank, name)
+
+
+def _ranked(value: tf.Tensor) -> tf.Tensor:
+    """Refuse what callers feed in another rank: a session puts it in place unseen."""
+    return tf.ensure_shape(value, value.shape)
 
 
 def _named(start: tuple[Request, Writing]) -> Tensors:
@@ -80,16 +89,20 @@ def _outputs(written: Written) -> Tensors:
 
 
 def _signature(
+    name: str,
     inputs: Mapping[str, tf.Tensor],
     outputs: Mapping[str, tf.Tensor],
     defaults: Mapping[str, tf.Tensor] | None = None,
 ) -> SignatureDef:
     return SignatureDef(
-        inputs={name: _info(tensor) for name, tensor in inputs.items()},
-        outputs={name: _info(tf.identity(tensor)) for name, tensor in outputs.items()},
+        inputs={key: _info(tensor) for key, tensor in inputs.items()},
+        # Whoever runs the graph without reading signatures, from C say, goes by these names.
+        outputs={
+            key: _info(tf.identity(tensor, f"{name}/{key}")) for key, tensor in outputs.items()
+        },
         defaults={
-            name: tf.make_tensor_proto(tf.get_static_value(tensor))
-            for name, tensor in (defaults or {}).items()
+            key: tf.make_tensor_proto(tf.get_static_value(tensor))
+            for key, tensor in (defaults or {}).items()
         },
         method_name=_v1.saved_model.signature_constants.PREDICT_METHOD_NAME,
     )

@@ -1,4 +1,4 @@
-"""Writing the SavedModel: graph, weights, model card, tokenizer file."""
+"""Writing the SavedModel: graph, weights, model card, tokenizer file, sample requests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH
+from textgen.export.requests import write_requests
 from textgen.export.signatures import build_signatures
 from textgen.generation import Generator
 from textgen.tokenizer.base import Tokenizer
@@ -19,7 +20,7 @@ _v1 = tf.compat.v1
 def write_saved_model(
     folder: Path, generator: Generator, tokenizer: Tokenizer, card: dict[str, Any]
 ) -> None:
-    """Write a SavedModel with its model card and tokenizer file.
+    """Write a SavedModel with its model card, tokenizer file and sample requests.
 
     Tokenizer, decode loop and samplers are in the graph. It holds no XLA, cuDNN or
     Python op, so that a stock TensorFlow Serving runs it on any machine. Every input and
@@ -53,11 +54,12 @@ def write_saved_model(
                 session, [tf.saved_model.SERVING], signatures, strip_default_attrs=True
             )
             builder.save()
+            # TensorFlow Serving ignores files of assets.extra that it does not know.
+            (folder / CARD_PATH).parent.mkdir()
+            write_requests(folder, signatures, session)
     except tf.errors.OpError as error:
         # TensorFlow's file errors are not OSErrors; callers know only those.
         raise OSError(f"Cannot write {folder}: {error.message}") from error
-    (folder / CARD_PATH).parent.mkdir()
-    # TensorFlow Serving ignores files of assets.extra that it does not know.
     tokenizer.save(folder / TOKENIZER_PATH)
     text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
     (folder / CARD_PATH).write_text(text, encoding="utf-8")

@@ -67,8 +67,9 @@ class Generator(tf.Module):
         batch_size, vocab_size = tf.shape(texts)[0], self.decoder.vocab_size
         ids, lengths = self.tokenizer.encode(tf.reshape(texts, [-1]))
         is_token = tf.sequence_mask(lengths, tf.shape(ids)[1])
-        named = tf.where(is_token[..., None], tf.one_hot(ids, vocab_size), 0.0)
-        named = tf.reshape(tf.reduce_max(named, 1), [batch_size, -1, vocab_size])
+        hits = tf.one_hot(ids, vocab_size, on_value=True, off_value=False, dtype=tf.bool)
+        named = tf.cast(tf.reduce_any(hits & is_token[..., None], 1), tf.float32)
+        named = tf.reshape(named, [batch_size, tf.shape(texts)[1], vocab_size])
         total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
         total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
         silent = [UNKNOWN, START] if self._has_documents else [UNKNOWN, START, END]
@@ -82,7 +83,7 @@ class Generator(tf.Module):
         """
         window, lengths = self._window(prompts)
         # The last token stays unread: every turn of the loop reads one, then writes one.
-        _, state = self.decoder.snapshot().prefill(window, lengths - 1)
+        _, state = self.decoder.prefill(window, lengths - 1)
         columns = lengths[:, None] + tf.range(-self.decoder.config.context_length, 0)
         recent = tf.gather(window, tf.maximum(columns, 0), batch_dims=1)
         none = tf.zeros_like(lengths)
@@ -111,7 +112,7 @@ class Generator(tf.Module):
             num_tokens: int32[B], tokens to write in this call; the largest counts, and a
                 row that comes to its end writes fewer.
         """
-        writer = Writer(self.decoder.snapshot(), self.tokenizer, request)
+        writer = Writer(self.decoder.snapshot(tf.shape(writing.token)[0]), self.tokenizer, request)
         limit = tf.reduce_max(tf.concat([num_tokens, [0]], 0))
         notes, overhang, end = writer.write(writing, limit)
         count = end.count - writing.count
@@ -131,7 +132,7 @@ class Generator(tf.Module):
         Args:
             texts: string[B], UTF-8.
         """
-        return score(self.decoder.snapshot(), *self._encode(texts))
+        return score(self.decoder.snapshot(tf.shape(texts)[0]), *self._encode(texts))
 
     def _encode(self, texts):
         """Encode texts behind the boundary token: int32[B, T], and tokens in each row."""

@@ -34,10 +34,12 @@ def default_inputs() -> dict[str, np.ndarray]:
         "max_time": np.array([_NO_LIMIT], np.float32),
         **controls,
         "seed": np.array([_RANDOM_SEED], np.int64),
-        "stop": np.empty([1, 0], object),
-        "banned": np.empty([1, 0], object),
-        "bias_text": np.empty([1, 0], object),
-        "bias": np.empty([1, 0], np.float32),
+        # Empty texts count for nothing. An empty row would say the same, but a server that
+        # merges requests pads the shorter rows, and cannot pad what has no element.
+        "stop": np.array([[b""]], object),
+        "banned": np.array([[b""]], object),
+        "bias_text": np.array([[b""]], object),
+        "bias": np.array([[0.0]], np.float32),
         "logprobs": np.array([_NO_LOGPROBS], np.int32),
     }
 

@@ -75,13 +75,14 @@ def _by_windows(decoder, token_ids, lengths):
     stride = context - context // 2 + 1
     batch_size, size = tf.unstack(tf.shape(token_ids))
     num_windows = 1 + tf.maximum(size - 1 - context + stride - 1, 0) // stride
+    num_windows = tf.minimum(num_windows, size - 1)  # none where there is no token at all
     padding = num_windows * stride + context - size + 1
     padded = tf.pad(token_ids, [[0, 0], [0, padding]])
 
     def read(k, logprobs):
         window = padded[:, k * stride : k * stride + context + 1]
         hidden, _ = decoder.prefill(window[:, :-1], tf.fill([batch_size], context))
-        flat = tf.reshape(hidden, [batch_size * context, -1])
+        flat = tf.reshape(hidden, [-1, hidden.shape[-1]])
         own = _logprobs(decoder, flat, tf.reshape(window[:, 1:], [-1]))
         own = tf.reshape(own, [batch_size, context])
         return k + 1, tf.tensor_scatter_nd_update(logprobs, [[k]], own[None])

@@ -94,7 +94,7 @@ class Writer:
             numbers = self._numbers(writing, size)
             _, part = tf.while_loop(
                 lambda i, part: (i < size) & _any_running(part.writing),
-                lambda i, part: (i + 1, self._turn(i, numbers[i], part)),
+                lambda i, part: (i + 1, self._turn(i, tf.gather(numbers, i), part)),
                 (tf.constant(0), _Turn(self._blank(size), total.overhang, writing)),
             )
             notes = self._append(total.notes, index + tf.range(size), part.notes)
@@ -118,10 +118,9 @@ class Writer:
         writing, request = part.writing, self._request
         hidden, state = self._decoder.step(writing.token, writing.state, writing.position)
         logits = self._decoder.logits(hidden)
-        token, mu = self._chain.sample(
-            self._without_end(logits, writing.count),
-            *(numbers[0], numbers[1], writing.recent, writing.mu),
-        )
+        number, xtc_number = tf.unstack(numbers, 2)
+        logits = self._without_end(logits, writing.count)
+        token, mu = self._chain.sample(logits, number, xtc_number, writing.recent, writing.mu)
         running = tf.equal(writing.finish, RUNNING)
         is_error = token < 0
         written = running & tf.not_equal(token, END) & ~is_error

@@ -99,10 +99,11 @@ class Decoder(tf.Module, ABC):
         for name, value in weights.items():
             self.weights[name].assign(value)
 
-    def snapshot(self) -> Decoder:
-        """Return a decoder whose weights are tensors, read now.
+    def snapshot(self, batch_size: int | tf.Tensor) -> Decoder:
+        """Return a decoder for a loop over a batch, with all that does not change computed.
 
-        A loop over its steps then reads no variable: fifty operations a token less.
+        Its weights are tensors, read now: a loop that reads variables does fifty
+        operations more for every token.
         """
         copy = type(self)(self.config, self.vocab_size, {})
         copy.weights = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
@@ -138,7 +139,7 @@ class Decoder(tf.Module, ABC):
     def step(
         self, token_ids: tf.Tensor, state: State, position: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        """Read one more token a row.
+        """Read one more token a row; a snapshot's only.
 
         Args:
             token_ids: int32[B].

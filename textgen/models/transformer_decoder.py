@@ -74,8 +74,8 @@ def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np
 class TransformerDecoder(Decoder):
     """Prefill and step of `TransformerModel`; the state is (keys, values) of each block.
 
-    Keys and values are float32[B, H, C, K]. C is the room there is, not the context
-    length: attention to places that no token has taken yet would cost as much.
+    Keys and values are float32[B, H, C, K], zeros where no token has been read. C is the
+    room there is, not the context length: attention to empty places costs as much.
     """
 
     @property
@@ -86,49 +86,56 @@ class TransformerDecoder(Decoder):
     def prefill(self, token_ids, lengths):
         """Read the beginnings of texts; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
-        heads = self.config.num_heads
-        # Padding needs no mask of its own: no real token looks to the right, and a
-        # padded place of the cache is overwritten before its position is reached.
+        heads, width = self.config.num_heads, self.config.hidden_dim
+        # Padding needs no mask in attention: no real token looks to the right.
         causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
         mask = tf.where(causal, 0.0, -1e9)
+        is_read = tf.sequence_mask(lengths, time, tf.float32)[:, None, :, None]
         x = tf.gather(self.weights["token_embedding"], token_ids)
-        x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, self.config.hidden_dim))
+        x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, width))
         state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
-            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, -1))
+            qkv = tf.reshape(qkv, (batch_size, time, 3, heads, width // heads))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
             mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
-            state += [k, v]
-        return tf.reshape(self._norm(x), (batch_size, time, -1)), tuple(state)
+            state += [k * is_read, v * is_read]
+        return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
 
     def reserve(self, state, num_positions):
         """Return caches of at least `num_positions` places; see `Decoder.reserve`."""
         missing = tf.maximum(num_positions - tf.shape(state[0])[2], 0)
         return tuple(tf.pad(cache, [[0, 0], [0, 0], [0, missing], [0, 0]]) for cache in state)
 
+    def snapshot(self, batch_size):
+        """Return a decoder for a loop over a batch; see `Decoder.snapshot`."""
+        copy = super().snapshot(batch_size)
+        rows, heads = tf.meshgrid(
+            tf.range(batch_size), tf.range(self.config.num_heads), indexing="ij"
+        )
+        copy._first_places = tf.stack([rows, heads, tf.zeros_like(rows)], -1)[:, :, None]
+        return copy
+
     def step(self, token_ids, state, position):
         """Read one more token a row; see `Decoder.step`."""
-        heads = self.config.num_heads
-        shape = tf.stack([tf.shape(token_ids)[0], heads, 1, self.config.hidden_dim // heads])
-        # Where this token's key and value go: (row, head, position) for B x H x 1 vectors.
-        rows, columns, places = tf.meshgrid(
-            tf.range(shape[0]), tf.range(heads), tf.constant([0]), indexing="ij"
-        )
-        places = tf.stack([rows, columns, places + position[:, None, None]], -1)
-        room = tf.range(tf.shape(state[0])[2])
-        mask = tf.where(room <= position[:, None], 0.0, -1e9)[:, None, None, :]  # (B, 1, 1, C)
+        heads, width = self.config.num_heads, self.config.hidden_dim
+        positions = position[:, None, None, None]
+        # Where this token's keys and values go: (row, head, position) for B x H x 1 vectors.
+        places = self._first_places + positions * [0, 0, 1]
+        is_visible = tf.range(tf.shape(state[0])[2]) <= positions
+        mask = tf.where(is_visible, 0.0, -1e9)  # (B, 1, 1, C)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x += tf.gather(self.weights["position_embedding"], position)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
-            q, k, v = (tf.reshape(part, shape) for part in tf.split(qkv, 3, axis=1))
-            keys = tf.tensor_scatter_nd_update(state[2 * index], places, k)
-            values = tf.tensor_scatter_nd_update(state[2 * index + 1], places, v)
-            mixed = _attend(q, keys, values, mask)  # (B, H, 1, K)
-            x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
+            qkv = tf.reshape(qkv, (-1, 3 * heads, 1, width // heads))
+            q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
+            keys = _write(state[2 * index], places, k)
+            values = _write(state[2 * index + 1], places, v)
+            mixed = _attend(q, keys, values, mask)
+            x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
         return self._norm(x), tuple(new_state)
 
@@ -151,6 +158,15 @@ class TransformerDecoder(Decoder):
         """Layer normalization of centred vectors without scale and offset; see `fuse`."""
         variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
         return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
+
+
+def _write(cache, places, new):
+    """Write vectors into places of a cache that hold zeros.
+
+    By adding, because TensorFlow adds in place where nobody else holds the tensor, while
+    `tf.tensor_scatter_nd_update` copies the whole cache every time.
+    """
+    return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=places, updates=new)
 
 
 def _attend(q, k, v, mask):

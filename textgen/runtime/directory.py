@@ -53,7 +53,7 @@ def read_directory(path: str | os.PathLike[str]) -> Contents:
     if not file.is_file():
         raise ModelDamagedError(f"{folder} is not a SavedModel: it holds no saved_model.pb")
     try:
-        meta_graph = _find_serving_graph(file.read_bytes())
+        meta_graph = find_serving_graph(file.read_bytes())
         contents = Contents(parse_signatures(meta_graph), _operations(meta_graph))
         needed = _needed_files(meta_graph)
     except OSError as error:
@@ -66,7 +66,15 @@ def read_directory(path: str | os.PathLike[str]) -> Contents:
     return contents
 
 
-def _find_serving_graph(data: bytes) -> memoryview:
+def find_serving_graph(data: bytes) -> memoryview:
+    """Return the MetaGraphDef that a server loads.
+
+    Args:
+        data: the bytes of `saved_model.pb`.
+
+    Raises:
+        WireError: they are damaged, or hold no such graph.
+    """
     meta_graphs = [as_message(value) for number, value in read_fields(data) if number == 2]
     for meta_graph in meta_graphs:
         tags = {

@@ -169,6 +169,25 @@ def load(*, single_threaded: bool = True) -> Library:
         return _loaded
 
 
+def disable_xla() -> None:
+    """Forbid XLA in this process for good, as a stock TensorFlow Serving does at its start.
+
+    From then on, whatever was made with `jit_compile` fails instead of running.
+
+    Raises:
+        LibraryUnavailableError: no libraries, or they have no such switch.
+    """
+    load()
+    # The library is loaded already: this only looks its handle up.
+    symbols = ctypes.CDLL(str(_find_folder() / _NAMES[1]))
+    try:
+        switch = symbols._ZN10tensorflow21DisableXlaCompilationEv
+    except AttributeError as error:
+        raise LibraryUnavailableError("TensorFlow has no switch that forbids XLA") from error
+    switch.restype, switch.argtypes = None, []
+    switch()
+
+
 def _find_folder() -> Path:
     if sys.byteorder != "little" or ctypes.sizeof(c_void_p) != 8:
         raise LibraryUnavailableError("TensorFlow's strings are laid out differently here")

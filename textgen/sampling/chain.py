@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -26,12 +25,6 @@ from textgen.sampling.penalties import (
     penalize_frequency,
     penalize_presence,
     penalize_repetition,
-)
-
-# A function that stays one node of the graph. A branch not taken costs time for every
-# node it has, because TensorFlow walks through them all.
-_as_one_node = functools.partial(
-    tf.function, autograph=False, experimental_attributes={"_noinline": True}
 )
 
 
@@ -92,10 +85,13 @@ class Chain:
         self.uses_history = tf.reduce_any(tf.stack([*penalties.values()]))
         truncates = tf.reduce_any(tf.stack([*truncations.values()]))
         self._is_plain = ~(self.uses_history | truncates)
-        self._used = _Packed(
-            penalties=self.uses_history, truncations=truncates, **penalties, **truncations
-        )
-        self._controls = _Packed(**controls._replace(seed=None)._asdict())
+        self._used = {
+            "penalties": self.uses_history,
+            "truncations": truncates,
+            **penalties,
+            **truncations,
+        }
+        self._controls = controls
         self.initial_mu = mirostat.initial_mu(controls.mirostat_tau)
         self._temperature = controls.temperature
         # A number of 0 draws the first token of those a temperature of 0 has left.
@@ -132,7 +128,7 @@ class Chain:
             return draw(tf.exp(self._scaled(logits)), number), mu
 
         def full():
-            return _as_one_node(self._full)(logits, number, xtc_number, history, mu)
+            return self._full(logits, number, xtc_number, history, mu)
 
         return tf.cond(self._is_plain, plain, full)
 
@@ -141,10 +137,10 @@ class Chain:
 
     def _full(self, logits, number, xtc_number, history, mu):
         """Run all filters; to rows that ask for none of them it does what `sample` does."""
-        used = self._used.unpack()
+        used = self._used
         penalized = tf.cond(
             used["penalties"],
-            lambda: _as_one_node(self._penalized)(logits, history),
+            lambda: self._penalized(logits, history),
             lambda: logits,
         )
         scaled = self._scaled(penalized)
@@ -160,80 +156,57 @@ class Chain:
         tokens = draw(tf.exp(kept - tf.reduce_max(kept, axis=1, keepdims=True)), number)
 
         def next_mu():
-            controls = self._controls.unpack()
+            controls = self._controls
             surprise = mirostat.surprise_of(kept, tokens)
-            return mirostat.update(mu, controls["mirostat_tau"], controls["mirostat_eta"], surprise)
+            return mirostat.update(mu, controls.mirostat_tau, controls.mirostat_eta, surprise)
 
         return tokens, tf.cond(used["mirostat"], next_mu, lambda: mu)
 
     def _penalized(self, logits, history):
-        used, controls = self._used.unpack(), self._controls.unpack()
-        history = newest(history, controls["repeat_last_n"])
+        used, controls = self._used, self._controls
+        history = newest(history, controls.repeat_last_n)
 
         def by_count(x):
             counts = count_tokens(history, tf.shape(x)[1])
-            x = penalize_repetition(x, counts, controls["repetition_penalty"])
-            x = penalize_presence(x, counts, controls["presence_penalty"])
-            return penalize_frequency(x, counts, controls["frequency_penalty"])
+            x = penalize_repetition(x, counts, controls.repetition_penalty)
+            x = penalize_presence(x, counts, controls.presence_penalty)
+            return penalize_frequency(x, counts, controls.frequency_penalty)
 
         def dry(x):
             return penalize_dry(
                 x,
                 history,
-                controls["dry_multiplier"],
-                controls["dry_base"],
-                controls["dry_allowed_length"],
+                controls.dry_multiplier,
+                controls.dry_base,
+                controls.dry_allowed_length,
                 self._breakers,
             )
 
         def ngrams(x):
-            return ban_repeated_ngrams(x, history, controls["no_repeat_ngram_size"])
+            return ban_repeated_ngrams(x, history, controls.no_repeat_ngram_size)
 
         logits = _apply_if(used["by_count"], by_count, logits)
         logits = _apply_if(used["dry"], dry, logits)
         return _apply_if(used["ngrams"], ngrams, logits)
 
     def _truncated(self, logits, xtc_number, mu):
-        used, controls = self._used.unpack(), self._controls.unpack()
+        used, controls = self._used, self._controls
 
         def xtc(x):
-            probability, threshold = controls["xtc_probability"], controls["xtc_threshold"]
+            probability, threshold = controls.xtc_probability, controls.xtc_threshold
             return exclude_top_choices(x, probability, threshold, xtc_number)
 
         def by_surprise(x):
-            return mirostat.truncate(x, tf.where(controls["mirostat_tau"] > 0, mu, float("inf")))
+            return mirostat.truncate(x, tf.where(controls.mirostat_tau > 0, mu, float("inf")))
 
-        logits = _apply_if(used["top_k"], lambda x: keep_top_k(x, controls["top_k"]), logits)
-        logits = _apply_if(used["top_p"], lambda x: keep_top_p(x, controls["top_p"]), logits)
-        logits = _apply_if(used["min_p"], lambda x: keep_min_p(x, controls["min_p"]), logits)
+        logits = _apply_if(used["top_k"], lambda x: keep_top_k(x, controls.top_k), logits)
+        logits = _apply_if(used["top_p"], lambda x: keep_top_p(x, controls.top_p), logits)
+        logits = _apply_if(used["min_p"], lambda x: keep_min_p(x, controls.min_p), logits)
         logits = _apply_if(
-            used["typical_p"], lambda x: keep_typical_p(x, controls["typical_p"]), logits
+            used["typical_p"], lambda x: keep_typical_p(x, controls.typical_p), logits
         )
         logits = _apply_if(used["xtc"], xtc, logits)
         return _apply_if(used["mirostat"], by_surprise, logits)
-
-
-class _Packed:
-    """Tensors by name, those of a dtype being one.
-
-    A branch costs time for every tensor it uses, even if it is not taken.
-    """
-
-    def __init__(self, **tensors: tf.Tensor | None) -> None:
-        self._names: dict[tf.DType, list[str]] = {}
-        for name, tensor in tensors.items():
-            if tensor is not None:
-                self._names.setdefault(tensor.dtype, []).append(name)
-        self._stacks = {
-            dtype: tf.stack([tensors[name] for name in names])
-            for dtype, names in self._names.items()
-        }
-
-    def unpack(self) -> dict[str, tf.Tensor]:
-        unpacked: dict[str, tf.Tensor] = {}
-        for dtype, names in self._names.items():
-            unpacked.update(zip(names, tf.unstack(self._stacks[dtype], len(names)), strict=True))
-        return unpacked
 
 
 def _apply_if(

@@ -3,6 +3,13 @@
 from textgen.tokenizer.base import Tokenizer, load_tokenizer
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
-from textgen.tokenizer.choice import recommended
+from textgen.tokenizer.choice import learn_tokenizer, recommended
 
-__all__ = ["BytePairTokenizer", "CharacterTokenizer", "Tokenizer", "load_tokenizer", "recommended"]
+__all__ = [
+    "BytePairTokenizer",
+    "CharacterTokenizer",
+    "Tokenizer",
+    "learn_tokenizer",
+    "load_tokenizer",
+    "recommended",
+]

@@ -1,15 +1,16 @@
-"""Which tokenizer suits a corpus."""
+"""Which tokenizer suits a corpus, and learning it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
-from textgen.tokenizer.base import SPECIAL_TOKENS
+from textgen.tokenizer.base import Tokenizer
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
 
 _FEWEST_CHARACTERS = 100_000
-_LARGEST_VOCABULARY = 2**14
+_SMALLEST_VOCABULARY, _LARGEST_VOCABULARY = 2**9, 2**14
 
 
 def recommended(num_characters: int, num_distinct_characters: int) -> tuple[str, int]:
@@ -32,10 +33,46 @@ def recommended(num_characters: int, num_distinct_characters: int) -> tuple[str,
         num_distinct_characters: how many of them differ.
 
     Returns:
-        `Tokenizer.kind` and `vocab_size`.
+        `Tokenizer.kind`, and the `vocab_size` of byte pairs.
     """
     vocab_size = 2 ** round(math.log2(2 * math.sqrt(max(num_characters, 1))))
-    vocab_size = min(vocab_size, _LARGEST_VOCABULARY)
-    if num_characters < _FEWEST_CHARACTERS or vocab_size < 4 * num_distinct_characters:
-        return CharacterTokenizer.kind, num_distinct_characters + len(SPECIAL_TOKENS)
-    return BytePairTokenizer.kind, vocab_size
+    vocab_size = max(_SMALLEST_VOCABULARY, min(vocab_size, _LARGEST_VOCABULARY))
+    is_small = num_characters < _FEWEST_CHARACTERS
+    has_many = vocab_size < 4 * num_distinct_characters
+    kind = CharacterTokenizer.kind if is_small or has_many else BytePairTokenizer.kind
+    return kind, vocab_size
+
+
+def learn_tokenizer(
+    texts: Callable[[], Iterable[str]],
+    kind: str,
+    vocab_size: int | None = None,
+    min_count: int = 1,
+) -> Tokenizer:
+    """Learn a tokenizer.
+
+    Args:
+        texts: gives the training part, anew at every call.
+        kind: `"character"`, `"bpe"`, or `"auto"` for what `recommended` says.
+        vocab_size: of byte pairs; what `recommended` says where `None`.
+        min_count: characters seen less often become the unknown token of `"character"`.
+
+    Raises:
+        TokenizerError: the texts give no vocabulary.
+        ConfigError: the vocabulary's size is too small.
+    """
+    if kind == BytePairTokenizer.kind and vocab_size is not None:
+        return BytePairTokenizer.learn(texts(), vocab_size)
+    num_characters = 0
+
+    def counted() -> Iterable[str]:
+        nonlocal num_characters
+        for text in texts():
+            num_characters += len(text)
+            yield text
+
+    characters = CharacterTokenizer.learn(counted(), min_count)
+    best, size = recommended(num_characters, len(characters.characters))
+    if kind == CharacterTokenizer.kind or (kind == "auto" and best == CharacterTokenizer.kind):
+        return characters
+    return BytePairTokenizer.learn(texts(), size)

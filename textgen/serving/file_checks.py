@@ -1,0 +1,105 @@
+"""Checks of a SavedModel's files, which need no TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from textgen.catalog import ModelEntry
+from textgen.runtime import TensorSpec
+from textgen.runtime.directory import read_directory
+from textgen.serving.graph import read_graph
+from textgen.serving.result import expect
+
+_FOREIGN = ("xla", "cudnn", "pyfunc", ">")  # the last: an operation with a library's prefix
+_STRING, _INT, _FLOAT = (np.dtype(kind) for kind in (object, np.int32, np.float32))
+_WRITTEN = {
+    "text": (_STRING, 1),
+    "text_bytes": (_STRING, 1),
+    "token_ids": (_INT, 2),
+    "num_tokens": (_INT, 1),
+    "finish_reason": (_STRING, 1),
+}
+_PROMPTS = {"prompts": (_STRING, 1)}
+# What each signature must take and give at least: element type and rank.
+_CONTRACT: dict[str, tuple[dict, dict]] = {
+    "serving_default": (_PROMPTS, _WRITTEN),
+    "generate": ({**_PROMPTS, "max_new_tokens": (_INT, 1), "stop": (_STRING, 2)}, _WRITTEN),
+    "prefill": (_PROMPTS, {}),
+    "decode": ({"num_tokens": (_INT, 1)}, _WRITTEN),
+    "score": ({"texts": (_STRING, 1)}, {"logprob": (_FLOAT, 1), "num_tokens": (_INT, 1)}),
+}
+# What the model card must tell beside the validation loss.
+_CARD = {
+    "model": ("architecture", "context_length"),
+    "tokenizer": ("kind", "vocab_size"),
+    "corpus": ("description", "digest"),
+    "versions": ("textgen", "tensorflow", "keras"),
+}
+
+
+def _operations(path: Path) -> None:
+    graph = read_graph(path)
+    foreign = {op for op in graph.operations if any(word in op.lower() for word in _FOREIGN)}
+    expect(not foreign, f"it holds {', '.join(sorted(foreign))}")
+    expect(not graph.compiled, f"made with jit_compile: {', '.join(sorted(graph.compiled))}")
+
+
+def _signatures(path: Path) -> None:
+    signatures = read_directory(path).signatures
+    for name, (inputs, outputs) in _CONTRACT.items():
+        expect(name in signatures, f"there is no {name}")
+        for wanted, specs in (
+            (inputs, signatures[name].inputs),
+            (outputs, signatures[name].outputs),
+        ):
+            for key, (dtype, rank) in wanted.items():
+                expect(key in specs, f"{name} has no {key}")
+                found = (specs[key].dtype, len(specs[key].shape or ()))
+                expect(found == (dtype, rank), f"{name}.{key} has another type or rank")
+    state = signatures["prefill"].outputs
+    for specs in (signatures["decode"].inputs, signatures["decode"].outputs):
+        missing = set(state) - set(specs)
+        expect(not missing, f"decode lacks {', '.join(sorted(missing))}")
+
+
+def _batch_first(path: Path) -> None:
+    for name, signature in read_directory(path).signatures.items():
+        for key, spec in (*signature.inputs.items(), *signature.outputs.items()):
+            first, *_ = spec.shape or [0]
+            expect(first is None, f"{name}.{key} does not")
+            expect(_is_common(spec), f"{name}.{key} has a type that REST does not know")
+
+
+def _is_common(spec: TensorSpec) -> bool:
+    return spec.dtype == _STRING or (spec.dtype.kind in "iufb" and spec.dtype != np.float16)
+
+
+def _defaults(path: Path) -> None:
+    for name, signature in read_directory(path).signatures.items():
+        if name == "serving_default" or "prompts" not in signature.inputs:
+            continue
+        lacking = set(signature.inputs) - set(signature.defaults) - {"prompts"}
+        expect(not lacking, f"{name} has none for {', '.join(sorted(lacking))}")
+        for key, value in signature.defaults.items():
+            spec = signature.inputs[key]
+            fits = value.dtype == spec.dtype and spec.accepts_shape(value.shape)
+            expect(fits and value.size > 0, f"that of {name}.{key} has another type or shape")
+
+
+def _card(path: Path) -> None:
+    card = ModelEntry(path.name, None, path).card
+    for part, keys in _CARD.items():
+        lacking = [key for key in keys if key not in card.get(part, {})]
+        expect(not lacking, f"{part} lacks {', '.join(lacking)}")
+
+
+# What holds, and the check that tells.
+FILE_CHECKS = {
+    "core operations alone: no XLA, cuDNN or Python": _operations,
+    "the documented signatures, with their types": _signatures,
+    "every input and output has the batch first": _batch_first,
+    "every input but the prompts has a default": _defaults,
+    "the model card is complete": _card,
+}

@@ -1,0 +1,199 @@
+"""Checks of a loaded model: what a well-meaning test never sends, and what we promise.
+
+In a batch with other people's requests nothing may fail, whatever somebody asks for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textgen.catalog import REQUEST_PATH, WARMUP_PATH
+from textgen.errors import GenerationError
+from textgen.runtime import SavedModel, Signature
+from textgen.serving.result import FlawError, expect
+from textgen.serving.warmup import read_warmup
+
+_TEXTS = ["Once upon a time", "", "é字😀", "a" * 300]
+_BAD_UTF8 = [b"\xff\xfe", b"a\xe5\xad", b"\x00", b"\xed\xa0\x80"]
+_NUM_TOKENS = 12
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def _warmup(model: SavedModel) -> None:
+    requests = read_warmup(Path(model.path, WARMUP_PATH))
+    for request in requests:
+        result = model.run(request.signature, **request.inputs)
+        failed = b"error" in result.get("finish_reason", ())
+        expect(not failed, f"{request.signature} ends with error")
+    cold = set(model.signatures) - {request.signature for request in requests}
+    expect(not cold, f"there is none for {', '.join(sorted(cold))}")
+
+
+def _sample_request(model: SavedModel) -> None:
+    request = json.loads(Path(model.path, REQUEST_PATH).read_text(encoding="utf-8"))
+    (row,) = request["instances"]
+    signature = model.signatures[request["signature_name"]]
+    expect(set(row) == set(signature.inputs), "it does not have exactly the inputs")
+    model.run(signature.name, **{name: [value] for name, value in row.items()})
+
+
+def _empty_batch(model: SavedModel) -> None:
+    for name, signature in model.signatures.items():
+        empty: dict[str, list] = {
+            key: [] for key in ("prompts", "texts") if key in signature.inputs
+        }
+        if empty:
+            result = model.run(name, **empty)
+            rows = {key: value.shape[0] for key, value in result.items() if value.shape[0]}
+            expect(not rows, f"{name} gives rows for no prompt: {', '.join(rows)}")
+    model.run("decode", num_tokens=[], **model.run("prefill", prompts=[]))
+
+
+def _bad_utf8(model: SavedModel) -> None:
+    result = _write(model, _BAD_UTF8)
+    for text in result["text"]:
+        text.decode("utf-8")
+    model.run("score", texts=_BAD_UTF8)
+
+
+def _wrong_rank(model: SavedModel) -> None:
+    signature = model.signatures["generate"]
+    for shape in ((), (1, 1), (2, 2)):
+        try:
+            model.run_tensors(_unchecked(model, signature), prompts=np.full(shape, b"a", object))
+        except GenerationError:
+            pass
+        else:
+            raise FlawError(f"prompts of shape {shape} are answered")
+        finally:
+            model.signatures[signature.name] = signature
+    _write(model, _TEXTS)
+
+
+def _unchecked(model: SavedModel, signature: Signature) -> str:
+    """Let any shape of prompts pass to TensorFlow, as a server does."""
+    prompts = dataclasses.replace(signature.inputs["prompts"], shape=None)
+    inputs = {**signature.inputs, "prompts": prompts}
+    model.signatures[signature.name] = dataclasses.replace(signature, inputs=inputs)
+    return signature.name
+
+
+def _rows(model: SavedModel) -> None:
+    together = _write(model, _TEXTS)
+    for row, text in enumerate(_TEXTS):
+        _expect_same(_write(model, [text], first_seed=row), 0, together, row, "its row")
+
+
+def _merged(model: SavedModel) -> None:
+    """Merge requests as a server that pads (`batching_params.pbtxt`) merges them."""
+    stops = [[""], ["", "a", "e"], ["", " "], [""]]
+    requests = [
+        _request(model, [text], row, stop=[stop])
+        for row, (text, stop) in enumerate(zip(_TEXTS, stops, strict=True))
+    ]
+    together = model.run("generate", **_merge(requests))
+    states = [model.run("prefill", **request) for request in requests]
+    decoded = model.run("decode", num_tokens=[_NUM_TOKENS] * len(states), **_merge(states))
+    for row, request in enumerate(requests):
+        alone = model.run("generate", **request)
+        _expect_same(alone, 0, together, row, "a merged one")
+        _expect_same(alone, 0, decoded, row, "a merged stream")
+
+
+def _merge(requests: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    merged = {}
+    for name in requests[0]:
+        arrays = [request[name] for request in requests]
+        size = np.max([array.shape[1:] for array in arrays], axis=0, initial=0).astype(int)
+        padded = []
+        for array in arrays:
+            expect(array.size > 0, f"{name} has no element to pad it with")
+            whole = np.full((len(array), *size), array.flat[0], array.dtype)
+            whole[tuple(slice(length) for length in array.shape)] = array
+            padded.append(whole)
+        merged[name] = np.concatenate(padded)
+    return merged
+
+
+def _streams(model: SavedModel) -> None:
+    request = _request(model, _TEXTS, stop=[["", "\n\n"]] * len(_TEXTS))
+    whole = model.run("generate", **request)
+    state = model.run("prefill", **request)
+    pieces: list[dict[str, np.ndarray]] = []
+    while not pieces or not all(pieces[-1]["finish_reason"]):
+        expect(len(pieces) <= _NUM_TOKENS, "decode comes to no end")
+        pieces.append(model.run("decode", num_tokens=[5], **state))
+        state = {name: pieces[-1][name] for name in state}
+    for row in range(len(_TEXTS)):
+        text = b"".join(piece["text_bytes"][row] for piece in pieces)
+        expect(text == whole["text_bytes"][row], f"row {row} differs")
+        reason = pieces[-1]["finish_reason"][row]
+        expect(reason == whole["finish_reason"][row], f"row {row} ends otherwise")
+
+
+def _json(model: SavedModel) -> None:
+    answers = {
+        "generate": _write(model, _TEXTS, logprobs=[2]),
+        "score": model.run("score", texts=_TEXTS),
+    }
+    for name, answer in answers.items():
+        for key, value in answer.items():
+            expect(len(value) == len(_TEXTS), f"{name}.{key} does not have a row a prompt")
+            if value.dtype.kind == "f":
+                expect(bool(np.isfinite(value).all()), f"{name}.{key} holds NaN or infinity")
+            elif value.dtype.kind == "O" and not key.endswith("_bytes"):
+                for text in value.flat:
+                    text.decode("utf-8")
+
+
+def _request(
+    model: SavedModel, prompts: list[Any], first_seed: int = 0, **inputs: Any
+) -> dict[str, np.ndarray]:
+    """Return all inputs of `generate`, a row a prompt each."""
+    rows = len(prompts)
+    signature = model.signatures["generate"]
+    given = {
+        "prompts": prompts,
+        "max_new_tokens": [_NUM_TOKENS] * rows,
+        "seed": [first_seed + row for row in range(rows)],
+        **inputs,
+    }
+    request = {}
+    for name, spec in signature.inputs.items():
+        value = np.array(given[name], spec.dtype) if name in given else signature.defaults[name]
+        request[name] = np.broadcast_to(value, (rows, *value.shape[1:]))
+    return request
+
+
+def _write(model: SavedModel, prompts: list[Any], **options: Any) -> dict[str, np.ndarray]:
+    result = model.run("generate", **_request(model, prompts, **options))
+    reasons = {reason.decode() for reason in result["finish_reason"]}
+    expect(reasons <= {"stop", "length"}, f"generate ends with {', '.join(sorted(reasons))}")
+    return result
+
+
+def _expect_same(one: Arrays, i: int, other: Arrays, j: int, what: str) -> None:
+    for name in ("text_bytes", "finish_reason", "num_tokens"):
+        same = one[name][i] == other[name][j]
+        expect(bool(same), f"{name} of prompt {j} alone differs from {what}")
+
+
+# What holds, and the check that tells.
+MODEL_CHECKS = {
+    "the warmup requests run, one a signature at least": _warmup,
+    "the sample of a REST request runs": _sample_request,
+    "an empty batch is answered": _empty_batch,
+    "prompts that are not UTF-8 are answered": _bad_utf8,
+    "prompts of a wrong rank are refused, and the model goes on": _wrong_rank,
+    "a batch is its rows, one by one": _rows,
+    "requests that a server merges are answered as if alone": _merged,
+    "prefill and decode write what generate writes": _streams,
+    "JSON can hold every answer": _json,
+}
