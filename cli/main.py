@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 from typing import Any
 
 import click
-from textgen.cli.completion import completion
-from textgen.cli.demo import demo
-from textgen.cli.export import export
-from textgen.cli.generate import generate
-from textgen.cli.models import info, list_models
-from textgen.cli.score import score
-from textgen.cli.train import train
 
 from textgen.errors import ConfigError, TextgenError
 from textgen.version import __version__
+
+# Every command: its place below textgen.cli, and what it does. They are imported when they
+# are run, so that --help and each of them start without the others.
+_COMMANDS = {
+    "train": ("train.train", "Train a model on a corpus."),
+    "generate": ("generate.generate", "Continue a prompt with a trained model."),
+    "score": ("score.score", "Tell how likely a model finds a text."),
+    "list": ("models.list_models", "List the models, the newest first."),
+    "info": ("models.info", "Tell what a model is, and how good."),
+    "export": ("export.export", "Publish a model, or prove that a server can run it."),
+    "demo": ("demo.demo", "Train a small model on text that comes with Python."),
+    "completion": ("completion.completion", "Print the completion script of a shell."),
+}
 
 
 class _WrongCommand(click.ClickException):
@@ -28,6 +35,19 @@ class _WrongCommand(click.ClickException):
 
 class _Commands(click.Group):
     """Turns every expected error into one sentence; `--debug` shows the traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, function = _COMMANDS[cmd_name][0].partition(".")
+        return getattr(importlib.import_module(f"textgen.cli.{module}"), function)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in _COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -113,10 +133,6 @@ class _EchoHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         click.echo(f"{record.levelname.capitalize()}: {self.format(record)}", err=True)
-
-
-for command in (train, generate, score, list_models, info, export, demo, completion):
-    cli.add_command(command)
 
 
 def main() -> None:

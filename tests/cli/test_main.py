@@ -4,7 +4,9 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import click
 import pytest
+from textgen.cli.main import cli
 
 
 def test_version_names_textgen_tensorflow_and_keras(run):
@@ -38,6 +40,22 @@ def test_model_names_are_completed(run, models):
     }
     result = run(env=environment)
     assert "plain,fox" in result.stdout
+
+
+def test_every_command_of_the_list_is_there_under_its_name(run):
+    page = run("--help", terminal_width=80).stdout
+    names = cli.list_commands(click.Context(cli))
+    assert len(names) > 6
+    for name in names:
+        assert f"\n  {name} " in page
+        assert cli.get_command(click.Context(cli), name).name == name
+
+
+def test_help_imports_no_command(run_python):
+    code = "import sys, textgen.cli.main; print(*sys.modules)"
+    loaded = set(run_python(code)[0].split())
+    assert not {name for name in loaded if name.startswith("textgen.cli.")} - {"textgen.cli.main"}
+    assert not {"textgen.config", "dataclasses"} & loaded
 
 
 def test_an_unknown_command_is_a_usage_error(run):

@@ -82,8 +82,12 @@ class TextGenerator:
         return clean(prompt, self._corpus_config)
 
     def unknown_characters(self, prompt: str) -> list[str]:
-        """Return the characters of a prompt that the model has never seen, in order."""
-        return self.tokenizer.unknown_characters(self.clean(prompt))
+        """Return the characters of a prompt that the model has never seen, in order.
+
+        Raises:
+            TokenizerError: the prompt is not Unicode text.
+        """
+        return self.tokenizer.unknown_characters(self._checked(prompt))
 
     def generate(self, prompt: str = "", **sampling: Any) -> Generation:
         """Continue one prompt.
