@@ -10,6 +10,7 @@ interrupted, leaves no trace in the result.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -24,10 +25,12 @@ from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
 from textgen.models import LanguageModel
 from textgen.training.checkpoints import Checkpoints
-from textgen.training.distribution import is_chief
+from textgen.training.distribution import is_chief, reporting_lost_workers
 from textgen.training.history import History
 from textgen.training.reporter import Progress, Reporter, Validation
 from textgen.training.step import Step
+
+logger = logging.getLogger(__name__)
 
 # Seconds a call into TensorFlow should take: long enough to hide the host's work,
 # short enough for a progress bar and for Ctrl-C.
@@ -120,6 +123,9 @@ class Trainer:
         self._step = Step(model_config, config, vocab_size, strategy)
         self.model, self.optimizer = self._step.model, self._step.optimizer
         self._state = _State()
+        # The best weights while they could not be written.
+        self._unwritten_best: dict[str, np.ndarray] = {}
+        self._cannot_write = False
 
     def fit(
         self,
@@ -137,9 +143,25 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to resume from.
             TrainingDivergedError: the loss stopped being a number.
+            DeviceError: another worker was lost.
         """
+        with reporting_lost_workers(self.strategy):
+            return self._fit(resume, should_stop, write_sample)
+
+    def _fit(
+        self,
+        resume: bool,
+        should_stop: Callable[[], bool],
+        write_sample: Callable[[LanguageModel], str] | None,
+    ) -> Outcome:
         if resume:
             self._restore(*self.checkpoints.load_newest())
+            (mean,) = self._mean_over_workers(self._state.step)
+            if mean != self._state.step:
+                raise CheckpointError(
+                    "All workers must go on from the same checkpoint, so they must share the "
+                    f"models folder. Received: one of step {self._state.step} here, others there."
+                )
             if self._state.step >= self.config.max_steps:
                 raise CheckpointError(
                     f"The run already ended at step {self._state.step}. "
@@ -237,8 +259,13 @@ class Trainer:
             state.best_loss, state.best_step = loss, state.step
         if self.is_chief and scheduled:
             if best:
-                self.checkpoints.save_best(_values(self._named_weights()), {"step": state.step})
-            self.history.record(validation)
+                # Copies, because training goes on where they must wait for the disk.
+                weights = _values(self._named_weights())
+                self._unwritten_best = {name: value.copy() for name, value in weights.items()}
+            try:
+                self.history.record(validation)
+            except OSError as error:
+                self._tell_unwritten(error)
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
             self.reporter.sample(write_sample(self.model))
@@ -250,17 +277,46 @@ class Trainer:
         All workers must do the same steps in a call and leave the loop at the same one, or
         they would wait for each other without end.
         """
+        stops, mean = self._mean_over_workers(stop, steps)
+        return stops > 0, max(1, int(mean))
+
+    def _mean_over_workers(self, *values: float) -> list[float]:
         if self.strategy.cluster_resolver is None:
-            return stop, steps
-        wishes = self.strategy.run(lambda: tf.constant([float(stop), steps], tf.float32))
-        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, wishes, axis=None).numpy()
-        return bool(total[0] > 0), max(1, int(total[1] / self._replicas))
+            return list(values)
+        own = self.strategy.run(lambda: tf.constant(values, tf.float64))
+        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None)
+        return (total.numpy() / self.strategy.num_replicas_in_sync).tolist()
 
     def _save(self) -> None:
-        if self.is_chief:
-            variables = self._named_weights() | self._named_slots()
-            progress: dict[str, Any] = dataclasses.asdict(self._state)
+        """Write a checkpoint, and the best weights before it where they are new.
+
+        A full disk ends no run: the checkpoint before stays, and the next is tried in time.
+        """
+        if not self.is_chief:
+            return
+        variables = self._named_weights() | self._named_slots()
+        progress: dict[str, Any] = dataclasses.asdict(self._state)
+        try:
+            if self._unwritten_best:
+                best = {"step": self._state.best_step}
+                self.checkpoints.save_best(self._unwritten_best, best)
+                self._unwritten_best = {}
             self.checkpoints.save(self._state.step, _values(variables), progress)
+        except OSError as error:
+            self._tell_unwritten(error)
+        else:
+            self._cannot_write = False
+
+    def _tell_unwritten(self, error: OSError) -> None:
+        """Warn, but not again until a checkpoint was written."""
+        if not self._cannot_write:
+            logger.warning(
+                "Step %d cannot be written to disk (%s). Training goes on; the checkpoint "
+                "before is kept.",
+                self._state.step,
+                error,
+            )
+        self._cannot_write = True
 
     # Named by place, because Keras numbers its paths by what else the process has built.
 
@@ -281,7 +337,7 @@ class Trainer:
     def _restore_best(self) -> None:
         """Put the best weights into the model; only the chief's is exported."""
         if self.is_chief and self._state.best_step != self._state.step:
-            arrays, _ = self.checkpoints.load_best()
+            arrays = self._unwritten_best or self.checkpoints.load_best()[0]
             for name, variable in self._named_weights().items():
                 variable.assign(arrays[name])
 
