@@ -117,6 +117,13 @@ _training_options = _group(
         show_default=True,
         help="Windows a step, over all devices.",
     ),
+    click.option(
+        "--accumulate",
+        type=int,
+        default=_TRAINING.accumulate,
+        show_default=True,
+        help="Split the batch into so many parts, one after the other, to save memory.",
+    ),
     click.option("--learning-rate", type=float, help="Peak.  [default: the optimizer's own]"),
     click.option(
         "--optimizer",
@@ -143,6 +150,13 @@ _training_options = _group(
         "--jit-compile/--no-jit-compile",
         default=None,
         help="Compile the step with XLA.  [default: where it pays]",
+    ),
+    click.option(
+        "--keep-checkpoints",
+        type=int,
+        default=_TRAINING.keep_checkpoints,
+        show_default=True,
+        help="How many of the newest stay on disk.",
     ),
 )
 

@@ -227,7 +227,9 @@ class TrainingConfig(_Record):
 
     Attributes:
         max_steps: optimizer steps.
-        batch_size: windows a step, over all replicas.
+        batch_size: windows an optimizer step, over all replicas and micro-batches.
+        accumulate: micro-batches a step, one after the other; as many times less memory for
+            the same gradients.
         learning_rate: peak of the schedule; the optimizer's own default where `None`.
         optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`
             (Muon for the Transformer, AdamW for the LSTM).
@@ -240,10 +242,12 @@ class TrainingConfig(_Record):
         mixed_precision: compute in bfloat16, keep weights in float32.
         strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
         jit_compile: compile the step with XLA; `None` lets the program choose.
+        keep_checkpoints: how many of the newest stay on disk.
     """
 
     max_steps: int = 2000
     batch_size: int = 16
+    accumulate: int = 1
     learning_rate: float | None = None
     optimizer: Literal["auto", "adamw", "muon"] = "auto"
     warmup_steps: int | None = None
@@ -255,9 +259,15 @@ class TrainingConfig(_Record):
     mixed_precision: bool = False
     strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
     jit_compile: bool | None = None
+    keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
-        _check_positive_int(self, "max_steps", "batch_size")
+        _check_positive_int(self, "max_steps", "batch_size", "accumulate", "keep_checkpoints")
+        if self.batch_size % self.accumulate:
+            raise ConfigError(
+                "batch_size must be a multiple of accumulate. "
+                f"Received: batch_size={self.batch_size}, accumulate={self.accumulate}"
+            )
         for name in ("validate_every", "patience"):
             if getattr(self, name) is not None:
                 _check_positive_int(self, name)

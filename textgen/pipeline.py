@@ -189,7 +189,7 @@ def _train_and_export(
             run.tokenizer.vocab_size,
             run.store.train,
             run.store.validation,
-            Checkpoints(folder / "checkpoints"),
+            Checkpoints(folder / "checkpoints", run.config.training.keep_checkpoints),
             History(folder / "history.jsonl", folder / "tensorboard" if tensorboard else None),
             strategy,
             tokens_per_character=run.tokens_per_character,

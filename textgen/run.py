@@ -30,7 +30,9 @@ from textgen.training.reporter import Reporter
 from textgen.version import __version__
 
 # Of a run that goes on, these may differ from what it began with.
-RESUMABLE = frozenset({"max_steps", "patience", "validate_every", "strategy"})
+RESUMABLE = frozenset(
+    {"max_steps", "patience", "validate_every", "strategy", "accumulate", "keep_checkpoints"}
+)
 # Of what made the tokens, besides the settings: other versions may clean otherwise.
 _CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
 

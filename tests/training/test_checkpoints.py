@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -136,3 +137,35 @@ def test_a_write_that_fails_leaves_the_old_ones(checkpoints, monkeypatch, functi
             save(checkpoints, 3)
     assert names(checkpoints) == before
     assert checkpoints.load_newest()[1] == {"step": 2}
+
+
+@pytest.fixture
+def no_file_longer_than():
+    """Let the kernel refuse to write past so many bytes of a file, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(num_bytes):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_is_really_full_keeps_the_old_ones_and_no_half_written_file(
+    checkpoints, no_file_longer_than
+):
+    save(checkpoints, 1, 2)
+    before = names(checkpoints)
+    no_file_longer_than(2**18)
+    with pytest.raises(OSError, match="File too large"):
+        checkpoints.save(3, {"model/a/kernel": np.ones(2**20, np.float32)}, {"step": 3})
+    assert names(checkpoints) == before
+    assert checkpoints.load_newest()[1] == {"step": 2}
+
+
+def test_what_a_killed_process_left_half_written_goes_with_the_next_save(checkpoints):
+    save(checkpoints, 1, 2)
+    for name in (".step-00000003.npz.abc123", ".best.npz.abc123"):
+        (checkpoints.folder / name).write_bytes(b"half")
+    save(checkpoints, 3)
+    assert names(checkpoints) == ["step-00000002.npz", "step-00000003.npz"]

@@ -3,11 +3,13 @@
 import json
 import socket
 import subprocess
+import time
 
 import numpy as np
 import pytest
 
 import textgen
+from textgen.training.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.slow
 
@@ -28,35 +30,58 @@ from textgen.training.loop import Trainer
 
 folder, optimizer = Path(sys.argv[1]), sys.argv[2]
 tokens = np.random.default_rng(0).integers(3, 11, 400)
-for name, replicas in (("none", 1), ("mirrored", 2)):
-    strategy = build_strategy(name)
+for name, strategy, replicas, accumulate in (
+    ("one", "none", 1, 1), ("two", "mirrored", 2, 1), ("two in parts", "mirrored", 2, 2)
+):
+    strategy = build_strategy(strategy)
     assert strategy.num_replicas_in_sync == replicas
     Trainer(
         ModelConfig(num_layers=1, num_heads=2, hidden_dim=16, context_length=8, dropout=0),
-        TrainingConfig(max_steps=20, batch_size=4, validate_every=1, clip_norm=0.1,
-                       optimizer=optimizer, learning_rate=1e-2, jit_compile=False),
+        TrainingConfig(max_steps=24, batch_size=4, accumulate=accumulate, validate_every=4,
+                       clip_norm=0.1, optimizer=optimizer, learning_rate=1e-2,
+                       jit_compile=False),
         11, tokens[:320], tokens[320:],
         Checkpoints(folder / name), History(folder / f"{name}.jsonl"), strategy,
     ).fit()
 """
 
 
+def slots_norm(folder):
+    """The Euclidean norm of all the optimizer's running means."""
+    arrays, _ = Checkpoints(folder).load_newest()
+    slots = [a for name, a in arrays.items() if name.startswith("optimizer/") and a.ndim]
+    return np.sqrt(sum(np.sum(np.square(a, dtype=np.float64)) for a in slots))
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-def test_two_devices_give_the_losses_of_one(tmp_path, start_python, read_history, optimizer):
+def test_two_devices_learn_what_one_does(tmp_path, start_python, read_history, optimizer):
     process = start_python(TWO_DEVICES, tmp_path, optimizer)
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
-    one, two = (read_history(tmp_path / f"{name}.jsonl") for name in ("none", "mirrored"))
-    assert len(one) == 20
-    for key in ("loss", "validation_loss"):
-        np.testing.assert_allclose([v[key] for v in two], [v[key] for v in one], rtol=2e-6)
+    one, *others = (tmp_path / name for name in ("one", "two", "two in parts"))
+    expected = read_history(f"{one}.jsonl")
+    assert len(expected) == 6
+    for other in others:
+        history = read_history(f"{other}.jsonl")
+        for key in ("loss", "validation_loss"):
+            wanted = [v[key] for v in expected]
+            np.testing.assert_allclose([v[key] for v in history], wanted, rtol=5e-6)
+        # Losses hardly show the scale of gradients, which both optimizers divide out; their
+        # running means do: a sum over the replicas that was taken twice would double them.
+        assert slots_norm(other) == pytest.approx(slots_norm(one), rel=1e-3)
 
+
+CORPUS = "The quick brown fox jumps over the lazy dog. " * 40
 
 WORKER = """
 import json, sys
 import textgen
-corpus, models, config = sys.argv[1:]
-trained = textgen.train([corpus], "mine", textgen.RunConfig.from_dict(json.loads(config)), models)
+corpus, models, config, max_steps = sys.argv[1:]
+if max_steps:
+    trained = textgen.resume("mine", {"max_steps": int(max_steps)}, models_dir=models)
+else:
+    config = textgen.RunConfig.from_dict(json.loads(config))
+    trained = textgen.train([corpus], "mine", config, models)
 outcome = trained.outcome
 print(json.dumps([str(trained.path), outcome.is_chief, outcome.step, outcome.validation_loss]))
 """
@@ -73,34 +98,29 @@ def free_ports(count):
             each.close()
 
 
-def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
-    tmp_path, start_python, read_history
-):
+@pytest.fixture
+def start_workers(tmp_path, start_python):
+    """Start two workers on a small corpus; `max_steps` resumes the run."""
     corpus = tmp_path / "corpus.txt"
-    corpus.write_text("The quick brown fox jumps over the lazy dog. " * 40, "utf-8")
+    corpus.write_text(CORPUS, "utf-8")
 
-    def config(strategy):
-        return textgen.RunConfig(
-            model=textgen.ModelConfig(
-                num_layers=1, num_heads=2, hidden_dim=16, context_length=8, dropout=0.0
-            ),
-            training=textgen.TrainingConfig(
-                max_steps=40, batch_size=4, validate_every=20, jit_compile=False, strategy=strategy
-            ),
-        )
+    def start(config, max_steps=""):
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+        return [
+            start_python(
+                WORKER,
+                *(corpus, tmp_path / "models", json.dumps(config.to_dict()), max_steps),
+                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
+                TMPDIR=str(tmp_path),
+            )
+            for i in range(2)
+        ]
 
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
-    workers = [
-        start_python(
-            WORKER,
-            corpus,
-            tmp_path / "models",
-            json.dumps(config("multi-worker").to_dict()),
-            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
-            TMPDIR=str(tmp_path),
-        )
-        for index in range(2)
-    ]
+    return start
+
+
+def outcomes(workers):
+    """What each worker printed at its end."""
     ended = []
     for worker in workers:
         try:
@@ -111,7 +131,25 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
             pytest.fail("\n".join(each.communicate()[1][-3000:] for each in workers))
         assert worker.returncode == 0, errors
         ended.append(json.loads(output.splitlines()[-1]))
-    chief, other = ended
+    return ended
+
+
+def make_config(**training):
+    return textgen.RunConfig(
+        model=textgen.ModelConfig(
+            num_layers=1, num_heads=2, hidden_dim=16, context_length=8, dropout=0.0
+        ),
+        training=textgen.TrainingConfig(
+            **{"max_steps": 40, "batch_size": 4, "validate_every": 20, "jit_compile": False}
+            | training
+        ),
+    )
+
+
+def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
+    tmp_path, start_workers, read_history
+):
+    chief, other = outcomes(start_workers(make_config(strategy="multi-worker")))
     folder = tmp_path / "models" / "mine"
     assert chief[:3] == [str(folder / "1"), True, 40]
     assert other[:3] == ["None", False, 40]
@@ -120,7 +158,8 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
     # The other worker keeps its tokens to itself, and takes them away when it ends.
     assert list(tmp_path.glob("textgen-worker-*")) == []
 
-    textgen.train([corpus], "mine", config("none"), tmp_path / "alone")
+    config = make_config(strategy="none")
+    textgen.train([tmp_path / "corpus.txt"], "mine", config, tmp_path / "alone")
     together, alone = (
         read_history(models / "mine" / "train" / "history.jsonl")
         for models in (tmp_path / "models", tmp_path / "alone")
@@ -128,6 +167,34 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
     assert len(together) == len(alone) == 2
     for key in ("loss", "validation_loss"):
         np.testing.assert_allclose([v[key] for v in together], [v[key] for v in alone], rtol=5e-6)
+
+
+def test_where_a_worker_dies_the_other_says_so_and_both_go_on_from_the_checkpoint(
+    tmp_path, start_workers, read_history
+):
+    config = make_config(strategy="multi-worker", max_steps=10**6, keep_checkpoints=1)
+    workers = start_workers(config)
+    train = tmp_path / "models" / "mine" / "train"
+    deadline = time.monotonic() + 150
+    while not list(train.glob("checkpoints/step-*.npz")):
+        assert [worker.poll() for worker in workers] == [None, None]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    chief, other = workers
+    chief.kill()
+    _, errors = other.communicate(timeout=60)
+    assert other.returncode == 1
+    assert errors.splitlines()[-1].startswith(
+        "textgen.errors.DeviceError: Another worker stopped answering"
+    )
+    (checkpoint,) = train.glob("checkpoints/step-*.npz")
+    reached = int(checkpoint.stem[5:])
+
+    ended = outcomes(start_workers(config, reached + 30))
+    assert [outcome[1:3] for outcome in ended] == [[True, reached + 30], [False, reached + 30]]
+    steps = [line["step"] for line in read_history(train / "history.jsonl")]
+    assert steps == [*range(20, reached + 30, 20), reached + 30]
 
 
 def test_multi_worker_without_a_cluster_says_what_is_missing(monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import resource
 
 import pytest
 
@@ -31,6 +32,22 @@ def test_a_resumed_run_forgets_what_it_will_record_again(tmp_path):
         file.write('{"step": 4')  # cut short by a kill
     history.rewind(20)
     assert [json.loads(line)["step"] for line in history.path.open()] == [10, 20]
+
+
+def test_a_line_that_a_full_disk_cuts_short_is_taken_back(tmp_path):
+    history = History(tmp_path / "history.jsonl")
+    history.record(validation(10))
+    before = history.path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            history.record(validation(20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert history.path.read_bytes() == before
+    history.record(validation(30))
+    assert [json.loads(line)["step"] for line in history.path.open()] == [10, 30]
 
 
 def test_tensorboard_gets_event_files(tmp_path):

@@ -1,12 +1,14 @@
 """What the training loop promises: honest losses, an end in time, the best weights back."""
 
+import errno
 import json
 import math
+import os
 
 import numpy as np
 import pytest
 
-from textgen.errors import ConfigError, TrainingDivergedError
+from textgen.errors import TrainingDivergedError
 from textgen.training.reporter import Reporter
 
 
@@ -87,13 +89,59 @@ def test_the_validation_loss_is_that_of_a_plain_numpy_computation(make_trainer, 
     )
 
 
-def test_a_batch_that_replicas_cannot_share_evenly_is_an_error(make_trainer):
-    class TwoReplicas:
-        num_replicas_in_sync = 2
-        cluster_resolver = None
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Make every file whose name holds one of the words given fail as on a full disk."""
+    replace = os.replace
 
-    with pytest.raises(ConfigError, match=r"batch_size=5, replicas=2"):
-        make_trainer(strategy=TwoReplicas(), batch_size=5)
+    def fill(*words):
+        def fail(source, target):
+            if any(word in str(target) for word in words):
+                raise OSError(errno.ENOSPC, "No space left on device", str(target))
+            replace(source, target)
+
+        monkeypatch.setattr(os, "replace", fail)
+
+    return fill
+
+
+def test_a_full_disk_is_told_once_and_ends_no_run(make_trainer, full_disk, caplog):
+    make_trainer(max_steps=4).fit()
+    full_disk("step-", "best")
+    trainer = make_trainer(max_steps=12)
+    assert trainer.fit(resume=True).step == 12
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("textgen")]
+    assert len(told) == 1
+    assert "Step 8 cannot be written to disk ([Errno 28] No space left on device" in told[0]
+    assert trainer.checkpoints.load_newest()[1]["step"] == 4
+    assert trainer.checkpoints.load_best()[1] == {"step": 4}
+
+
+def test_the_best_weights_come_back_even_where_the_disk_was_full(make_trainer, full_disk):
+    full_disk("best")
+    # A rate far too high: after the first validations it only gets worse.
+    trainer = make_trainer(
+        learning_rate=3.0,
+        warmup_steps=1,
+        optimizer="adamw",
+        max_steps=60,
+        validate_every=2,
+        patience=2,
+    )
+    outcome = trainer.fit()
+    assert outcome.best_step < outcome.step
+    found = numpy_loss(outcome.model, trainer.validation.tokens)
+    assert found == pytest.approx(outcome.validation_loss, rel=1e-5)
+
+
+def test_what_a_full_disk_refused_is_written_when_there_is_room_again(make_trainer, full_disk):
+    recorder = Recorder()
+    trainer = make_trainer(reporter=recorder)
+    full_disk("step-", "best")
+    recorder.sample = lambda text: full_disk() if len(recorder.validations) == 2 else None
+    outcome = trainer.fit(write_sample=lambda model: "")
+    assert trainer.checkpoints.load_newest()[1]["step"] == 12
+    assert trainer.checkpoints.load_best()[1] == {"step": outcome.best_step}
 
 
 def test_the_history_has_one_json_object_a_validation(make_trainer):

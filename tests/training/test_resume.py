@@ -160,3 +160,91 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
     assert_same_arrays(*(run.load_newest()[0] for run in runs))
     assert_same_arrays(*(run.load_best()[0] for run in runs))
     assert read_history(history) == read_history(previous / "history.jsonl")
+
+
+KILLED_ANYWHERE = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.training import loop
+from textgen.training.checkpoints import Checkpoints
+from textgen.training.history import History
+from textgen.training.reporter import Reporter
+
+folder, architecture, optimizer = Path(sys.argv[1]), *sys.argv[2:]
+tokens = np.random.default_rng(0).integers(3, 11, 400)
+loop._SECONDS_A_CALL = 0.0  # one step a call
+loop._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # and a checkpoint after each
+rename = os.replace
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillAfter(Reporter):
+    def __init__(self, step):
+        self.step = step
+
+    def progress(self, progress):
+        if progress.step == self.step:
+            die()
+
+
+def train(name, resume, kill_after, kill_writing):
+    def replace(source, target):
+        if target.name == kill_writing:
+            die()
+        rename(source, target)
+
+    os.replace = replace
+    loop.Trainer(
+        ModelConfig(architecture, num_layers=1, num_heads=2, hidden_dim=16, context_length=8,
+                    dropout=0.3),
+        TrainingConfig(max_steps=9, batch_size=4, validate_every=3, accumulate=2, seed=5,
+                       optimizer=optimizer, jit_compile=False),
+        11, tokens[:320], tokens[320:],
+        Checkpoints(folder / name), History(folder / f"{name}.jsonl"),
+        tf.distribute.get_strategy(), reporter=KillAfter(kill_after),
+    ).fit(resume)
+
+
+def run(name, resume=True, kill_after=0, kill_writing=""):
+    # So far TensorFlow is only imported; it starts its threads in the child alone.
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        train(name, resume, kill_after, kill_writing)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+print(
+    run("whole", resume=False),
+    run("pieces", resume=False, kill_after=3),
+    run("pieces", kill_writing="step-00000006.npz"),
+    run("pieces", kill_after=8),
+    run("pieces"),
+)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["lstm", "transformer"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
+    tmp_path, start_python, read_history, assert_same_arrays, architecture, optimizer
+):
+    process = start_python(KILLED_ANYWHERE, tmp_path, architecture, optimizer)
+    output, errors = process.communicate(timeout=180)
+    assert output.split() == ["0", "-9", "-9", "-9", "0"], errors
+    whole, pieces = (Checkpoints(tmp_path / name) for name in ("whole", "pieces"))
+    assert_same_arrays(whole.load_newest()[0], pieces.load_newest()[0])
+    assert whole.load_newest()[1] == pieces.load_newest()[1]
+    assert_same_arrays(whole.load_best()[0], pieces.load_best()[0])
+    assert read_history(tmp_path / "whole.jsonl") == read_history(tmp_path / "pieces.jsonl")

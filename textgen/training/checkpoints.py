@@ -40,7 +40,7 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, step: int, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
-        """Write the checkpoint of `step`, then remove the oldest.
+        """Write the checkpoint of `step`, then remove the oldest and what a kill left half-written.
 
         Args:
             step: steps done.
@@ -51,7 +51,7 @@ class Checkpoints:
             OSError: the folder cannot be written; earlier checkpoints are untouched.
         """
         _write(self.folder / f"step-{step:08d}.npz", arrays, progress)
-        for path in self._newest_first()[self.keep :]:
+        for path in (*self._newest_first()[self.keep :], *self.folder.glob(".*.npz.*")):
             path.unlink(missing_ok=True)
 
     def save_best(self, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import tensorflow as tf
 
 from textgen.errors import DeviceError
+
+# What TensorFlow raises in a worker when another one is gone, depending on who notices first.
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+)
 
 
 def build_strategy(name: str) -> tf.distribute.Strategy:
@@ -26,8 +37,15 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        return _mirrored(*(device.name for device in devices))
     return tf.distribute.get_strategy()
+
+
+@cache
+def _mirrored(*devices: str) -> tf.distribute.Strategy:
+    # One for all runs of a process: another would number its exchanges between the devices
+    # from 1 again, and TensorFlow take them for those of the first.
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _multi_worker() -> tf.distribute.Strategy:
@@ -54,3 +72,25 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     if "chief" in resolver.cluster_spec().jobs:
         return resolver.task_type == "chief"
     return resolver.task_type == "worker" and resolver.task_id == 0
+
+
+@contextmanager
+def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Say in one sentence that another worker was lost, whatever TensorFlow calls it.
+
+    A worker whose process ends is missed at once, because its connections break. One whose
+    machine hangs or leaves the network is missed after about 10 s, because its heartbeats
+    to TensorFlow's coordination service stay away.
+
+    Raises:
+        DeviceError: the work inside the block ended because of that.
+    """
+    try:
+        yield
+    except _LOST as error:
+        if strategy.cluster_resolver is None:
+            raise
+        raise DeviceError(
+            "Another worker stopped answering, so this one stopped too. Start all workers "
+            "again with --resume to go on from the last checkpoint."
+        ) from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,22 @@ class History:
             write_atomically(self.path, "".join(kept).encode())
 
     def record(self, validation: Validation) -> None:
-        """Append a validation."""
+        """Append a validation.
+
+        Raises:
+            OSError: the line cannot be written; the file is as it was.
+        """
         values = dataclasses.asdict(validation)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError:
+            # Half a line would spoil the next one.
+            with contextlib.suppress(OSError):
+                os.truncate(self.path, size)
+            raise
         if self._tensorboard:
             self._record_scalars(values)
 

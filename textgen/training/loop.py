@@ -10,6 +10,7 @@ interrupted, leaves no trace in the result.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -21,13 +22,15 @@ import tensorflow as tf
 
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.dataset import TrainingWindows, ValidationWindows
-from textgen.errors import CheckpointError, ConfigError, TrainingDivergedError
-from textgen.models import LanguageModel, build_model
+from textgen.errors import CheckpointError, TrainingDivergedError
+from textgen.models import LanguageModel
 from textgen.training.checkpoints import Checkpoints
-from textgen.training.distribution import is_chief
+from textgen.training.distribution import is_chief, reporting_lost_workers
 from textgen.training.history import History
-from textgen.training.optimizers import build_optimizer
 from textgen.training.reporter import Progress, Reporter, Validation
+from textgen.training.step import Step
+
+logger = logging.getLogger(__name__)
 
 # Seconds a call into TensorFlow should take: long enough to hide the host's work,
 # short enough for a progress bar and for Ctrl-C.
@@ -108,32 +111,21 @@ class Trainer:
         self.strategy = strategy
         self.is_chief = is_chief(self.strategy)
         self._tokens_per_character = tokens_per_character
-        self._replicas = self.strategy.num_replicas_in_sync
-        if config.batch_size % self._replicas:
-            raise ConfigError(
-                "batch_size must be a multiple of the number of replicas. "
-                f"Received: batch_size={config.batch_size}, replicas={self._replicas}"
-            )
         context_length = model_config.context_length
         self.windows = TrainingWindows(
             train_tokens, context_length, config.batch_size, seed=config.seed
         )
         # Validation keeps no gradients, so more windows fit at once; a multiple of the
-        # training batch shares out as evenly as that does.
-        rows = config.batch_size * max(1, 64 // config.batch_size)
+        # micro-batch shares out as evenly as that does.
+        micro_batch = config.batch_size // config.accumulate
+        rows = micro_batch * max(1, 64 // micro_batch)
         self.validation = ValidationWindows(validation_tokens, context_length, rows)
-        with self.strategy.scope():
-            dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
-            self.model = build_model(model_config, vocab_size, config.seed, dtype)
-            self.optimizer = build_optimizer(
-                config, model_config.architecture, self.model.trainable_variables
-            )
-        # Dropout layers draw from these; the step sets them, see `_gradients`.
-        self._dropout_states = [
-            v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
-        ]
+        self._step = Step(model_config, config, vocab_size, strategy)
+        self.model, self.optimizer = self._step.model, self._step.optimizer
         self._state = _State()
-        self._compile(model_config)
+        # The best weights while they could not be written.
+        self._unwritten_best: dict[str, np.ndarray] = {}
+        self._cannot_write = False
 
     def fit(
         self,
@@ -151,9 +143,25 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to resume from.
             TrainingDivergedError: the loss stopped being a number.
+            DeviceError: another worker was lost.
         """
+        with reporting_lost_workers(self.strategy):
+            return self._fit(resume, should_stop, write_sample)
+
+    def _fit(
+        self,
+        resume: bool,
+        should_stop: Callable[[], bool],
+        write_sample: Callable[[LanguageModel], str] | None,
+    ) -> Outcome:
         if resume:
             self._restore(*self.checkpoints.load_newest())
+            (mean,) = self._mean_over_workers(self._state.step)
+            if mean != self._state.step:
+                raise CheckpointError(
+                    "All workers must go on from the same checkpoint, so they must share the "
+                    f"models folder. Received: one of step {self._state.step} here, others there."
+                )
             if self._state.step >= self.config.max_steps:
                 raise CheckpointError(
                     f"The run already ended at step {self._state.step}. "
@@ -200,117 +208,11 @@ class Trainer:
             self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
         )
 
-    # One step, inside the graph.
-
-    def _compile(self, model_config: ModelConfig) -> None:
-        """Make the graphs; they are traced at their first call."""
-        jit = self.config.jit_compile
-        if jit is None:
-            # cuDNN's LSTM is no XLA op, and faster than what XLA makes of a loop.
-            on_gpu = bool(tf.config.list_logical_devices("GPU"))
-            jit = not (on_gpu and model_config.architecture == "lstm")
-        shape = (self.config.batch_size, model_config.context_length + 1)
-        self._gradients_graph = tf.function(self._gradients, jit_compile=jit)
-        # With several replicas the optimizer talks to other devices, which neither XLA nor
-        # a graph within the graph can.
-        one_replica = self._replicas == 1
-        self._update_graph = (
-            tf.function(self._update, jit_compile=jit) if one_replica else self._update
-        )
-        self._loss_graph = tf.function(self._summed_loss, jit_compile=jit)
-        self._steps_graph = tf.function(
-            self._steps,
-            input_signature=[
-                tf.TensorSpec((None, *shape), tf.int32),
-                tf.TensorSpec((), tf.int64),
-            ],
-        )
-        rows = (self.validation.batch_size, model_config.context_length)
-        self._validation_graph = tf.function(
-            self._validation_loss,
-            input_signature=[
-                tf.TensorSpec((rows[0], rows[1] + 1), tf.int32),
-                tf.TensorSpec(rows, tf.bool),
-            ],
-        )
-
-    def _steps(self, batches: tf.Tensor, first_step: tf.Tensor) -> tf.Tensor:
-        """Run a step for each of int32[N, B, T + 1] batches; return float32[N] losses."""
-        count = tf.shape(batches)[0]
-        losses = tf.TensorArray(tf.float32, count, element_shape=[])
-        for index in tf.range(count):
-            step = first_step + tf.cast(index, tf.int64)
-            loss = self.strategy.run(self._replica_step, args=(batches[index], step))
-            loss = self.strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
-            losses = losses.write(index, loss)
-        return losses.stack()
-
-    def _replica_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Learn from this replica's rows of the batch; return its share of the mean loss."""
-        loss, gradients = self._gradients_graph(self._own_rows(batch), self._dropout_seeds(step))
-        if self._replicas > 1:
-            context = tf.distribute.get_replica_context()
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        self._update_graph(gradients)
-        return loss
-
-    def _own_rows(self, batch: tf.Tensor) -> tf.Tensor:
-        rows = batch.shape[0] // self._replicas
-        return batch[self._replica_id() * rows :][:rows]
-
-    def _replica_id(self) -> tf.Tensor:
-        return tf.distribute.get_replica_context().replica_id_in_sync_group
-
-    def _dropout_seeds(self, step: tf.Tensor) -> tf.Tensor:
-        """A seed for every dropout layer: int64[layers, 2], new each step and replica."""
-        count = len(self._dropout_states)
-        layers = tf.range(count, dtype=tf.int64) + self.config.seed * 1009
-        draw = step * self._replicas + tf.cast(self._replica_id(), tf.int64)
-        return tf.stack([layers, tf.fill([count], draw)], axis=1)
-
-    def _gradients(self, tokens: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        # Keras dropout layers count their draws in a variable. A stateless scope gives
-        # them this step's number instead and drops the count: a mask is then a function
-        # of (seed, step, replica), and nothing about it needs a checkpoint.
-        mapping = [
-            (variable, tf.cast(seeds[index], variable.dtype))
-            for index, variable in enumerate(self._dropout_states)
-        ]
-        variables = [v.value for v in self.model.trainable_variables]
-        with tf.GradientTape() as tape:
-            with keras.StatelessScope(state_mapping=mapping):
-                logits = self.model(tokens[:, :-1], training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[:, 1:], logits)
-            loss = tf.reduce_sum(losses) / (losses.shape.num_elements() * self._replicas)
-        gradients = tape.gradient(loss, variables)
-        return loss, [tf.convert_to_tensor(g) for g in gradients]
-
-    def _update(self, gradients: list[tf.Tensor]) -> None:
-        gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm)
-        # The optimizer sums over the replicas once more; they all hold the same by now.
-        self.optimizer.apply([g / self._replicas for g in gradients])
-
-    def _validation_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-        """Sum of the losses of all real targets, over all replicas."""
-
-        def replica():
-            return self._loss_graph(self._own_rows(tokens), self._own_rows(real))
-
-        summed = self.strategy.run(replica)
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, summed, axis=None)
-
-    def _summed_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
-        logits = self.model(tokens[:, :-1], training=False)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[:, 1:], logits)
-        return tf.reduce_sum(tf.where(real, losses, 0.0))
-
-    # Between calls, on the host.
-
     def _run_steps(self, count: int, clock: _Clock) -> None:
         state = self._state
         batches = self.windows.batches(state.step, count)
         started = time.monotonic()
-        losses = self._steps_graph(batches, state.step).numpy()
+        losses = self._step.run(batches, state.step)
         if clock.add(count, time.monotonic() - started):
             self.reporter.phase("training")
         finite = np.isfinite(losses)
@@ -339,7 +241,7 @@ class Trainer:
         """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
-        total = sum(float(self._validation_graph(*batch)) for batch in self.validation)
+        total = sum(self._step.summed_loss(*batch) for batch in self.validation)
         loss = total / self.validation.num_targets
         best = loss < state.best_loss
         validation = Validation(
@@ -357,8 +259,13 @@ class Trainer:
             state.best_loss, state.best_step = loss, state.step
         if self.is_chief and scheduled:
             if best:
-                self.checkpoints.save_best(_values(self._named_weights()), {"step": state.step})
-            self.history.record(validation)
+                # Copies, because training goes on where they must wait for the disk.
+                weights = _values(self._named_weights())
+                self._unwritten_best = {name: value.copy() for name, value in weights.items()}
+            try:
+                self.history.record(validation)
+            except OSError as error:
+                self._tell_unwritten(error)
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
             self.reporter.sample(write_sample(self.model))
@@ -370,17 +277,46 @@ class Trainer:
         All workers must do the same steps in a call and leave the loop at the same one, or
         they would wait for each other without end.
         """
+        stops, mean = self._mean_over_workers(stop, steps)
+        return stops > 0, max(1, int(mean))
+
+    def _mean_over_workers(self, *values: float) -> list[float]:
         if self.strategy.cluster_resolver is None:
-            return stop, steps
-        wishes = self.strategy.run(lambda: tf.constant([float(stop), steps], tf.float32))
-        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, wishes, axis=None).numpy()
-        return bool(total[0] > 0), max(1, int(total[1] / self._replicas))
+            return list(values)
+        own = self.strategy.run(lambda: tf.constant(values, tf.float64))
+        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None)
+        return (total.numpy() / self.strategy.num_replicas_in_sync).tolist()
 
     def _save(self) -> None:
-        if self.is_chief:
-            variables = self._named_weights() | self._named_slots()
-            progress: dict[str, Any] = dataclasses.asdict(self._state)
+        """Write a checkpoint, and the best weights before it where they are new.
+
+        A full disk ends no run: the checkpoint before stays, and the next is tried in time.
+        """
+        if not self.is_chief:
+            return
+        variables = self._named_weights() | self._named_slots()
+        progress: dict[str, Any] = dataclasses.asdict(self._state)
+        try:
+            if self._unwritten_best:
+                best = {"step": self._state.best_step}
+                self.checkpoints.save_best(self._unwritten_best, best)
+                self._unwritten_best = {}
             self.checkpoints.save(self._state.step, _values(variables), progress)
+        except OSError as error:
+            self._tell_unwritten(error)
+        else:
+            self._cannot_write = False
+
+    def _tell_unwritten(self, error: OSError) -> None:
+        """Warn, but not again until a checkpoint was written."""
+        if not self._cannot_write:
+            logger.warning(
+                "Step %d cannot be written to disk (%s). Training goes on; the checkpoint "
+                "before is kept.",
+                self._state.step,
+                error,
+            )
+        self._cannot_write = True
 
     # Named by place, because Keras numbers its paths by what else the process has built.
 
@@ -401,7 +337,7 @@ class Trainer:
     def _restore_best(self) -> None:
         """Put the best weights into the model; only the chief's is exported."""
         if self.is_chief and self._state.best_step != self._state.step:
-            arrays, _ = self.checkpoints.load_best()
+            arrays = self._unwritten_best or self.checkpoints.load_best()[0]
             for name, variable in self._named_weights().items():
                 variable.assign(arrays[name])
 

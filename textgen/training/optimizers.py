@@ -46,13 +46,31 @@ def build_schedule(
     )
 
 
+class _SummedGradients:
+    """An optimizer whose gradients are already those of all replicas.
+
+    Keras would sum them right before the update, which is too late for clipping, and
+    would send them over the network a second time.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+class AdamW(_SummedGradients, keras.optimizers.AdamW):
+    """Adam with decoupled weight decay."""
+
+
+class Muon(_SummedGradients, keras.optimizers.Muon):
+    """Momentum orthogonalized by Newton-Schulz steps."""
+
+
 def build_optimizer(
     config: TrainingConfig, architecture: Architecture, variables: list[keras.Variable]
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer with its slots made for `variables`.
 
-    Gradients are not clipped here but in the loop, after they were summed over all
-    replicas: that keeps the result independent of how many replicas there are.
+    It takes gradients that the step has summed over all replicas and clipped already.
 
     AdamW: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101. Muon: Jordan
     et al. 2024, https://kellerjordan.github.io/posts/muon/, with AdamW for embeddings,
@@ -60,7 +78,7 @@ def build_optimizer(
     """
     schedule = build_schedule(config, architecture)
     if choose_optimizer(config, architecture) == "muon":
-        optimizer = keras.optimizers.Muon(
+        optimizer = Muon(
             learning_rate=schedule,
             adam_lr_ratio=_MUON_ADAM_RATIO,
             adam_beta_2=0.99,
@@ -69,9 +87,7 @@ def build_optimizer(
             rms_rate=None,
         )
     else:
-        optimizer = keras.optimizers.AdamW(
-            learning_rate=schedule, weight_decay=config.weight_decay, beta_2=0.99
-        )
+        optimizer = AdamW(learning_rate=schedule, weight_decay=config.weight_decay, beta_2=0.99)
     # Biases and the gains of norms are not decayed (as in GPT-2's recipe).
     optimizer.exclude_from_weight_decay(
         var_list=[v for v in variables if v.path.endswith(("bias", "gamma", "beta"))]

@@ -1,0 +1,88 @@
+"""A step learns the same from a batch, whole or in parts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from textgen.config import TrainingConfig
+from textgen.errors import ConfigError
+
+
+def losses(trainer):
+    trainer.fit()
+    lines = [json.loads(line) for line in trainer.history.path.open()]
+    return np.array([[line["loss"], line["validation_loss"]] for line in lines])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "optimizer", "jit"),
+    [
+        ("transformer", "muon", False),
+        ("lstm", "adamw", False),
+        pytest.param("transformer", "adamw", True, marks=pytest.mark.slow),
+        pytest.param("lstm", "muon", True, marks=pytest.mark.slow),
+    ],
+)
+def test_micro_batches_give_the_losses_of_the_whole_batch(
+    make_trainer, architecture, optimizer, jit
+):
+    settings = {
+        "model": {"architecture": architecture},
+        "optimizer": optimizer,
+        "jit_compile": jit,
+        "clip_norm": 0.1,
+        "learning_rate": 1e-2,
+        "max_steps": 24,
+        "validate_every": 3,
+    }
+    whole = losses(make_trainer("whole", **settings))
+    in_parts = losses(make_trainer("parts", accumulate=4, **settings))
+    assert len(whole) == 8
+    np.testing.assert_allclose(in_parts, whole, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+def test_micro_batches_in_mixed_precision_agree_as_far_as_bfloat16_reaches(
+    make_trainer, architecture
+):
+    settings = {
+        "model": {"architecture": architecture},
+        "mixed_precision": True,
+        "max_steps": 24,
+        "validate_every": 4,
+    }
+    whole = losses(make_trainer("whole", **settings))
+    in_parts = losses(make_trainer("parts", accumulate=2, **settings))
+    np.testing.assert_allclose(in_parts, whole, rtol=2**-8)  # its mantissa has 8 bits
+
+
+def test_no_two_steps_layers_or_micro_batches_share_a_dropout_mask(make_trainer):
+    trainer = make_trainer(model={"dropout": 0.5, "num_layers": 2}, accumulate=4)
+    seeds = [trainer._step._dropout_seeds(np.int64(step)).numpy() for step in range(5)]
+    assert seeds[0].shape[0] == 4
+    assert seeds[0].shape[1] >= 2
+    flat = np.concatenate(seeds).reshape(-1, 2)
+    assert len(np.unique(flat, axis=0)) == len(flat)
+
+
+def test_validation_takes_no_more_windows_at_once_than_training_can_hold(make_trainer):
+    assert make_trainer(batch_size=256, accumulate=2).validation.batch_size == 128
+    assert make_trainer(batch_size=256, accumulate=64).validation.batch_size == 64
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(5, 1), (6, 3), (6, 2)])
+def test_a_batch_that_cannot_be_shared_out_evenly_is_an_error(make_trainer, batch_size, accumulate):
+    class FourReplicas:
+        num_replicas_in_sync = 4
+        cluster_resolver = None
+
+    received = f"batch_size={batch_size}, replicas=4, accumulate={accumulate}"
+    with pytest.raises(ConfigError, match=received):
+        make_trainer(strategy=FourReplicas(), batch_size=batch_size, accumulate=accumulate)
+
+
+def test_a_batch_that_has_no_such_parts_is_an_error_before_any_device_is_asked():
+    with pytest.raises(ConfigError, match="batch_size=16, accumulate=3"):
+        TrainingConfig(accumulate=3)

@@ -1,0 +1,198 @@
+"""One optimizer step as a graph: the same for one device or many, for whole batches or parts.
+
+Every replica takes its rows of the batch, works out their gradients in one or several
+micro-batches, and sums them with those of the other replicas; all clip the sum by its
+global norm and make the same update. Clipping the sum, not the parts, keeps the result
+independent of how many replicas and micro-batches there are.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.errors import ConfigError
+from textgen.models import build_model
+from textgen.training.optimizers import build_optimizer
+
+
+class Step:
+    """What is computed on the devices: optimizer steps, and losses to validate by.
+
+    Args:
+        model_config: the shape of the model.
+        config: how to train it.
+        vocab_size: number of tokens.
+        strategy: from `textgen.training.distribution.build_strategy`.
+
+    Attributes:
+        model: the model that learns.
+        optimizer: with its slots made.
+
+    Raises:
+        ConfigError: the batch cannot be shared out evenly.
+    """
+
+    def __init__(
+        self,
+        model_config: ModelConfig,
+        config: TrainingConfig,
+        vocab_size: int,
+        strategy: tf.distribute.Strategy,
+    ) -> None:
+        self._config = config
+        self._strategy = strategy
+        self._replicas = strategy.num_replicas_in_sync
+        if config.batch_size % (self._replicas * config.accumulate):
+            raise ConfigError(
+                "batch_size must be a multiple of the number of replicas times accumulate. "
+                f"Received: batch_size={config.batch_size}, replicas={self._replicas}, "
+                f"accumulate={config.accumulate}"
+            )
+        with strategy.scope():
+            dtype = "mixed_bfloat16" if config.mixed_precision else "float32"
+            self.model = build_model(model_config, vocab_size, config.seed, dtype)
+            self.optimizer = build_optimizer(
+                config, model_config.architecture, self.model.trainable_variables
+            )
+        # Dropout layers draw from these; the step sets them, see `_micro_gradients`.
+        self._dropout_states = [
+            v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
+        ]
+        self._compile(model_config)
+
+    def run(self, batches: np.ndarray, first_step: int) -> np.ndarray:
+        """Take a step for each batch.
+
+        Args:
+            batches: int32[N, B, T + 1]; the same in every worker.
+            first_step: steps done before.
+
+        Returns:
+            float32[N], the mean loss of each batch, nats a token.
+        """
+        return self._steps_graph(batches, first_step).numpy()
+
+    def summed_loss(self, tokens: np.ndarray, real: np.ndarray) -> float:
+        """Return the sum of the losses of all real targets, over all replicas, in nats.
+
+        Args:
+            tokens: int32[B, T + 1]; B must always be the same, a multiple of the replicas.
+            real: bool[B, T], which targets count.
+        """
+        return float(self._validation_graph(tokens, real))
+
+    def _compile(self, model_config: ModelConfig) -> None:
+        """Make the graphs; they are traced at their first call."""
+        jit = self._config.jit_compile
+        if jit is None:
+            # cuDNN's LSTM is no XLA op, and faster than what XLA makes of a loop.
+            on_gpu = bool(tf.config.list_logical_devices("GPU"))
+            jit = not (on_gpu and model_config.architecture == "lstm")
+        self._gradients_graph = tf.function(self._gradients, jit_compile=jit)
+        # With several replicas the optimizer talks to other devices, which neither XLA nor
+        # a graph within the graph can.
+        one_replica = self._replicas == 1
+        self._update_graph = (
+            tf.function(self._update, jit_compile=jit) if one_replica else self._update
+        )
+        self._loss_graph = tf.function(self._replica_loss, jit_compile=jit)
+        length = model_config.context_length
+        self._steps_graph = tf.function(
+            self._steps,
+            input_signature=[
+                tf.TensorSpec((None, self._config.batch_size, length + 1), tf.int32),
+                tf.TensorSpec((), tf.int64),
+            ],
+        )
+        self._validation_graph = tf.function(self._validation_loss)
+
+    def _steps(self, batches: tf.Tensor, first_step: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(batches)[0]
+        losses = tf.TensorArray(tf.float32, count, element_shape=[])
+        for index in tf.range(count):
+            step = first_step + tf.cast(index, tf.int64)
+            loss = self._strategy.run(self._replica_step, args=(batches[index], step))
+            loss = self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
+            losses = losses.write(index, loss)
+        return losses.stack()
+
+    def _replica_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Learn from this replica's rows of the batch; return its share of the mean loss."""
+        loss, gradients = self._gradients_graph(self._own_rows(batch), self._dropout_seeds(step))
+        if self._replicas > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        self._update_graph(gradients)
+        return loss
+
+    def _own_rows(self, batch: tf.Tensor) -> tf.Tensor:
+        rows = batch.shape[0] // self._replicas
+        return batch[self._replica_id() * rows :][:rows]
+
+    def _replica_id(self) -> tf.Tensor:
+        return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+    def _dropout_seeds(self, step: tf.Tensor) -> tf.Tensor:
+        """A seed for every dropout layer: int64[accumulate, layers, 2].
+
+        New each step, replica and micro-batch.
+        """
+        parts, count = self._config.accumulate, len(self._dropout_states)
+        layers = tf.range(count, dtype=tf.int64) + self._config.seed * 1009
+        first = (step * self._replicas + tf.cast(self._replica_id(), tf.int64)) * parts
+        draws = first + tf.range(parts, dtype=tf.int64)
+        return tf.stack(tf.meshgrid(layers, draws), axis=-1)
+
+    def _gradients(self, rows: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return this replica's share of the mean loss of the batch, and of its gradients."""
+        parts = self._config.accumulate
+        if parts == 1:
+            return self._micro_gradients(rows, seeds[0])
+        micro_batches = tf.reshape(rows, (parts, -1, rows.shape[1]))
+        loss = tf.constant(0.0)
+        gradients = [tf.zeros(v.shape) for v in self.model.trainable_variables]
+        # A loop of the graph, not of Python: one micro-batch's activations at a time.
+        for index in tf.range(parts):
+            part_loss, part = self._micro_gradients(micro_batches[index], seeds[index])
+            loss += part_loss
+            gradients = [total + g for total, g in zip(gradients, part, strict=True)]
+        return loss, gradients
+
+    def _micro_gradients(
+        self, rows: tf.Tensor, seeds: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        # Keras dropout layers count their draws in a variable. A stateless scope gives
+        # them this step's number instead and drops the count: a mask is then a function
+        # of (seed, step, replica, micro-batch), and nothing about it needs a checkpoint.
+        mapping = [
+            (variable, tf.cast(seeds[index], variable.dtype))
+            for index, variable in enumerate(self._dropout_states)
+        ]
+        variables = [v.value for v in self.model.trainable_variables]
+        with tf.GradientTape() as tape:
+            with keras.StatelessScope(state_mapping=mapping):
+                logits = self.model(rows[:, :-1], training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(rows[:, 1:], logits)
+            parts = self._replicas * self._config.accumulate
+            loss = tf.reduce_sum(losses) / (losses.shape.num_elements() * parts)
+        gradients = tape.gradient(loss, variables)
+        return loss, [tf.convert_to_tensor(g) for g in gradients]
+
+    def _update(self, gradients: list[tf.Tensor]) -> None:
+        gradients, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
+        self.optimizer.apply(gradients)
+
+    def _validation_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        def replica():
+            return self._loss_graph(self._own_rows(tokens), self._own_rows(real))
+
+        summed = self._strategy.run(replica)
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, summed, axis=None)
+
+    def _replica_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+        logits = self.model(tokens[:, :-1], training=False)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[:, 1:], logits)
+        return tf.reduce_sum(tf.where(real, losses, 0.0))
