@@ -40,7 +40,7 @@ def test_prefill_then_steps_equal_the_full_pass(model, seed):
         if length:
             logits = decoder.logits(hidden[row, :length])
             np.testing.assert_allclose(logits, full[row, :length], atol=1e-4)
-    state = decoder.reserve(state, time)
+    state = decoder.reserve(state, tf.constant(lengths), time)
     position = lengths.copy()
     while position.max() < time:
         step = tf.constant(tokens[np.arange(3), position])
@@ -50,13 +50,33 @@ def test_prefill_then_steps_equal_the_full_pass(model, seed):
         position += 1
 
 
+def test_what_lies_past_a_row_s_position_does_not_matter(model):
+    tokens = np.random.default_rng(5).integers(0, 11, (2, 8)).astype(np.int32)
+    decoder = model.decoder()
+    position = tf.constant([3, 5])
+    _, state = decoder.prefill(tokens, position)
+    hidden = []
+    for junk in (0.0, 7.0, np.nan):
+        # A server that merges requests pads the shorter state with whatever comes first in it.
+        padded = tuple(
+            tf.pad(cache, [[0, 0], [0, 0], [0, 2], [0, 0]], constant_values=junk)
+            if cache.shape.rank == 4
+            else cache
+            for cache in state
+        )
+        ready = decoder.reserve(padded, position, 9)
+        hidden.append(decoder.step(tokens[:, 7], ready, position)[0])
+    np.testing.assert_array_equal(hidden[0], hidden[1])
+    np.testing.assert_array_equal(hidden[0], hidden[2])
+
+
 def test_room_is_made_a_little_at_a_time(model):
     tokens = np.random.default_rng(5).integers(0, 11, (2, 6)).astype(np.int32)
     full = np.asarray(model(tokens))
     decoder = model.decoder().snapshot()
     _, state = decoder.prefill(tokens[:, :1], tf.zeros([2], tf.int32))
     for t in range(6):
-        state = decoder.reserve(state, t + 1)
+        state = decoder.reserve(state, tf.fill([2], t), t + 1)
         hidden, state = decoder.step(tokens[:, t], state, tf.fill([2], t))
         np.testing.assert_allclose(decoder.logits(hidden), full[:, t], atol=1e-4)
 

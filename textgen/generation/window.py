@@ -43,15 +43,17 @@ def make_room(
 
     def reread():
         token_ids = tf.maximum(recent[:, -half:], 0)
-        hidden, read = decoder.prefill(token_ids, tf.fill(tf.shape(full), half - 1))
-        new, old = (decoder.reserve(s, limit) for s in (read, state))
+        lengths = tf.fill(tf.shape(full), half - 1)
+        hidden, read = decoder.prefill(token_ids, lengths)
+        new = decoder.reserve(read, lengths, limit)
+        old = decoder.reserve(state, position, limit)
         kept = tuple(map(lambda n, o: tf.where(full[:, None, None, None], n, o), new, old))
         return tf.where(full, half - 1, position), kept, hidden[:, :-1]
 
     def keep():
         furthest = tf.reduce_max(tf.concat([position, [0]], 0))
         needed = tf.minimum((furthest // BLOCK + 1) * BLOCK, limit)
-        return position, decoder.reserve(state, needed), nothing
+        return position, decoder.reserve(state, position, needed), nothing
 
     return tf.cond(tf.reduce_any(full), reread, keep)
 

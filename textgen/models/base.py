@@ -134,8 +134,14 @@ class Decoder(tf.Module, ABC):
             after the others), and the state, a flat tuple of tensors with the batch first.
         """
 
-    def reserve(self, state: State, num_positions: tf.Tensor) -> State:
-        """Return the state with room for `num_positions` tokens, those it has included."""
+    def reserve(self, state: State, position: tf.Tensor, num_positions: tf.Tensor) -> State:
+        """Return the state with room for at least `num_positions` tokens.
+
+        Args:
+            state: of any origin: a server that merges requests pads it with any values.
+            position: int32[B], how many tokens each row of the state has read.
+            num_positions: int32[], those included.
+        """
         return state
 
     @abstractmethod

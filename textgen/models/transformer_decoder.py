@@ -74,8 +74,8 @@ def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np
 class TransformerDecoder(Decoder):
     """Prefill and step of `TransformerModel`; the state is (keys, values) of each block.
 
-    Keys and values are float32[B, H, C, K], zeros where no token has been read. C is the
-    room there is, not the context length: attention to empty places costs as much.
+    Keys and values are float32[B, H, C, K]. C is the room there is, not the context length:
+    attention to empty places costs as much. `reserve` fills these with zeros, for `step`.
     """
 
     _first_places: tf.Tensor | None = None
@@ -92,7 +92,6 @@ class TransformerDecoder(Decoder):
         # Padding needs no mask in attention: no real token looks to the right.
         causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
         mask = tf.where(causal, 0.0, -1e9)
-        is_read = tf.sequence_mask(lengths, time, tf.float32)[:, None, :, None]
         x = tf.gather(self.weights["token_embedding"], token_ids)
         x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, width))
         state: list[tf.Tensor] = []
@@ -102,13 +101,15 @@ class TransformerDecoder(Decoder):
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
             mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
-            state += [k * is_read, v * is_read]
+            state += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
 
-    def reserve(self, state, num_positions):
+    def reserve(self, state, position, num_positions):
         """Return caches of at least `num_positions` places; see `Decoder.reserve`."""
-        missing = tf.maximum(num_positions - tf.shape(state[0])[2], 0)
-        return tuple(tf.pad(cache, [[0, 0], [0, 0], [0, missing], [0, 0]]) for cache in state)
+        room = tf.shape(state[0])[2]
+        is_read = tf.sequence_mask(position, room)[:, None, :, None]
+        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - room, 0)], [0, 0]]
+        return tuple(tf.pad(tf.where(is_read, cache, 0.0), padding) for cache in state)
 
     def for_rows(self, num_rows):
         """Return a decoder for so many rows; see `Decoder.for_rows`."""
