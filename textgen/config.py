@@ -228,8 +228,8 @@ class TrainingConfig(_Record):
     Attributes:
         max_steps: optimizer steps.
         batch_size: windows an optimizer step, over all replicas and micro-batches.
-        accumulate: micro-batches a step, one after the other; as many times less memory for
-            the same gradients.
+        accumulate: micro-batches a step, one after the other: the same gradients with as many
+            times less memory for activations. Must divide `batch_size`.
         learning_rate: peak of the schedule; the optimizer's own default where `None`.
         optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`
             (Muon for the Transformer, AdamW for the LSTM).
