@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     )
     from textgen.errors import TextgenError
     from textgen.inference import Generation, TextGenerator, load
-    from textgen.pipeline import Trained, resume, train
+    from textgen.pipeline import Trained, plan, resume, train
+    from textgen.planning import Plan, Planning
     from textgen.training.reporter import Progress, Reporter, Validation
 
 _HOMES = {
@@ -35,6 +36,8 @@ _HOMES = {
     "Generation": "inference",
     "ModelConfig": "config",
     "ModelEntry": "catalog",
+    "Plan": "planning",
+    "Planning": "planning",
     "Progress": "training.reporter",
     "Reporter": "training.reporter",
     "RunConfig": "config",
@@ -45,6 +48,7 @@ _HOMES = {
     "TrainingConfig": "config",
     "Validation": "training.reporter",
     "load": "inference",
+    "plan": "pipeline",
     "resume": "pipeline",
     "train": "pipeline",
 }
@@ -68,6 +72,8 @@ __all__ = [
     "Generation",
     "ModelConfig",
     "ModelEntry",
+    "Plan",
+    "Planning",
     "Progress",
     "Reporter",
     "RunConfig",
@@ -79,6 +85,7 @@ __all__ = [
     "Validation",
     "__version__",
     "load",
+    "plan",
     "resume",
     "train",
 ]
