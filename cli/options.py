@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -60,3 +61,21 @@ model = click.option(
 output = partial(click.option, cls=SectionedOption, section="Output")
 
 as_json = output("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class Duration(click.ParamType):
+    """Seconds, as in `300` and `90s`, minutes (`10m`) or hours (`1.5h`); gives seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds that `value` says."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip(), re.ASCII)
+        seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+        if not 0 < seconds < float("inf"):
+            self.fail(f"must be a duration such as 90s, 10m or 1h. Received: {value!r}", param, ctx)
+        return seconds

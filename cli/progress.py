@@ -47,6 +47,10 @@ class PlainReporter(Reporter):
         elif name == "reusing":
             click.echo(_REUSING, err=True)
 
+    def planned(self, plan: str) -> None:
+        """Print the plan."""
+        click.echo(plan, err=True)
+
     def bytes_done(self, done: int, total: int | None) -> None:
         """Say how much of a long corpus is done, every few seconds."""
         if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
@@ -107,6 +111,10 @@ class BarReporter(Reporter):
         else:
             self._bar.remove_task(self._task)
             self._task = self._bar.add_task(name, total=None, figures="")
+
+    def planned(self, plan: str) -> None:
+        """Print the plan above the bar."""
+        self._bar.console.print(escape(plan), highlight=False)
 
     def bytes_done(self, done: int, total: int | None) -> None:
         """Move the bar; not for every one of many small files."""

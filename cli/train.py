@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,9 +98,7 @@ _model_options = _group(
     click.option(
         "--size",
         type=click.Choice(list(ModelConfig.SIZES["transformer"])),
-        default="small",
-        show_default=True,
-        help="Sets the five below.",
+        help="Sets the first four below.  [default: planned]",
     ),
     click.option("--num-layers", type=int, help="LSTM layers or Transformer blocks."),
     click.option("--num-heads", type=int, help="Attention heads a block."),
@@ -109,13 +108,9 @@ _model_options = _group(
 )
 
 _training_options = _group(
-    click.option("--max-steps", type=int, default=_TRAINING.max_steps, show_default=True),
+    click.option("--max-steps", type=int, help="Optimizer steps.  [default: planned]"),
     click.option(
-        "--batch-size",
-        type=int,
-        default=_TRAINING.batch_size,
-        show_default=True,
-        help="Windows a step, over all devices.",
+        "--batch-size", type=int, help="Windows a step, over all devices.  [default: planned]"
     ),
     click.option(
         "--accumulate",
@@ -136,7 +131,7 @@ _training_options = _group(
     click.option("--weight-decay", type=float, default=_TRAINING.weight_decay, show_default=True),
     click.option("--clip-norm", type=float, default=_TRAINING.clip_norm, show_default=True),
     click.option("--seed", type=int, default=_TRAINING.seed, show_default=True),
-    click.option("--validate-every", type=int, help="Steps.  [default: a tenth of all]"),
+    click.option("--validate-every", type=int, help="Steps.  [default: planned]"),
     click.option("--patience", type=int, help="Stop after so many validations without a gain."),
     click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16."),
     click.option(
@@ -161,9 +156,21 @@ _training_options = _group(
 )
 
 
+_planning_options = _group(
+    click.option(
+        "--time-budget",
+        type=options.Duration(),
+        metavar="TIME",
+        help="Plan a run of about so long, 90s, 10m or 1h.  [default: 5m; with a GPU 10m]",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only say what the plan is."),
+)
+
+
 @click.command()
 @click.argument("corpus", nargs=-1, metavar="CORPUS...")
 @click.option("--name", help="Of the model.  [default: the corpus file's stem]")
+@_planning_options
 @_model_options
 @_corpus_options
 @_training_options
@@ -175,6 +182,8 @@ def train(
     ctx: click.Context,
     corpus: tuple[str, ...],
     name: str | None,
+    time_budget: float | None,
+    dry_run: bool,
     resume: bool,
     tensorboard: bool,
     models_dir: str | None,
@@ -182,16 +191,25 @@ def train(
 ) -> None:
     """Train a model on CORPUS: files, folders, globs, or - for standard input.
 
-    Writes the next version of the model, a SavedModel, to saved_models/NAME. Ctrl-C
-    stops early and still exports the best model so far.
+    Plans size and length of the run by corpus, machine and time; what is set by an
+    option is kept. Writes the next version of the model, a SavedModel, to
+    saved_models/NAME. Ctrl-C stops early and still exports the best model so far.
     """
+    started = time.monotonic()
     if not corpus and not (resume and name):
         raise click.UsageError("Name a corpus to train on: textgen train corpus.txt")
+    is_planned = not resume and settings["strategy"] != "multi-worker"
+    if (time_budget is not None or dry_run) and not is_planned:
+        raise click.UsageError(
+            "--time-budget and --dry-run are for new runs, and not for several workers: "
+            "leave out --resume and --strategy multi-worker."
+        )
     name = check_name(name if name is not None else _default_name(corpus[0]))
     config = _config(settings)
     given = {key: settings[key] for key in settings if _was_given(ctx, key)}
     if "size" in given:
         given |= ModelConfig.SIZES[config.model.architecture][given.pop("size")]
+    fixed = frozenset({*_MODEL_FIELDS, *_TRAINING_FIELDS} & given.keys())
     from textgen.corpus import find_files
 
     # Before anything slow: whoever mistyped a name should know at once.
@@ -201,13 +219,22 @@ def train(
     from textgen.cli.progress import make_reporter
 
     from textgen import pipeline
+    from textgen.planning import Planning
 
+    planning = Planning(fixed, time_budget, started) if is_planned else None
+    if dry_run:
+        with make_reporter() as reporter:
+            plan = pipeline.plan(
+                corpus, name, config, models_dir, planning=planning, reporter=reporter
+            )
+        click.echo(plan)
+        return
     with stop_on_interrupt() as should_stop, make_reporter() as reporter:
         shared = {"tensorboard": tensorboard, "reporter": reporter, "should_stop": should_stop}
         if resume:
             trained = pipeline.resume(name, given, corpus, models_dir, **shared)
         else:
-            trained = pipeline.train(corpus, name, config, models_dir, **shared)
+            trained = pipeline.train(corpus, name, config, models_dir, planning=planning, **shared)
     report(trained)
 
 
@@ -220,6 +247,7 @@ def report(trained: Trained) -> None:
         "max_steps": "",
         "patience": " (stopped: no gain in validation)",
         "interrupt": " (stopped by Ctrl-C; --resume goes on)",
+        "time_budget": " (stopped: the time is over; --resume goes on)",
     }[outcome.ended_by]
     click.echo(
         f"{trained.name}: validation loss {outcome.validation_loss:.3f} after "
@@ -273,13 +301,15 @@ def _default_name(path: str) -> str:
 def _config(settings: dict[str, Any]) -> RunConfig:
     model = ModelConfig.of_size(
         settings["architecture"],
-        settings["size"],
+        settings["size"] or "small",
         **{field: settings[field] for field in _MODEL_FIELDS},
     )
     return RunConfig(
         corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
         model=model,
-        training=TrainingConfig(**{field: settings[field] for field in _TRAINING_FIELDS}),
+        training=TrainingConfig(
+            **{field: settings[field] for field in _TRAINING_FIELDS if settings[field] is not None}
+        ),
         **{field: settings[field] for field in ("tokenizer", "vocab_size", "min_count")},
     )
 

@@ -25,6 +25,7 @@ ALLOWED = {
     "config": {"errors"},
     "corpus": {"config", "errors"},
     "tokenizer": {"errors", "files"},
+    "planning": {"config", "errors"},
     "permutation": set(),
     "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},
     "run": {
@@ -44,7 +45,8 @@ ALLOWED = {
 STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "catalog"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("tokenizer", "permutation", "dataset", "run", "runtime", "serving", "inference"),
+    *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
+    "inference",
     "pipeline",
 }
 LAZY_EXCEPTIONS = {"tokenizer/graph.py", "tokenizer/graph_byte_pair.py"}

@@ -103,6 +103,51 @@ def test_a_run_goes_on_to_more_steps_on_the_same_corpus(corpus, tmp_path):
     assert longer.path.name == "2"
 
 
+# What stays the same makes the run short; the plan's own models take minutes.
+FIXED = frozenset({"num_layers", "hidden_dim", "context_length", "dropout", "batch_size"})
+
+
+def test_a_planned_run_stops_when_its_time_is_over_and_goes_on_with_its_plan(
+    corpus, tmp_path, monkeypatch
+):
+    plans = []
+
+    class Listener(textgen.Reporter):
+        def planned(self, plan):
+            plans.append(plan)
+
+    monkeypatch.setattr(textgen.Planning, "deadline", lambda planning, plan: 0.0)
+    planning = textgen.Planning(FIXED, time_budget=60)
+    stopped = textgen.train(
+        [corpus], "mine", CONFIG, tmp_path, planning=planning, reporter=Listener()
+    )
+    assert stopped.outcome.ended_by == "time_budget"
+    assert stopped.outcome.step == 1
+    card = json.loads((stopped.path / "assets.extra" / "textgen.json").read_text("utf-8"))
+    max_steps = card["training"]["max_steps"]
+    assert max_steps >= 20
+    assert f"{max_steps:,} steps" in plans[0]
+    assert card["training"]["batch_size"] == CONFIG.training.batch_size
+    resumed = textgen.resume("mine", {}, models_dir=tmp_path, should_stop=lambda: True)
+    assert resumed.outcome.step == 2
+    card = json.loads((resumed.path / "assets.extra" / "textgen.json").read_text("utf-8"))
+    assert card["training"]["max_steps"] == max_steps
+
+
+def test_a_plan_begins_no_run(corpus, tmp_path):
+    plan = textgen.plan([corpus], "mine", CONFIG, tmp_path, planning=textgen.Planning(FIXED))
+    assert plan.config.model == CONFIG.model
+    assert plan.seconds > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_of_several_workers_cannot_be_planned(corpus, tmp_path):
+    training = dataclasses.replace(CONFIG.training, strategy="multi-worker")
+    config = dataclasses.replace(CONFIG, training=training)
+    with pytest.raises(ConfigError, match="several workers cannot be planned"):
+        textgen.train([corpus], "mine", config, tmp_path, planning=textgen.Planning())
+
+
 def test_rare_characters_become_the_unknown_token(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("x" + "abcd" * 60, "utf-8")

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         TokenLogprob,
         load,
     )
-    from textgen.pipeline import Trained, resume, train
+    from textgen.pipeline import Trained, plan, resume, train
+    from textgen.planning import Plan, Planning
     from textgen.training.reporter import Progress, Reporter, Validation
 
 _HOMES = {
@@ -46,6 +47,8 @@ _HOMES = {
     "Generation": "inference",
     "ModelConfig": "config",
     "ModelEntry": "catalog",
+    "Plan": "planning",
+    "Planning": "planning",
     "Progress": "training.reporter",
     "Reporter": "training.reporter",
     "RunConfig": "config",
@@ -59,6 +62,7 @@ _HOMES = {
     "TrainingConfig": "config",
     "Validation": "training.reporter",
     "load": "inference",
+    "plan": "pipeline",
     "resume": "pipeline",
     "train": "pipeline",
 }
@@ -84,6 +88,8 @@ __all__ = [
     "Generation",
     "ModelConfig",
     "ModelEntry",
+    "Plan",
+    "Planning",
     "Progress",
     "Reporter",
     "RunConfig",
@@ -98,6 +104,7 @@ __all__ = [
     "Validation",
     "__version__",
     "load",
+    "plan",
     "resume",
     "train",
 ]

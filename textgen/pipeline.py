@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +19,16 @@ import numpy as np
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
 from textgen.corpus import find_files, read_corpus
-from textgen.errors import CheckpointError
+from textgen.errors import CheckpointError, ConfigError
+from textgen.planning import (
+    COMPRESSED_CHARACTERS,
+    CorpusSize,
+    Plan,
+    Planning,
+    compressed_bits,
+    make_plan,
+    measure_machine,
+)
 from textgen.run import (
     Run,
     began_with,
@@ -27,6 +38,7 @@ from textgen.run import (
     find_run_to_reuse,
     reopen_run,
     replace_run,
+    replan,
 )
 from textgen.training.reporter import Reporter
 from textgen.version import __version__
@@ -59,6 +71,7 @@ def train(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    planning: Planning | None = None,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -70,6 +83,9 @@ def train(
         name: of the model, a plain folder name.
         config: what to train and how.
         models_dir: the models folder; TEXTGEN_MODELS or ./saved_models where `None`.
+        planning: where given, size and length of the run are planned for this machine and
+            corpus, and training stops when its time is over. The plan takes the place of the
+            config, also for `resume`, which goes on with it.
         tensorboard: also write TensorBoard's event files.
         reporter: is told what happens.
         should_stop: asked between calls into TensorFlow; the best model so far is
@@ -81,34 +97,54 @@ def train(
     """
     reporter = reporter or Reporter()
     config = config or RunConfig()
+    if planning is not None:
+        _check_plannable(config)
     catalog = Catalog(models_dir)
-    # Takes the place of the run before only when nothing can go wrong any more at its start.
-    folder = catalog.model_folder(name) / "train.new"
-    reporter.phase("reading")
-    sources = find_files(paths, encoding=config.corpus.encoding)
-    before = find_run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
-    if before is None:
-        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
-        catalog.folder.mkdir(parents=True, exist_ok=True)
-        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
-    else:
-        reporter.phase("reusing")
-
-    def open_run(chief: bool) -> Run:
-        if before is not None:
-            return begin_like(before, folder if chief else None)
-        return begin_run(folder if chief else None, corpus, config, reporter)
-
     return _train_and_export(
         catalog,
         name,
         config.training.strategy,
-        open_run,
+        _prepare(paths, catalog, name, config, reporter),
         resumed=False,
+        planning=planning,
         tensorboard=tensorboard,
         reporter=reporter,
         should_stop=should_stop,
     )
+
+
+def plan(
+    paths: Sequence[str | os.PathLike[str]],
+    name: str,
+    config: RunConfig | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+    *,
+    planning: Planning | None = None,
+    reporter: Reporter | None = None,
+) -> Plan:
+    """Return the plan that `train` would make now; begin no run.
+
+    Args:
+        paths: files, folders, globs, or `-` for standard input.
+        name: of the model, whose run before may hold the corpus's tokens.
+        config: settings that the plan keeps where `planning` says so.
+        models_dir: the models folder.
+        planning: what to keep and how long the run may take.
+        reporter: is told what happens.
+
+    Raises:
+        ConfigError: the run is to be one of several workers.
+        TextgenError: see `textgen.errors`.
+    """
+    from textgen.training.distribution import build_strategy
+
+    reporter = reporter or Reporter()
+    config = config or RunConfig()
+    _check_plannable(config)
+    strategy = build_strategy(config.training.strategy)
+    # Not as the chief, who would write a folder.
+    run = _prepare(paths, Catalog(models_dir), name, config, reporter)(False)
+    return _make_plan(run, planning or Planning(), strategy.num_replicas_in_sync)
 
 
 def resume(
@@ -153,10 +189,64 @@ def resume(
         run.config.training.strategy,
         lambda chief: run,
         resumed=True,
+        planning=None,
         tensorboard=tensorboard,
         reporter=reporter,
         should_stop=should_stop,
     )
+
+
+def _prepare(
+    paths: Sequence[str | os.PathLike[str]],
+    catalog: Catalog,
+    name: str,
+    config: RunConfig,
+    reporter: Reporter,
+) -> Callable[[bool], Run]:
+    """Read a corpus; return a function of `is_chief` that begins a run with it."""
+    # Takes the place of the run before only when nothing can go wrong any more at its start.
+    folder = catalog.model_folder(name) / "train.new"
+    reporter.phase("reading")
+    sources = find_files(paths, encoding=config.corpus.encoding)
+    before = find_run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
+    if before is None:
+        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
+        catalog.folder.mkdir(parents=True, exist_ok=True)
+        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
+    else:
+        reporter.phase("reusing")
+
+    def open_run(chief: bool) -> Run:
+        if before is not None:
+            return begin_like(before, folder if chief else None)
+        return begin_run(folder if chief else None, corpus, config, reporter)
+
+    return open_run
+
+
+def _check_plannable(config: RunConfig) -> None:
+    if config.training.strategy == "multi-worker":
+        raise ConfigError(
+            "A run of several workers cannot be planned: each would measure another machine, "
+            "and all need the same settings. Received: strategy='multi-worker'"
+        )
+
+
+def _make_plan(run: Run, planning: Planning, num_devices: int) -> Plan:
+    """Plan a run whose tokens are known."""
+    characters = run.corpus["num_characters"] - run.corpus["validation_characters"]
+    share = min(1.0, COMPRESSED_CHARACTERS / characters)
+    begin = run.tokenizer.decode(run.store.train[: round(share * run.store.train.size)])
+    size = CorpusSize(
+        train_characters=characters,
+        validation_characters=run.corpus["validation_characters"],
+        train_tokens=run.store.train.size,
+        validation_tokens=run.store.validation.size,
+        vocab_size=run.tokenizer.vocab_size,
+        compressed_bits=compressed_bits(begin),
+    )
+    machine = measure_machine(num_devices)
+    return make_plan(run.config, planning.fixed, size, machine, planning.seconds_left(machine))
 
 
 def _train_and_export(
@@ -166,6 +256,7 @@ def _train_and_export(
     open_run: Callable[[bool], Run],
     *,
     resumed: bool,
+    planning: Planning | None,
     tensorboard: bool,
     reporter: Reporter,
     should_stop: Callable[[], bool],
@@ -182,7 +273,13 @@ def _train_and_export(
     chief = is_chief(strategy)
     run = open_run(chief)
     folder = catalog.model_folder(name) / "train"
+    deadline = math.inf
     try:
+        if planning is not None:
+            planned = _make_plan(run, planning, strategy.num_replicas_in_sync)
+            run = replan(run, planned.config)
+            deadline = planning.deadline(planned)
+            reporter.planned(str(planned))
         trainer = Trainer(
             run.config.model,
             run.config.training,
@@ -202,7 +299,11 @@ def _train_and_export(
         raise
     if chief and not resumed:
         replace_run(folder, run.folder)
-    outcome = trainer.fit(resumed, should_stop, _Sampler(run))
+    outcome = trainer.fit(
+        resumed, lambda: should_stop() or time.monotonic() >= deadline, _Sampler(run)
+    )
+    if outcome.ended_by == "interrupt" and not should_stop():
+        outcome = dataclasses.replace(outcome, ended_by="time_budget")
     if not outcome.is_chief:
         return Trained(name, None, outcome)
     reporter.phase("exporting")

@@ -121,6 +121,21 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
     return run
 
 
+def replan(run: Run, config: RunConfig) -> Run:
+    """Return a run that has not begun to train, with another model or another training.
+
+    Args:
+        run: from `begin_run` or `begin_like`; its folder gets the new settings.
+        config: the same as the run's in all that has a part in the tokens.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    new = dataclasses.replace(run, config=config)
+    _write_settings(new)
+    return new
+
+
 def _tokenizer_kind(config: RunConfig) -> str:
     # The LSTM is the baseline that works on characters.
     is_lstm = config.model.architecture == "lstm"

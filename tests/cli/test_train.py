@@ -30,9 +30,27 @@ def test_without_a_terminal_progress_is_plain_lines_on_stderr(run, corpus, tmp_p
     assert "\x1b" not in result.stderr
     for phase in ("reading", "compiling", "exporting"):
         assert f"{phase} ..." in result.stderr
+    assert "Plan: transformer 1 x 16, context 8, batch 4, 6 steps of about" in result.stderr
     assert "step 6: loss" in result.stderr
     assert "bits/char" in result.stderr
     assert str(tmp_path / "again" / "1") in result.stderr
+
+
+def test_a_dry_run_says_the_plan_and_trains_nothing(run, corpus, tmp_path):
+    command = ["train", corpus, "--dry-run", "--time-budget", "2m", "--models-dir", tmp_path]
+    result = run(*command, "--batch-size", "5")
+    assert result.exit_code == 0, result.output
+    plan, expected = result.stdout.splitlines()
+    assert plan.startswith("Plan: transformer ")
+    assert ", batch 5, " in plan
+    assert expected.startswith(f"Corpus: {len(CORPUS) / 1000:.3g} thousand characters")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_size_is_kept_and_the_rest_is_planned(run, corpus, tmp_path):
+    command = ["train", corpus, "--dry-run", "--models-dir", tmp_path]
+    result = run(*command, "--model", "lstm", "--size", "base", "--max-steps", "7")
+    assert "Plan: lstm 2 x 768, context 256, batch 16, 7 steps" in result.stdout
 
 
 def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
@@ -65,6 +83,13 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
         (["GOOD", "--text-column", "body"], 1, "--text-column needs a .csv"),
         (["rows.csv"], 1, "no column 'text'; name the one that holds the text"),
         (["GOOD", "--size", "huge"], 2, "'huge'"),
+        (
+            ["GOOD", "--time-budget", "soon"],
+            2,
+            "such as 90s, 10m or 1h. Received: 'soon'",
+        ),
+        (["GOOD", "--time-budget", "1h", "--resume"], 2, "leave out --resume"),
+        (["GOOD", "--dry-run", "--strategy", "multi-worker"], 2, "not for several workers"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_leaves_nothing(

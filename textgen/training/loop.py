@@ -59,7 +59,8 @@ class Outcome:
         step: steps done.
         best_step: the step of the best validation.
         validation_loss: of the best weights, nats a token.
-        ended_by: `max_steps`, `patience` or `interrupt`.
+        ended_by: `max_steps`, `patience`, `interrupt` or, where the run was planned,
+            `time_budget`.
         is_chief: whether this process is the one that writes files.
     """
 

@@ -67,6 +67,9 @@ class Reporter:
     def bytes_done(self, done: int, total: int | None) -> None:
         """So many bytes of the corpus are through the phase, of so many where that is known."""
 
+    def planned(self, plan: str) -> None:
+        """The run was planned, before it compiles; the plan in two lines."""
+
     def progress(self, progress: Progress) -> None:
         """Some steps were done."""
 

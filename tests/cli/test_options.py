@@ -1,0 +1,19 @@
+"""Options that several commands share."""
+
+import click
+import pytest
+from textgen.cli.options import Duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("300", 300), ("90s", 90), ("10m", 600), ("1h", 3600), ("1.5h", 5400), (" 2 m ", 120)],
+)
+def test_a_duration_is_a_number_and_a_unit(text, seconds):
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "0", "0s", "-5", "10 minutes", "1e9", "nan", "9" * 999])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(click.BadParameter, match="must be a duration such as"):
+        Duration().convert(text, None, None)

@@ -1,0 +1,49 @@
+"""The formulas of costs agree with the models and with measured steps."""
+
+import math
+
+import pytest
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.planning import Machine, cost
+
+MACHINE = Machine("2 CPU cores", 200e9)
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+def test_the_weights_of_matrices_are_those_of_the_model(architecture):
+    from textgen.models import build_model
+
+    config = ModelConfig(architecture, num_layers=3, num_heads=2, hidden_dim=16, context_length=8)
+    model = build_model(config, vocab_size=11, seed=0)
+    kernels = [v.shape for v in model.trainable_variables if v.path.endswith("kernel")]
+    counted = sum(math.prod(shape) for shape in kernels if 11 not in shape)
+    assert cost.count_matrix_weights(config) == counted
+
+
+# Milliseconds of 2 cores, from docs/recipe.md: the machine on which the formula was fitted.
+@pytest.mark.parametrize(
+    ("shape", "batch_size", "vocab_size", "measured"),
+    [
+        ({"hidden_dim": 128, "context_length": 64, "dropout": 0.0}, 12, 65, 30),
+        ({"hidden_dim": 128, "context_length": 64, "dropout": 0.0}, 32, 65, 68),
+        ({"hidden_dim": 128, "context_length": 64, "dropout": 0.0}, 16, 2048, 46),
+        ({"hidden_dim": 128, "context_length": 128, "dropout": 0.1}, 16, 2048, 134),
+        ({"hidden_dim": 192, "context_length": 128, "dropout": 0.0}, 16, 2048, 154),
+    ],
+)
+def test_a_step_takes_about_what_was_measured(shape, batch_size, vocab_size, measured):
+    model = ModelConfig(num_layers=4, num_heads=4, **shape)
+    training = TrainingConfig(batch_size=batch_size)
+    seconds = cost.step_seconds(model, training, vocab_size, MACHINE)
+    assert seconds == pytest.approx(measured / 1000, rel=0.1)
+
+
+def test_muon_and_dropout_take_time_and_devices_share_it():
+    def seconds(machine=MACHINE, dropout=0.0, optimizer="adamw"):
+        training = TrainingConfig(optimizer=optimizer)
+        return cost.step_seconds(ModelConfig(dropout=dropout), training, 2048, machine)
+
+    assert seconds(optimizer="muon") > seconds()
+    assert seconds(dropout=0.1) > seconds()
+    assert seconds(Machine("2 devices", 200e9, num_devices=2)) < seconds()

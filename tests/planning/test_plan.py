@@ -1,0 +1,177 @@
+"""A plan fits its time and its corpus, and keeps what it was told to keep."""
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textgen.config import ModelConfig, RunConfig, TrainingConfig
+from textgen.planning import CorpusSize, Machine, compressed_bits, make_plan
+
+CPU = Machine("2 CPU cores", 200e9)
+NOVEL = CorpusSize(1_003_854, 111_540, 345_842, 43_427, 2048, 2.35)
+FABLES = CorpusSize(30_600, 3_400, 30_600, 3_400, 70, 2.53)
+LIBRARY = CorpusSize(9 * 10**8, 10**8, 3 * 10**8, 3 * 10**7, 16384, 2.0)
+
+machines = st.builds(
+    Machine,
+    description=st.just("a machine"),
+    flops=st.floats(1e9, 1e15),
+    is_gpu=st.booleans(),
+    num_devices=st.integers(1, 8),
+)
+corpora = st.builds(
+    CorpusSize,
+    train_characters=st.integers(1, 10**12),
+    validation_characters=st.integers(1, 10**11),
+    train_tokens=st.integers(1, 10**12),
+    validation_tokens=st.integers(1, 10**11),
+    vocab_size=st.integers(4, 50_000),
+    compressed_bits=st.floats(0.1, 20),
+)
+seconds = st.floats(1, 10**6)
+architectures = st.sampled_from(["transformer", "lstm"])
+
+
+def plan(corpus, seconds, *, machine=CPU, architecture="transformer", **kept):
+    """Plan a run in which `kept` settings are fixed."""
+    config = RunConfig(
+        model=ModelConfig(
+            architecture=architecture,
+            **{k: v for k, v in kept.items() if hasattr(ModelConfig, k)},
+        ),
+        training=TrainingConfig(**{k: v for k, v in kept.items() if hasattr(TrainingConfig, k)}),
+    )
+    return make_plan(config, kept, corpus, machine, seconds)
+
+
+@given(corpora, seconds, machines, architectures)
+def test_every_plan_is_a_valid_config_that_its_devices_can_share(corpus, seconds, machine, kind):
+    config = plan(corpus, seconds, machine=machine, architecture=kind).config
+    assert RunConfig.from_dict(config.to_dict()) == config
+    assert config.training.batch_size % machine.num_devices == 0
+    assert config.model.architecture == kind
+
+
+@given(corpora, seconds, machines, architectures)
+def test_a_plan_takes_no_longer_than_it_may_but_for_the_fewest_steps(
+    corpus, seconds, machine, kind
+):
+    made = plan(corpus, seconds, machine=machine, architecture=kind)
+    assert made.seconds <= seconds or made.config.training.max_steps == 20
+    assert made.closing_seconds < made.seconds
+
+
+@given(corpora, seconds, st.floats(1, 100), machines, architectures)
+def test_more_time_never_plans_less_computation(corpus, seconds, factor, machine, kind):
+    def computation(made):
+        model = made.config.model
+        return made.tokens * model.num_layers * model.hidden_dim**2
+
+    less = plan(corpus, seconds, machine=machine, architecture=kind)
+    more = plan(corpus, seconds * factor, machine=machine, architecture=kind)
+    # Steps are whole: a batch may be missing.
+    slack = 1 + 1 / less.config.training.max_steps + 1 / more.config.training.max_steps
+    assert computation(more) * slack >= computation(less)
+
+
+@given(
+    corpora,
+    seconds,
+    architectures,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "num_layers": st.integers(1, 30),
+            "hidden_dim": st.integers(1, 64).map(lambda n: 4 * n),
+            "num_heads": st.sampled_from([1, 2, 4]),
+            "context_length": st.integers(2, 4096),
+            "dropout": st.floats(0, 0.9),
+            "max_steps": st.integers(1, 10**7),
+            "batch_size": st.integers(1, 4096),
+            "validate_every": st.integers(1, 10**6),
+            "learning_rate": st.floats(1e-6, 1),
+        },
+    ),
+)
+def test_what_is_fixed_is_kept(corpus, seconds, kind, kept):
+    config = plan(corpus, seconds, architecture=kind, **kept).config
+    settings = config.model.to_dict() | config.training.to_dict()
+    assert {name: settings[name] for name in kept} == kept
+
+
+@given(corpora, seconds)
+def test_what_no_plan_is_about_stays_as_it_is(corpus, seconds):
+    config = RunConfig(training=TrainingConfig(seed=7, learning_rate=0.1, patience=3), min_count=2)
+    training = make_plan(config, (), corpus, CPU, seconds).config.training
+    planned = {"max_steps": 1, "batch_size": 1, "validate_every": 1}
+    assert dataclasses.replace(training, **planned) == dataclasses.replace(
+        config.training, **planned
+    )
+
+
+@given(corpora, seconds, machines)
+def test_no_plan_reads_a_corpus_until_it_is_known_by_heart(corpus, seconds, machine):
+    made = plan(corpus, seconds, machine=machine)
+    most = 20 * max(1, math.sqrt(350_000 / corpus.train_tokens))
+    assert made.epochs <= most * 1.001 or made.config.training.max_steps == 20
+
+
+@pytest.mark.parametrize("corpus", [NOVEL, FABLES], ids=["novel", "fables"])
+def test_a_small_corpus_ends_early_with_dropout_where_there_is_time(corpus):
+    made = plan(corpus, 3600)
+    assert made.seconds < 1800
+    assert made.config.model.dropout == 0.2
+
+
+def test_a_corpus_that_is_hardly_read_once_needs_no_dropout():
+    assert plan(LIBRARY, 300).config.model.dropout == 0
+
+
+def test_more_time_gives_a_larger_model():
+    widths = [plan(LIBRARY, 60 * 4**power).config.model.hidden_dim for power in range(6)]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[2] < widths[-1]
+
+
+def test_a_longer_plan_expects_a_better_model():
+    bits = [plan(LIBRARY, 60 * 4**power).bits_per_character for power in range(4)]
+    assert bits == sorted(bits, reverse=True)
+
+
+def test_windows_fit_into_a_corpus_of_a_few_words():
+    words = CorpusSize(54, 6, 54, 6, 30, 6.0)
+    assert plan(words, 300).config.model.context_length < 54
+
+
+def test_fixed_steps_are_kept_although_they_take_longer():
+    made = plan(NOVEL, 300, max_steps=10**6)
+    assert made.seconds > 300
+    assert made.config.training.max_steps == 10**6
+
+
+def test_without_any_time_there_are_a_few_steps():
+    assert plan(NOVEL, 1e-3).config.training.max_steps == 20
+
+
+@pytest.mark.parametrize(
+    ("corpus", "steps", "measured"), [(NOVEL, 500, 2.64), (NOVEL, 2000, 2.18), (FABLES, 2000, 2.25)]
+)
+def test_the_expected_loss_is_about_what_was_measured(corpus, steps, measured):
+    made = plan(corpus, 200, max_steps=steps, batch_size=16, context_length=64)
+    assert made.bits_per_character == pytest.approx(measured, rel=0.05)
+
+
+def test_a_plan_says_itself_in_two_lines():
+    first, second = str(plan(NOVEL, 131)).splitlines()
+    assert first.startswith("Plan: transformer 4 x 128, context 64, batch 16, 1,")
+    assert first.endswith("min on 2 CPU cores.")
+    assert second.startswith("Corpus: 1.12 million characters, read ")
+    assert "expect about 2." in second
+
+
+def test_text_that_repeats_itself_takes_fewer_bits():
+    assert compressed_bits("to be or not to be. " * 50) < 1
+    assert compressed_bits("") > 0

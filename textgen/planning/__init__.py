@@ -1,0 +1,22 @@
+"""Planning a run: what a machine can learn from a corpus in a given time."""
+
+from textgen.planning.machine import Machine, measure_machine
+from textgen.planning.plan import (
+    COMPRESSED_CHARACTERS,
+    CorpusSize,
+    Plan,
+    compressed_bits,
+    make_plan,
+)
+from textgen.planning.request import Planning
+
+__all__ = [
+    "COMPRESSED_CHARACTERS",
+    "CorpusSize",
+    "Machine",
+    "Plan",
+    "Planning",
+    "compressed_bits",
+    "make_plan",
+    "measure_machine",
+]
