@@ -302,7 +302,7 @@ def _train_and_export(
     outcome = trainer.fit(
         resumed, lambda: should_stop() or time.monotonic() >= deadline, _Sampler(run)
     )
-    if outcome.ended_by == "interrupt" and not should_stop():
+    if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
         outcome = dataclasses.replace(outcome, ended_by="time_budget")
     if not outcome.is_chief:
         return Trained(name, None, outcome)

@@ -16,6 +16,7 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     with BarReporter(console) as reporter:
+        reporter.planned("Plan: [a] model\nCorpus: long")
         reporter.phase("training")
         reporter.validation(VALIDATION)
         reporter.sample("one\ntwo\x07 [bold]three" * 20)
@@ -27,6 +28,7 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     assert all(len(line.rstrip()) <= width for line in visible)
     assert "1.812" in stream.getvalue()
     assert "[bold]" in stream.getvalue()
+    assert "Plan: [a] model" in stream.getvalue()
     assert "\x07" not in stream.getvalue()
 
 

@@ -75,7 +75,7 @@ def export_seconds(machine: Machine) -> float:
 
 
 def _slowness(machine: Machine) -> float:
-    # What the host does alone is as slow there as everywhere: a GPU says nothing about it.
+    # Of what the host does alone, a GPU's speed says nothing.
     return 1.0 if machine.is_gpu else max(1.0, _USUAL_FLOPS / machine.flops)
 
 
@@ -87,7 +87,10 @@ def _overhead(model: ModelConfig, machine: Machine) -> float:
 
 
 def _token_work(model: ModelConfig, vocab_size: int) -> float:
-    """Forwards and backwards, a token: 6 operations a weight (Kaplan et al. 2020, 2001.08361)."""
+    """Of a token, forwards and backwards.
+
+    6 operations a weight, and attention: Kaplan et al. 2020, https://arxiv.org/abs/2001.08361.
+    """
     width, layers = model.hidden_dim, model.num_layers
     matrices, attention = 6 * count_matrix_weights(model), 0
     matrix = _RECURRENT_MATRIX if model.architecture == "lstm" else _MATRIX
@@ -103,7 +106,7 @@ def _token_work(model: ModelConfig, vocab_size: int) -> float:
 
 
 def _update_work(model: ModelConfig, training: TrainingConfig, vocab_size: int) -> float:
-    """The optimizer's share of a step."""
+    """Of a step, whatever the batch: the optimizer's."""
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
     work = _WEIGHT * weights
     if model.architecture == "transformer" and training.optimizer != "adamw":
