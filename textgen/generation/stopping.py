@@ -18,7 +18,7 @@ class StopWatch:
         self._stop = stop[:, :, None]
         self._lengths = tf.strings.length(stop)[:, :, None]  # in bytes
         self._longest = tf.reduce_max(tf.concat([tf.reshape(self._lengths, [-1]), [0]], 0))
-        self._watching = self._longest > 0
+        self.is_watching = self._longest > 0
         self._overhangs = tf.range(max_overhang + 1)
         # In front of every tail, because `tf.strings.substr` refuses to start before the
         # beginning of a string; a byte that no stop string holds, being UTF-8.
@@ -56,7 +56,7 @@ class StopWatch:
             none = tf.zeros(tf.shape(tail), tf.int32)
             return tail, tf.cast(none, tf.bool), none
 
-        return tf.cond(self._watching, append, nothing)
+        return tf.cond(self.is_watching, append, nothing)
 
 
 def without_overhang(text_bytes: tf.Tensor, overhang: tf.Tensor) -> tf.Tensor:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from textgen.models.base import Decoder, State
 
 # The cache grows by so many tokens at a time.
-BLOCK = 64
+BLOCK = 32
 
 
 def make_room(

@@ -49,6 +49,7 @@ class Chain:
 
     Attributes:
         uses_history: bool, whether any row asks for a filter that reads the history.
+        is_plain: bool, whether no row asks for more than bias and temperature.
         initial_mu: float32[B], mirostat's mu for the first token.
     """
 
@@ -84,7 +85,7 @@ class Chain:
         }
         self.uses_history = tf.reduce_any(tf.stack([*penalties.values()]))
         truncates = tf.reduce_any(tf.stack([*truncations.values()]))
-        self._is_plain = ~(self.uses_history | truncates)
+        self.is_plain = ~(self.uses_history | truncates)
         self._used = {
             "penalties": self.uses_history,
             "truncations": truncates,
@@ -122,15 +123,23 @@ class Chain:
             likeliest token, the one with the lowest id of several. A row whose logits
             hold NaN, or of which nothing finite is left, gets -1.
         """
-        number *= self._chance
+        return tf.cond(
+            self.is_plain,
+            lambda: (self.sample_plainly(logits, number), mu),
+            lambda: self._full(logits, number * self._chance, xtc_number, history, mu),
+        )
 
-        def plain():
-            return draw(tf.exp(self._scaled(logits)), number), mu
+    def sample_plainly(self, logits: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Choose a token a row by bias and temperature alone: `sample` where `is_plain`.
 
-        def full():
-            return self._full(logits, number, xtc_number, history, mu)
+        Args:
+            logits: float32[B, V].
+            number: float32[B] in [0, 1), the row's random number for this token.
 
-        return tf.cond(self._is_plain, plain, full)
+        Returns:
+            int32[B], as `sample` gives it.
+        """
+        return draw(tf.exp(self._scaled(logits)), number * self._chance)
 
     def _scaled(self, logits):
         return scale_temperature(logits + self._bias, self._temperature)
