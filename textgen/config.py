@@ -314,7 +314,8 @@ class SamplingConfig(_Record):
         seed: the draw is a pure function of this and the token's index in the text;
             `None` takes a fresh one.
         stop: the text ends with the first of these strings to appear in it.
-        banned: characters that are never written.
+        banned: characters that are never written. Byte pairs may still spell one that is not
+            ASCII byte by byte, where the corpus has taught them to.
         logit_bias: text and what to add to the logits of its tokens, in pairs.
         logprobs: how many alternatives to report beside each token's own logarithmic
             probability; `None` reports neither.

@@ -553,3 +553,14 @@ def test_a_folder_that_cannot_be_written_is_an_os_error(exported, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_saved_model(tmp_path / "file" / "1", exported.generator, exported.tokenizer, {})
+
+
+@pytest.mark.slow
+def test_twenty_thousand_characters_come_from_a_context_of_ten(model):
+    result = ask(model, ["ab"], n=20_000)
+    assert result["num_tokens"].tolist() == [20_000]
+    assert result["finish_reason"].tolist() == [b"length"]
+    text = result["text"][0].decode()
+    assert len(text) == 20_000
+    # It neither stops changing nor begins anew.
+    assert text[-50:] not in text[:-50]
