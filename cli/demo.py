@@ -53,11 +53,12 @@ def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
                 [corpus], name, config, models_dir, reporter=reporter, should_stop=should_stop
             )
     report(trained)
-    prompts = ["def "] if code else ["The ", "If the "]
+    # Without a blank at the end: to byte pairs it belongs to the next word.
+    prompts = ["def"] if code else ["The", "If the"]
     stop = ["\n\n"] if code else ["."]
     with load(trained.path) as generator:
         for prompt in prompts:
-            result = generator.generate(prompt, max_new_tokens=300, stop=stop, temperature=0.5)
+            result = generator.generate(prompt, max_new_tokens=300, stop=stop, temperature=0.7)
             click.echo(f"\n{prompt}{result.text}")
 
 

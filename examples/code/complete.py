@@ -15,7 +15,7 @@ MODULES = [
     *["json/__init__.py", "json/decoder.py", "json/encoder.py", "queue.py", "sched.py"],
     *["shlex.py", "string.py", "textwrap.py"],
 ]
-PROMPT = "def "
+PROMPT = "def"
 
 
 class Narrator(textgen.Reporter):
