@@ -67,4 +67,4 @@ def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path):
     result = run("demo", "--code", "--max-steps", 2, "--models-dir", tmp_path)
     assert result.exit_code == 0, result.output
     assert "standard-library" in result.stderr
-    assert "\ndef " in result.stdout
+    assert "\ndef" in result.stdout
