@@ -142,3 +142,14 @@ def test_past_the_context_the_newest_half_is_read_again():
         window.append(int(logits.argmax()))
         written.append(window[-1])
     assert result.token_ids.numpy()[0].tolist() == written[3:]
+
+
+def test_logprobs_are_the_model_s_own_even_where_the_end_must_wait():
+    generator = make_generator("lstm", has_documents=True)
+    generator.decoder.weights["output/bias"][2].assign(5.0)
+    write = writer(generator)
+    waiting = write(["a"], n=4, min_new_tokens=4, logprobs=0, temperature=0.0)
+    assert waiting.num_tokens.numpy().tolist() == [4]
+    text = waiting.text_bytes.numpy()[0]
+    scored = generator.score(tf.constant([b"a" + text]))
+    np.testing.assert_allclose(waiting.logprobs[0], scored.logprobs[0, 1:], atol=1e-5)

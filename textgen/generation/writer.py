@@ -130,8 +130,8 @@ class Writer:
         if is_plain:
             token, mu = self._chain.sample_plainly(logits, number), writing.mu
         else:
-            logits = self._without_end(logits, writing.count)
-            token, mu = self._chain.sample(logits, number, xtc_number, writing.recent, writing.mu)
+            allowed = self._without_end(logits, writing.count)
+            token, mu = self._chain.sample(allowed, number, xtc_number, writing.recent, writing.mu)
         running = tf.equal(writing.finish, RUNNING)
         is_error = token < 0
         written = running & tf.not_equal(token, END) & ~is_error
