@@ -219,7 +219,7 @@ def _export(models: Path) -> None:
     tokenizer = CharacterTokenizer.learn([CHARACTERS])
     for name, (architecture, layers, heads, width, context) in SHAPES.items():
         config = ModelConfig(
-            architecture,  # type: ignore[arg-type]
+            architecture,
             num_layers=layers,
             num_heads=heads,
             hidden_dim=width,

@@ -71,15 +71,16 @@ def search_config(
         if parameter.name
         and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
     }
-    shared = {name: sampling[name] for name in _SHARED}
+    config: type[BeamSearchConfig | ContrastiveSearchConfig]
+    values = {name: sampling[name] for name in _SHARED}
     if search["num_beams"] is not None:
         allowed = {*_SHARED, "num_beams", "length_penalty"}
         chosen, config = "--num-beams", BeamSearchConfig
-        values = {name: search[name] for name in ("num_beams", "length_penalty")}
+        values |= {name: search[name] for name in ("num_beams", "length_penalty")}
     elif search["penalty_alpha"] is not None:
         allowed = {*_SHARED, "penalty_alpha", "top_k"}
-        chosen, config = "--penalty-alpha", ContrastiveSearchConfig  # type: ignore[assignment]
-        values = {"penalty_alpha": search["penalty_alpha"]}
+        chosen, config = "--penalty-alpha", ContrastiveSearchConfig
+        values["penalty_alpha"] = search["penalty_alpha"]
         if "top_k" in given:
             values["top_k"] = sampling["top_k"]
     elif "length_penalty" in given:
@@ -90,4 +91,4 @@ def search_config(
     for name, option in given.items():
         if name in steering - allowed:
             raise click.UsageError(f"{chosen} goes without {option}.")
-    return config(**shared, **values)
+    return config(**values)
