@@ -62,7 +62,22 @@ class AdamW(_SummedGradients, keras.optimizers.AdamW):
 
 
 class Muon(_SummedGradients, keras.optimizers.Muon):
-    """Momentum orthogonalized by Newton-Schulz steps."""
+    """Momentum orthogonalized by Newton-Schulz steps, for every matrix inside the model.
+
+    Keras' own goes by the number of axes: it would leave the matrices of attention, whose
+    kernels are [D, H, K] and [H, K, D], to AdamW, and take their biases, [H, K], for matrices.
+    """
+
+    def _should_use_adamw(self, variable):
+        return not variable.path.endswith("kernel")
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        """Return the nearest orthogonal matrix, roughly; all heads of attention are one."""
+        shape = x.shape
+        if len(shape) == 3:
+            # Square, because D = H x K.
+            x = keras.ops.reshape(x, (max(shape), max(shape)))
+        return keras.ops.reshape(super().zeropower_via_newtonschulz5(x, steps), shape)
 
 
 def build_optimizer(

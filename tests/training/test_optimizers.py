@@ -1,0 +1,44 @@
+"""Muon's matrices are the model's, however many axes Keras gives their kernels."""
+
+import keras
+import numpy as np
+import pytest
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.models import build_model
+from textgen.training.optimizers import build_optimizer
+
+HEADS, WIDTH = 4, 16
+
+
+def updated(shape, name, weight, gradient):
+    """Return the matrix after one step of Muon on it, stored in that shape."""
+    variable = keras.Variable(weight.reshape(shape), name=name)
+    config = TrainingConfig(max_steps=10, warmup_steps=0, optimizer="muon")
+    optimizer = build_optimizer(config, "transformer", [variable])
+    optimizer.apply([keras.ops.convert_to_tensor(gradient.reshape(shape))])
+    return np.reshape(variable, weight.shape)
+
+
+@pytest.mark.parametrize("shape", [(WIDTH, HEADS, 4), (HEADS, 4, WIDTH), (WIDTH, 1, WIDTH)])
+def test_a_kernel_of_heads_is_updated_as_the_matrix_it_is(shape):
+    weight, gradient = np.random.default_rng(0).normal(0, 1, (2, WIDTH, WIDTH)).astype(np.float32)
+    as_matrix = updated((WIDTH, WIDTH), "kernel", weight, gradient)
+    np.testing.assert_allclose(updated(shape, "kernel", weight, gradient), as_matrix, rtol=1e-5)
+
+
+def test_the_update_of_a_matrix_is_about_orthogonal():
+    gradient = np.random.default_rng(0).normal(0, 1, (WIDTH, WIDTH)).astype(np.float32)
+    change = updated((WIDTH, HEADS, 4), "kernel", np.zeros_like(gradient), gradient)
+    stretches = np.linalg.svd(change, compute_uv=False) / 0.02
+    assert stretches.min() > 0.5
+    assert stretches.max() < 1.3
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+def test_muon_takes_every_kernel_and_adam_the_rest(architecture):
+    shape = ModelConfig(architecture, num_layers=1, num_heads=HEADS, hidden_dim=WIDTH)
+    variables = build_model(shape, vocab_size=11).trainable_variables
+    optimizer = build_optimizer(TrainingConfig(optimizer="muon"), architecture, variables)
+    for variable, velocity in zip(variables, optimizer.adam_velocities, strict=True):
+        assert (velocity is None) == variable.path.endswith("kernel"), variable.path
