@@ -42,3 +42,25 @@ def test_muon_takes_every_kernel_and_adam_the_rest(architecture):
     optimizer = build_optimizer(TrainingConfig(optimizer="muon"), architecture, variables)
     for variable, velocity in zip(variables, optimizer.adam_velocities, strict=True):
         assert (velocity is None) == variable.path.endswith("kernel"), variable.path
+
+
+def test_matrices_found_together_move_as_each_by_itself_in_keras():
+    generator = np.random.default_rng(1)
+    shapes = [(WIDTH, WIDTH), (WIDTH, 24), (24, WIDTH), (WIDTH, WIDTH)]
+    weights = [generator.normal(0, 1, shape).astype(np.float32) for shape in shapes]
+    ours = [keras.Variable(weight, name="kernel") for weight in weights]
+    theirs = [keras.Variable(weight, name="kernel") for weight in weights]
+    config = TrainingConfig(max_steps=10, warmup_steps=0, weight_decay=0.0, optimizer="muon")
+    optimizer = build_optimizer(config, "transformer", ours)
+    plain = keras.optimizers.Muon(float(optimizer.learning_rate), weight_decay=0.0, rms_rate=None)
+    plain.build(theirs)
+    for _ in range(3):
+        gradients = [
+            keras.ops.convert_to_tensor(generator.normal(0, 1, shape).astype(np.float32))
+            for shape in shapes
+        ]
+        plain.learning_rate = float(optimizer.learning_rate)
+        optimizer.apply(gradients)
+        plain.apply(gradients)
+    for our, their in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(our, their, atol=1e-5)

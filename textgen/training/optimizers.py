@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+
 import keras
+import tensorflow as tf
 
 from textgen.config import Architecture, TrainingConfig
 
@@ -53,6 +56,20 @@ class _SummedGradients:
     would send them over the network a second time.
     """
 
+    _rate: tf.Tensor | None = None
+
+    def apply(self, grads, trainable_variables=None):
+        # Once: Keras works the schedule out anew for every variable, a fifth of the graph.
+        rate = super()._get_current_learning_rate()
+        object.__setattr__(self, "_rate", rate)
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            object.__setattr__(self, "_rate", None)
+
+    def _get_current_learning_rate(self):
+        return super()._get_current_learning_rate() if self._rate is None else self._rate
+
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return grads_and_vars
 
@@ -71,13 +88,49 @@ class Muon(_SummedGradients, keras.optimizers.Muon):
     def _should_use_adamw(self, variable):
         return not variable.path.endswith("kernel")
 
-    def zeropower_via_newtonschulz5(self, x, steps):
-        """Return the nearest orthogonal matrix, roughly; all heads of attention are one."""
-        shape = x.shape
-        if len(shape) == 3:
-            # Square, because D = H x K.
-            x = keras.ops.reshape(x, (max(shape), max(shape)))
-        return keras.ops.reshape(super().zeropower_via_newtonschulz5(x, steps), shape)
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        """Find the directions of all matrices together, those of a shape as one batch.
+
+        Fewer and larger products: a third of the operations to compile, and no slower.
+        """
+        grads = list(grads)
+        by_shape: dict[tuple[int, ...], list[int]] = collections.defaultdict(list)
+        momenta, wide = {}, {}
+        for index, variable in enumerate(trainable_variables):
+            if not self._should_use_adamw(variable):
+                momentum = self.momentums[self._get_variable_index(variable)]
+                momenta[index] = self.momentum * momentum + grads[index]
+                # A matrix and its transpose have the same direction.
+                wide[index] = _wide(grads[index] + self.momentum * momenta[index])
+                by_shape[tuple(wide[index].shape)].append(index)
+        for indices in by_shape.values():
+            directions = self.zeropower_via_newtonschulz5(
+                tf.stack([wide[index] for index in indices]), self.ns_steps
+            )
+            for index, direction in zip(indices, tf.unstack(directions), strict=True):
+                shape = trainable_variables[index].shape
+                grads[index] = momenta[index], _unwide(direction, shape)
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    def _muon_update_step(self, gradient, variable, lr, m):
+        momentum, direction = gradient
+        self.assign(m, momentum)
+        self.assign_sub(variable, lr * direction)
+
+
+def _wide(kernel: tf.Tensor) -> tf.Tensor:
+    """Return a kernel as a matrix with no more rows than columns; all heads are one."""
+    if len(kernel.shape) == 3:
+        # Square, because D = H x K.
+        return tf.reshape(kernel, (max(kernel.shape), max(kernel.shape)))
+    rows, columns = kernel.shape
+    return kernel if rows <= columns else tf.transpose(kernel)
+
+
+def _unwide(matrix: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Return what `_wide` was given."""
+    tall = len(shape) == 2 and shape[0] > shape[1]
+    return tf.reshape(tf.transpose(matrix) if tall else matrix, shape)
 
 
 def build_optimizer(

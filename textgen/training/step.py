@@ -8,6 +8,8 @@ independent of how many replicas and micro-batches there are.
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -91,33 +93,34 @@ class Step:
             # cuDNN's LSTM is no XLA op, and faster than what XLA makes of a loop.
             on_gpu = bool(tf.config.list_logical_devices("GPU"))
             jit = not (on_gpu and model_config.architecture == "lstm")
-        self._gradients_graph = tf.function(self._gradients, jit_compile=jit)
+        # Without AutoGraph, which takes a second to read code that has nothing for it.
+        function = functools.partial(tf.function, autograph=False)
+        self._gradients_graph = function(self._gradients, jit_compile=jit)
         # With several replicas the optimizer talks to other devices, which neither XLA nor
         # a graph within the graph can.
         one_replica = self._replicas == 1
         self._update_graph = (
-            tf.function(self._update, jit_compile=jit) if one_replica else self._update
+            function(self._update, jit_compile=jit) if one_replica else self._update
         )
-        self._loss_graph = tf.function(self._replica_loss, jit_compile=jit)
+        self._loss_graph = function(self._replica_loss, jit_compile=jit)
         length = model_config.context_length
-        self._steps_graph = tf.function(
+        self._steps_graph = function(
             self._steps,
             input_signature=[
                 tf.TensorSpec((None, self._config.batch_size, length + 1), tf.int32),
                 tf.TensorSpec((), tf.int64),
             ],
         )
-        self._validation_graph = tf.function(self._validation_loss)
+        self._validation_graph = function(self._validation_loss)
 
     def _steps(self, batches: tf.Tensor, first_step: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(batches)[0]
-        losses = tf.TensorArray(tf.float32, count, element_shape=[])
-        for index in tf.range(count):
-            step = first_step + tf.cast(index, tf.int64)
-            loss = self._strategy.run(self._replica_step, args=(batches[index], step))
-            loss = self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
-            losses = losses.write(index, loss)
-        return losses.stack()
+        steps = first_step + tf.range(tf.shape(batches, tf.int64)[0])
+
+        def take(batch_and_step):
+            loss = self._strategy.run(self._replica_step, args=batch_and_step)
+            return self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
+
+        return tf.map_fn(take, (batches, steps), fn_output_signature=tf.float32)
 
     def _replica_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Learn from this replica's rows of the batch; return its share of the mean loss."""
@@ -152,14 +155,14 @@ class Step:
         if parts == 1:
             return self._micro_gradients(rows, seeds[0])
         micro_batches = tf.reshape(rows, (parts, -1, rows.shape[1]))
-        loss = tf.constant(0.0)
-        gradients = [tf.zeros(v.shape) for v in self.model.trainable_variables]
+        nothing = tf.constant(0.0), [tf.zeros(v.shape) for v in self.model.trainable_variables]
+
+        def add(total, micro_batch_and_seeds):
+            part = self._micro_gradients(*micro_batch_and_seeds)
+            return tf.nest.map_structure(tf.add, total, part)
+
         # A loop of the graph, not of Python: one micro-batch's activations at a time.
-        for index in tf.range(parts):
-            part_loss, part = self._micro_gradients(micro_batches[index], seeds[index])
-            loss += part_loss
-            gradients = [total + g for total, g in zip(gradients, part, strict=True)]
-        return loss, gradients
+        return tf.foldl(add, (micro_batches, seeds), initializer=nothing)
 
     def _micro_gradients(
         self, rows: tf.Tensor, seeds: tf.Tensor
