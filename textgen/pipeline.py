@@ -326,7 +326,8 @@ class _Sampler:
 
         if self._generator is None:
             self._generator = _generator(self._run, model)
-            self._graph = tf.function(self._generator.generate)
+            # AutoGraph would read all of it for seconds and change nothing.
+            self._graph = tf.function(self._generator.generate, autograph=False)
         else:
             self._generator.decoder.assign(model.decoder_weights())
         asked = {
