@@ -1,0 +1,51 @@
+"""textgen's side of the training benchmarks: `Trainer.fit` on given tokens."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from settings import Setting, Tokens
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.training.checkpoints import Checkpoints
+from textgen.training.distribution import build_strategy
+from textgen.training.history import History
+from textgen.training.loop import Outcome, Trainer
+from textgen.training.reporter import Reporter
+
+
+def fit(
+    setting: Setting,
+    tokens: Tokens,
+    optimizer: str,
+    max_steps: int,
+    *,
+    seed: int = 0,
+    validate_every: int | None = None,
+    reporter: Reporter | None = None,
+) -> Outcome:
+    """Train with textgen's defaults; validate once, at the end, if nothing else is asked for."""
+    *shape, batch_size = setting
+    names = ("architecture", "num_layers", "num_heads", "hidden_dim", "context_length")
+    model_config = ModelConfig(**dict(zip(names, shape, strict=True)), dropout=0.0)
+    config = TrainingConfig(
+        max_steps=max_steps,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        seed=seed,
+        validate_every=validate_every or max_steps,
+        strategy="none",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        return Trainer(
+            model_config,
+            config,
+            tokens.vocab_size,
+            tokens.training,
+            tokens.validation,
+            Checkpoints(Path(folder) / "checkpoints"),
+            History(Path(folder) / "history.jsonl"),
+            build_strategy(config.strategy),
+            reporter=reporter,
+        ).fit()

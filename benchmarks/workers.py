@@ -1,0 +1,58 @@
+"""Processes that do one side of a benchmark and answer with JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def worker(python: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python file as a worker on the CPU; it ends with the block."""
+    # The textgen of this checkout, whatever is installed.
+    folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
+    }
+    process = subprocess.Popen(
+        [python, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()  # nothing it still holds is needed
+        process.communicate()
+
+
+def receive(process: subprocess.Popen[str], name: str) -> dict[str, Any]:
+    """Return the next result; whatever else a library prints is passed over."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{"):
+            return json.loads(line)
+    return sys.exit(f"{name}: the worker ended with status {process.wait()}.")
+
+
+def has_torch(python: str) -> bool:
+    """Whether an interpreter has PyTorch and transformers; says so if not."""
+    probe = [python, "-c", "import torch, transformers"]
+    try:
+        lacking = subprocess.run(probe, capture_output=True, check=False).returncode != 0
+    except OSError as error:
+        print(f"The torch side is skipped: {python} cannot be run ({error.strerror}).")
+        return False
+    if lacking:
+        print(f"The torch side is skipped: {python} has no torch and transformers.")
+    return not lacking
