@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.config import (
+    BeamSearchConfig,
+    ContrastiveSearchConfig,
     CorpusConfig,
     ModelConfig,
     RunConfig,
@@ -14,6 +16,16 @@ from textgen.config import (
     TrainingConfig,
 )
 from textgen.errors import ConfigError
+
+CONFIGS = (
+    BeamSearchConfig,
+    ContrastiveSearchConfig,
+    CorpusConfig,
+    ModelConfig,
+    RunConfig,
+    SamplingConfig,
+    TrainingConfig,
+)
 
 
 def test_a_config_cannot_be_changed():
@@ -64,6 +76,7 @@ trainings = st.builds(
     strategy=st.sampled_from(["auto", "none", "mirrored", "multi-worker"]),
     jit_compile=st.sampled_from([None, True, False]),
 )
+texts = st.lists(st.text(st.characters(codec="utf-8"), min_size=1))
 samplings = st.builds(
     SamplingConfig,
     max_new_tokens=st.integers(1, 2**31 - 1),
@@ -71,17 +84,32 @@ samplings = st.builds(
     top_k=st.integers(0, 2**31 - 1),
     top_p=st.floats(0, 1, exclude_min=True),
     seed=st.none() | st.integers(0, 2**63 - 1),
-    stop=st.lists(st.text(st.characters(codec="utf-8"), min_size=1)),
+    stop=texts,
 )
+beam_searches = st.builds(
+    BeamSearchConfig,
+    num_beams=st.integers(1, 64),
+    length_penalty=st.floats(-5, 5),
+    stop=texts,
+    banned=texts,
+)
+contrastive_searches = st.builds(
+    ContrastiveSearchConfig,
+    penalty_alpha=st.floats(0, 1),
+    top_k=st.integers(1, 64),
+    stop=texts,
+    banned=texts,
+)
+writings = st.one_of(samplings, beam_searches, contrastive_searches)
 runs = st.builds(RunConfig, corpus=corpora, model=models, training=trainings, min_count=counts)
 
 
-@given(config=st.one_of(corpora, models, trainings, samplings, runs))
+@given(config=st.one_of(corpora, models, trainings, writings, runs))
 def test_to_dict_and_back_through_json(config):
     values = json.loads(json.dumps(config.to_dict()))
     assert type(config).from_dict(values) == config
 
 
 def test_an_empty_dictionary_is_all_defaults():
-    for config in (CorpusConfig, ModelConfig, TrainingConfig, SamplingConfig, RunConfig):
+    for config in CONFIGS:
         assert config.from_dict({}) == config()

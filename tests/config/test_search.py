@@ -61,3 +61,10 @@ def test_values_outside_their_range_are_refused(assert_refused, config, name, ru
 )
 def test_the_ends_of_a_range_belong_to_it(assert_kept, config, settings):
     assert_kept(config, settings)
+
+
+def test_the_order_of_the_fields_is_that_of_the_constructor():
+    beams = BeamSearchConfig(9, 2, 0.5, ["a"], ["b"])
+    assert list(beams.to_dict().values()) == [9, 2, 0.5, ("a",), ("b",)]
+    contrast = ContrastiveSearchConfig(9, 0.5, 2, ["a"], ["b"])
+    assert list(contrast.to_dict().values()) == [9, 0.5, 2, ("a",), ("b",)]

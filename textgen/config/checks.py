@@ -49,6 +49,13 @@ def check_whole(config: object, name: str, low: int) -> None:
     check(value < INT32_END, f"{name} must be less than {INT32_END}", value)
 
 
+def check_whole_in(config: object, name: str, low: int, high: int) -> None:
+    """Check a whole number from `low` to `high`."""
+    value = getattr(config, name)
+    fits = is_int(value) and low <= value <= high
+    check(fits, f"{name} must be a whole number in [{low}, {high}]", value)
+
+
 def check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
     """Check a number from `low` up; with `above`, one that must not be `low` itself."""
     value = getattr(config, name)

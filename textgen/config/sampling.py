@@ -9,17 +9,16 @@ from textgen.config.checks import (
     check,
     check_finite,
     check_share,
-    check_texts,
     check_whole,
     is_int,
     is_number,
     is_text,
 )
-from textgen.config.record import Record
+from textgen.config.writing import WritingRecord
 
 
 @dataclasses.dataclass(frozen=True)
-class SamplingConfig(Record):
+class SamplingConfig(WritingRecord):
     """How text is drawn from a model; `textgen.sampling` has the formulas.
 
     Attributes:
@@ -82,7 +81,7 @@ class SamplingConfig(Record):
     logprobs: int | None = None
 
     def __post_init__(self) -> None:
-        check_whole(self, "max_new_tokens", 1)
+        super().__post_init__()
         for name in ("min_new_tokens", "top_k", "no_repeat_ngram_size", "dry_allowed_length"):
             check_whole(self, name, 0)
         check_whole(self, "repeat_last_n", -1)
@@ -102,8 +101,6 @@ class SamplingConfig(Record):
             check_finite(self, "max_time", 0, above=True)
         fits = self.seed is None or (is_int(self.seed) and 0 <= self.seed < 2**63)
         check(fits, "seed must be a whole number in [0, 2**63)", self.seed)
-        for name in ("stop", "banned"):
-            check_texts(self, name)
         if self.logprobs is not None:
             check_whole(self, "logprobs", 0)
         self._check_logit_bias()

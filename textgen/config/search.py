@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from textgen.config.checks import check, check_share, check_texts, check_whole, is_int, is_number
-from textgen.config.record import Record
+from textgen.config.checks import check, check_share, check_whole_in, is_number
+from textgen.config.writing import WritingRecord
 
 
 @dataclasses.dataclass(frozen=True)
-class BeamSearchConfig(Record):
+class BeamSearchConfig(WritingRecord):
     """How beam search writes; `textgen.generation.beam_search` has the rules.
 
     Attributes:
@@ -31,17 +31,14 @@ class BeamSearchConfig(Record):
     MAX_BEAMS: ClassVar[int] = 64
 
     def __post_init__(self) -> None:
-        check_whole(self, "max_new_tokens", 1)
-        fits = is_int(self.num_beams) and 1 <= self.num_beams <= self.MAX_BEAMS
-        check(fits, f"num_beams must be a whole number in [1, {self.MAX_BEAMS}]", self.num_beams)
+        super().__post_init__()
+        check_whole_in(self, "num_beams", 1, self.MAX_BEAMS)
         fits = is_number(self.length_penalty) and abs(self.length_penalty) <= 5
         check(fits, "length_penalty must be in [-5, 5]", self.length_penalty)
-        for name in ("stop", "banned"):
-            check_texts(self, name)
 
 
 @dataclasses.dataclass(frozen=True)
-class ContrastiveSearchConfig(Record):
+class ContrastiveSearchConfig(WritingRecord):
     """How contrastive search writes; `textgen.generation.contrastive_search` has the rules.
 
     Attributes:
@@ -62,9 +59,6 @@ class ContrastiveSearchConfig(Record):
     MAX_CANDIDATES: ClassVar[int] = 64
 
     def __post_init__(self) -> None:
-        check_whole(self, "max_new_tokens", 1)
+        super().__post_init__()
         check_share(self, "penalty_alpha")
-        fits = is_int(self.top_k) and 1 <= self.top_k <= self.MAX_CANDIDATES
-        check(fits, f"top_k must be a whole number in [1, {self.MAX_CANDIDATES}]", self.top_k)
-        for name in ("stop", "banned"):
-            check_texts(self, name)
+        check_whole_in(self, "top_k", 1, self.MAX_CANDIDATES)
