@@ -19,6 +19,7 @@ import numpy as np
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
 from textgen.corpus import find_files, read_corpus
+from textgen.dataset import MAX_VALIDATION_TARGETS
 from textgen.errors import CheckpointError, ConfigError
 from textgen.planning import (
     COMPRESSED_CHARACTERS,
@@ -241,7 +242,7 @@ def _make_plan(run: Run, planning: Planning, num_devices: int) -> Plan:
         train_characters=characters,
         validation_characters=run.corpus["validation_characters"],
         train_tokens=run.store.train.size,
-        validation_tokens=run.store.validation.size,
+        validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
         vocab_size=run.tokenizer.vocab_size,
         compressed_bits=compressed_bits(begin),
     )
