@@ -18,7 +18,6 @@ import numpy as np
 
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
-from textgen.corpus import find_files, read_corpus
 from textgen.dataset import MAX_VALIDATION_TARGETS
 from textgen.errors import CheckpointError, ConfigError
 from textgen.planning import (
@@ -30,17 +29,7 @@ from textgen.planning import (
     make_plan,
     measure_machine,
 )
-from textgen.run import (
-    Run,
-    began_with,
-    begin_like,
-    begin_run,
-    discard_run,
-    find_run_to_reuse,
-    reopen_run,
-    replace_run,
-    replan,
-)
+from textgen.run import Run, began_with, discard_run, prepare_run, reopen_run, replace_run, replan
 from textgen.training.reporter import Reporter
 from textgen.version import __version__
 
@@ -105,7 +94,7 @@ def train(
         catalog,
         name,
         config.training.strategy,
-        _prepare(paths, catalog, name, config, reporter),
+        prepare_run(paths, catalog.model_folder(name), config, reporter),
         resumed=False,
         planning=planning,
         tensorboard=tensorboard,
@@ -144,7 +133,7 @@ def plan(
     _check_plannable(config)
     strategy = build_strategy(config.training.strategy)
     # Not as the chief, who would write a folder.
-    run = _prepare(paths, Catalog(models_dir), name, config, reporter)(False)
+    run = prepare_run(paths, Catalog(models_dir).model_folder(name), config, reporter)(False)
     return _make_plan(run, planning or Planning(), strategy.num_replicas_in_sync)
 
 
@@ -195,34 +184,6 @@ def resume(
         reporter=reporter,
         should_stop=should_stop,
     )
-
-
-def _prepare(
-    paths: Sequence[str | os.PathLike[str]],
-    catalog: Catalog,
-    name: str,
-    config: RunConfig,
-    reporter: Reporter,
-) -> Callable[[bool], Run]:
-    """Read a corpus; return a function of `is_chief` that begins a run with it."""
-    # Takes the place of the run before only when nothing can go wrong any more at its start.
-    folder = catalog.model_folder(name) / "train.new"
-    reporter.phase("reading")
-    sources = find_files(paths, encoding=config.corpus.encoding)
-    before = find_run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
-    if before is None:
-        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
-        catalog.folder.mkdir(parents=True, exist_ok=True)
-        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
-    else:
-        reporter.phase("reusing")
-
-    def open_run(chief: bool) -> Run:
-        if before is not None:
-            return begin_like(before, folder if chief else None)
-        return begin_run(folder if chief else None, corpus, config, reporter)
-
-    return open_run
 
 
 def _check_plannable(config: RunConfig) -> None:
