@@ -5,17 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from textgen.card import make_card
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
 from textgen.dataset import MAX_VALIDATION_TARGETS
@@ -31,13 +27,9 @@ from textgen.planning import (
 )
 from textgen.run import Run, began_with, discard_run, prepare_run, reopen_run, replace_run, replan
 from textgen.training.reporter import Reporter
-from textgen.version import __version__
 
 if TYPE_CHECKING:
-    from textgen.generation import Generator
     from textgen.training.loop import Outcome
-
-_SAMPLE_TOKENS = 120
 
 
 @dataclass(frozen=True)
@@ -225,6 +217,7 @@ def _train_and_export(
 ) -> Trained:
     """Train the run that `open_run(is_chief)` gives and publish the result."""
     # Imported here: whoever mistyped a file name should not wait for TensorFlow.
+    from textgen.generation import SampleWriter
     from textgen.training.checkpoints import Checkpoints
     from textgen.training.distribution import build_strategy, is_chief
     from textgen.training.history import History
@@ -262,7 +255,9 @@ def _train_and_export(
     if chief and not resumed:
         replace_run(folder, run.folder)
     outcome = trainer.fit(
-        resumed, lambda: should_stop() or time.monotonic() >= deadline, _Sampler(run)
+        resumed,
+        lambda: should_stop() or time.monotonic() >= deadline,
+        SampleWriter(run.tokenizer, run.has_documents),
     )
     if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
         outcome = dataclasses.replace(outcome, ended_by="time_budget")
@@ -272,77 +267,14 @@ def _train_and_export(
     return Trained(name, _export(catalog, name, run, outcome), outcome)
 
 
-class _Sampler:
-    """Shows what the model writes while it learns: the same seed every time.
-
-    The decode graph is made once; later samples only bring newer weights into it.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._generator: Generator | None = None
-        self._graph: Any = None
-
-    def __call__(self, model: Any) -> str:
-        import tensorflow as tf
-
-        if self._generator is None:
-            self._generator = _generator(self._run, model)
-            # AutoGraph would read all of it for seconds and change nothing.
-            self._graph = tf.function(self._generator.generate, autograph=False)
-        else:
-            self._generator.decoder.assign(model.decoder_weights())
-        asked = {
-            "max_new_tokens": tf.constant([_SAMPLE_TOKENS]),
-            "seed": tf.constant([0], tf.int64),
-        }
-        generated = self._graph(tf.constant([""]), asked)
-        return generated.text_bytes.numpy()[0].decode("utf-8", errors="replace")
-
-
-def _generator(run: Run, model: Any) -> Generator:
-    from textgen.generation import Generator
-
-    boundary = run.tokenizer.boundary(run.has_documents)
-    return Generator(model.decoder(), run.tokenizer.in_graph(), boundary, run.has_documents)
-
-
 def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
     from textgen.export import write_saved_model
+    from textgen.generation import Generator
     from textgen.serving import write_configuration
-    from textgen.training.optimizers import choose_optimizer
 
-    optimizer = choose_optimizer(run.config.training, run.config.model.architecture)
-    card = _card(name, run, outcome, optimizer)
+    generator = Generator.of_model(outcome.model, run.tokenizer, run.has_documents)
+    card = make_card(name, run, outcome)
     with catalog.new_version(name) as (scratch, path):
-        write_saved_model(scratch, _generator(run, outcome.model), run.tokenizer, card)
+        write_saved_model(scratch, generator, run.tokenizer, card)
     write_configuration(path.parent, name)
     return path
-
-
-def _card(name: str, run: Run, outcome: Outcome, optimizer: str) -> dict[str, Any]:
-    """The model card: what the model is, what it learned from, how good it is."""
-    bits = outcome.validation_loss / math.log(2) * run.tokens_per_character
-    return {
-        "name": name,
-        "model": run.config.model.to_dict(),
-        "num_parameters": int(sum(np.prod(v.shape) for v in outcome.model.trainable_variables)),
-        "tokenizer": {"kind": run.tokenizer.kind, "vocab_size": run.tokenizer.vocab_size},
-        "corpus": {**run.corpus, "config": run.config.corpus.to_dict()},
-        "training": {
-            **run.config.training.to_dict(),
-            "optimizer": optimizer,
-            "ended_by": outcome.ended_by,
-        },
-        "steps": outcome.step,
-        "best_step": outcome.best_step,
-        "validation_loss": outcome.validation_loss,
-        "perplexity": math.exp(outcome.validation_loss),
-        "bits_per_character": bits,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "textgen": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("tensorflow", "keras", "keras-nlp")},
-        },
-    }

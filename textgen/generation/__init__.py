@@ -15,6 +15,7 @@ from textgen.generation.records import (
     Writing,
     Written,
 )
+from textgen.generation.sample import SampleWriter
 from textgen.generation.scoring import Scored
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ContrastiveSearched",
     "Generator",
     "Request",
+    "SampleWriter",
     "Scored",
     "Writing",
     "Written",

@@ -24,8 +24,8 @@ from textgen.generation.scoring import Scored, score
 from textgen.generation.texts import make_texts
 from textgen.generation.window import newest
 from textgen.generation.writer import Writer
-from textgen.models.base import Decoder
-from textgen.tokenizer.base import END, START, UNKNOWN
+from textgen.models.base import Decoder, LanguageModel
+from textgen.tokenizer.base import END, START, UNKNOWN, Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
 
@@ -48,6 +48,18 @@ class Generator(tf.Module):
         self.tokenizer = tokenizer
         self._boundary = boundary
         self._has_documents = has_documents
+
+    @classmethod
+    def of_model(cls, model: LanguageModel, tokenizer: Tokenizer, has_documents: bool) -> Generator:
+        """Return a generator that writes as a model does now.
+
+        Args:
+            model: in training, or trained.
+            tokenizer: of its vocabulary.
+            has_documents: whether it was trained on whole documents.
+        """
+        boundary = tokenizer.boundary(has_documents)
+        return cls(model.decoder(), tokenizer.in_graph(), boundary, has_documents)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs in the decoder."""
