@@ -25,6 +25,7 @@ from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
 from textgen.models import LanguageModel
 from textgen.training.checkpoints import Checkpoints
+from textgen.training.clock import Clock
 from textgen.training.distribution import is_chief, reporting_lost_workers
 from textgen.training.history import History
 from textgen.training.reporter import Progress, Reporter, Validation
@@ -32,9 +33,6 @@ from textgen.training.step import Step
 
 logger = logging.getLogger(__name__)
 
-# Seconds a call into TensorFlow should take: long enough to hide the host's work,
-# short enough for a progress bar and for Ctrl-C.
-_SECONDS_A_CALL = 0.5
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
@@ -174,7 +172,7 @@ class Trainer:
         every = config.validate_every or max(1, config.max_steps // 10)
         ended_by = "max_steps"
         self.reporter.phase("compiling")
-        clock = _Clock(config.batch_size * self.windows.context_length)
+        clock = Clock(config.batch_size * self.windows.context_length)
         saved_at = time.monotonic()
         steps = 1
         while state.step < config.max_steps:
@@ -209,7 +207,7 @@ class Trainer:
             self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
         )
 
-    def _run_steps(self, count: int, clock: _Clock) -> None:
+    def _run_steps(self, count: int, clock: Clock) -> None:
         state = self._state
         batches = self.windows.batches(state.step, count)
         started = time.monotonic()
@@ -238,7 +236,7 @@ class Trainer:
             )
         )
 
-    def _validate(self, clock: _Clock, write_sample, *, scheduled: bool = True) -> None:
+    def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
         """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
@@ -345,38 +343,3 @@ class Trainer:
 
 def _values(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
     return {name: np.asarray(variable) for name, variable in variables.items()}
-
-
-class _Clock:
-    """Measures steps; leaves out the first call, which compiles.
-
-    Args:
-        tokens_a_step: over all replicas.
-    """
-
-    def __init__(self, tokens_a_step: int) -> None:
-        self._tokens_a_step = tokens_a_step
-        self._compiled = False
-        self.seconds_a_step = math.inf
-
-    def add(self, steps: int, seconds: float) -> bool:
-        """Take note of a call; return whether it was the first."""
-        if not self._compiled:
-            self._compiled = True
-            return True
-        measured = seconds / steps
-        # A running mean, so that the bar's figures do not jump.
-        known = math.isfinite(self.seconds_a_step)
-        self.seconds_a_step = 0.7 * self.seconds_a_step + 0.3 * measured if known else measured
-        return False
-
-    def steps_a_call(self) -> int:
-        """How many steps the next call should hold."""
-        if not math.isfinite(self.seconds_a_step):
-            return 1
-        return max(1, round(_SECONDS_A_CALL / self.seconds_a_step))
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens learned from in a second."""
-        return self._tokens_a_step / self.seconds_a_step
