@@ -11,169 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 from textgen.cli import options
+from textgen.cli.settings import PLANNED, given_settings, run_config, run_options
 
 from textgen.catalog import check_name
-from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from textgen.pipeline import Trained
-
-_CORPUS = CorpusConfig()
-_TRAINING = TrainingConfig()
-_CORPUS_FIELDS = tuple(_CORPUS.to_dict())
-_TRAINING_FIELDS = tuple(_TRAINING.to_dict())
-_MODEL_FIELDS = ("num_layers", "num_heads", "hidden_dim", "context_length", "dropout")
-
-
-def _group(*decorators: Callable) -> Callable:
-    """Apply decorators in the order in which their options should stand in --help."""
-
-    def decorate(function: Callable) -> Callable:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-_corpus_options = _group(
-    click.option("--encoding", default=_CORPUS.encoding, show_default=True, help="Of the files."),
-    click.option("--lowercase", is_flag=True, help="Turn all letters to lower case."),
-    click.option("--strip-html", is_flag=True, help="Remove HTML tags; decode entities."),
-    click.option("--strip-punctuation", is_flag=True, help="Remove punctuation."),
-    click.option(
-        "--normalize",
-        type=click.Choice(["none", "nfc", "nfkc"]),
-        default=_CORPUS.normalize,
-        show_default=True,
-        help="Unicode normalization.",
-    ),
-    click.option(
-        "--split-documents",
-        type=click.Choice(["none", "line", "blank-line", "file"]),
-        default=_CORPUS.split_documents,
-        show_default=True,
-        help="Where a document ends; the model learns to begin and to end one.",
-    ),
-    click.option(
-        "--text-column",
-        metavar="NAME",
-        help="CSV column or JSON Lines key of the text; a row is a document.  [default: text]",
-    ),
-    click.option(
-        "--validation-split",
-        type=float,
-        default=_CORPUS.validation_split,
-        show_default=True,
-        help="Share of the corpus, at its end, kept for validation.",
-    ),
-    click.option(
-        "--tokenizer",
-        type=click.Choice(["auto", "character", "bpe"]),
-        default="auto",
-        show_default=True,
-        help="bpe: byte pairs, parts of words. auto: by model, corpus size and script.",
-    ),
-    click.option("--vocab-size", type=int, help="Of bpe.  [default: by corpus size]"),
-    click.option(
-        "--min-count",
-        type=int,
-        default=1,
-        show_default=True,
-        help="Characters seen less often become the unknown token.",
-    ),
-)
-
-_model_options = _group(
-    click.option(
-        "--model",
-        "architecture",
-        type=click.Choice(["transformer", "lstm"]),
-        default="transformer",
-        show_default=True,
-        help="Which kind of model.",
-    ),
-    click.option(
-        "--size",
-        type=click.Choice(list(ModelConfig.SIZES["transformer"])),
-        help="Sets the first four below.  [default: planned]",
-    ),
-    click.option("--num-layers", type=int, help="LSTM layers or Transformer blocks."),
-    click.option("--num-heads", type=int, help="Attention heads a block."),
-    click.option("--hidden-dim", type=int, help="Width of the model."),
-    click.option("--context-length", type=int, help="Tokens the model sees at once."),
-    click.option("--dropout", type=float, help="Share of activations dropped in training."),
-)
-
-_training_options = _group(
-    click.option("--max-steps", type=int, help="Optimizer steps.  [default: planned]"),
-    click.option(
-        "--batch-size", type=int, help="Windows a step, over all devices.  [default: planned]"
-    ),
-    click.option(
-        "--accumulate",
-        type=int,
-        default=_TRAINING.accumulate,
-        show_default=True,
-        help="Split the batch into so many parts, one after the other, to save memory.",
-    ),
-    click.option("--learning-rate", type=float, help="Peak.  [default: the optimizer's own]"),
-    click.option(
-        "--optimizer",
-        type=click.Choice(["auto", "muon", "adamw"]),
-        default=_TRAINING.optimizer,
-        show_default=True,
-        help="auto: Muon for the Transformer, AdamW for the LSTM.",
-    ),
-    click.option("--warmup-steps", type=int, help="[default: 5 % of the steps, up to 100]"),
-    click.option("--weight-decay", type=float, default=_TRAINING.weight_decay, show_default=True),
-    click.option("--clip-norm", type=float, default=_TRAINING.clip_norm, show_default=True),
-    click.option("--seed", type=int, default=_TRAINING.seed, show_default=True),
-    click.option("--validate-every", type=int, help="Steps.  [default: planned]"),
-    click.option("--patience", type=int, help="Stop after so many validations without a gain."),
-    click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16."),
-    click.option(
-        "--strategy",
-        type=click.Choice(["auto", "none", "mirrored", "multi-worker"]),
-        default=_TRAINING.strategy,
-        show_default=True,
-        help="auto: all GPUs of this machine. multi-worker: reads TF_CONFIG.",
-    ),
-    click.option(
-        "--jit-compile/--no-jit-compile",
-        default=None,
-        help="Compile the step with XLA.  [default: where it pays]",
-    ),
-    click.option(
-        "--keep-checkpoints",
-        type=int,
-        default=_TRAINING.keep_checkpoints,
-        show_default=True,
-        help="How many of the newest stay on disk.",
-    ),
-)
-
-
-_planning_options = _group(
-    click.option(
-        "--time-budget",
-        type=options.Duration(),
-        metavar="TIME",
-        help="Plan a run of about so long, 90s, 10m or 1h.  [default: 5m; with a GPU 10m]",
-    ),
-    click.option("--dry-run", is_flag=True, help="Only say what the plan is."),
-)
 
 
 @click.command()
 @click.argument("corpus", nargs=-1, metavar="CORPUS...")
 @click.option("--name", help="Of the model.  [default: the corpus file's stem]")
-@_planning_options
-@_model_options
-@_corpus_options
-@_training_options
+@click.option(
+    "--time-budget",
+    type=options.Duration(),
+    metavar="TIME",
+    help="Plan a run of about so long, 90s, 10m or 1h.  [default: 5m; with a GPU 10m]",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what the plan is.")
+@run_options
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint of the model's run.")
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
 @options.models_dir
@@ -205,11 +62,8 @@ def train(
             "leave out --resume and --strategy multi-worker."
         )
     name = check_name(name if name is not None else _default_name(corpus[0]))
-    config = _config(settings)
-    given = {key: settings[key] for key in settings if _was_given(ctx, key)}
-    if "size" in given:
-        given |= ModelConfig.SIZES[config.model.architecture][given.pop("size")]
-    fixed = frozenset({*_MODEL_FIELDS, *_TRAINING_FIELDS} & given.keys())
+    config = run_config(settings)
+    given = given_settings(ctx, settings)
     from textgen.corpus import find_files
 
     # Before anything slow: whoever mistyped a name should know at once.
@@ -221,7 +75,7 @@ def train(
     from textgen import pipeline
     from textgen.planning import Planning
 
-    planning = Planning(fixed, time_budget, started) if is_planned else None
+    planning = Planning(PLANNED & given.keys(), time_budget, started) if is_planned else None
     if dry_run:
         with make_reporter() as reporter:
             plan = pipeline.plan(
@@ -296,23 +150,3 @@ def _default_name(path: str) -> str:
     if any(character in stem for character in "*?["):
         stem = Path(path).resolve().parent.name
     return Path(stem).stem or "corpus"
-
-
-def _config(settings: dict[str, Any]) -> RunConfig:
-    model = ModelConfig.of_size(
-        settings["architecture"],
-        settings["size"] or "small",
-        **{field: settings[field] for field in _MODEL_FIELDS},
-    )
-    return RunConfig(
-        corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
-        model=model,
-        training=TrainingConfig(
-            **{field: settings[field] for field in _TRAINING_FIELDS if settings[field] is not None}
-        ),
-        **{field: settings[field] for field in ("tokenizer", "vocab_size", "min_count")},
-    )
-
-
-def _was_given(ctx: click.Context, parameter: str) -> bool:
-    return ctx.get_parameter_source(parameter) is not ParameterSource.DEFAULT

@@ -76,30 +76,23 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
-def exported_models(tmp_path_factory):
-    """An `Exported` for every architecture; `saved_models` of the folder above them."""
+def export_model(tmp_path_factory):
+    """Export a model with random weights as version 1 of the name; give an `Exported`."""
     import tensorflow as tf
 
-    from textgen.config import CorpusConfig, ModelConfig
+    from textgen.config import CorpusConfig
     from textgen.export import write_saved_model
     from textgen.generation import Generator
     from textgen.models import build_model
-    from textgen.tokenizer import CharacterTokenizer
 
     root = tmp_path_factory.mktemp("saved_models")
-    tokenizer = CharacterTokenizer.learn([CHARACTERS])
-    models = {}
-    for name in ARCHITECTURES:
-        config = ModelConfig(
-            name, num_layers=2, num_heads=2, hidden_dim=16, context_length=CONTEXT_LENGTH
-        )
+
+    def export(name, config, tokenizer, seed, **cleaning):
         model = build_model(config, tokenizer.vocab_size)
-        noise = np.random.default_rng(1)
+        noise = np.random.default_rng(seed)
         for variable in model.trainable_variables:
             variable.assign(noise.normal(0, 0.5, variable.shape))
-        generator = Generator(
-            model.decoder(), tokenizer.in_graph(), tokenizer.boundary(False), has_documents=False
-        )
+        generator = Generator.of_model(model, tokenizer, has_documents=False)
         card = {
             "name": name,
             "model": config.to_dict(),
@@ -107,7 +100,7 @@ def exported_models(tmp_path_factory):
             "corpus": {
                 "description": "noise",
                 "digest": "0" * 64,
-                "config": CorpusConfig(lowercase=True, normalize="nfc").to_dict(),
+                "config": CorpusConfig(**cleaning).to_dict(),
             },
             "validation_loss": 1.0,
             "versions": dict.fromkeys(["textgen", "tensorflow", "keras"], "0"),
@@ -116,8 +109,25 @@ def exported_models(tmp_path_factory):
         path.mkdir(parents=True)
         write_saved_model(path, generator, tokenizer, card)
         graph = tf.function(generator.generate, reduce_retracing=True)
-        models[name] = Exported(path, generator, tokenizer, graph)
-    return models
+        return Exported(path, generator, tokenizer, graph)
+
+    return export
+
+
+@pytest.fixture(scope="session")
+def exported_models(export_model):
+    """An `Exported` for every architecture."""
+    from textgen.config import ModelConfig
+    from textgen.tokenizer import CharacterTokenizer
+
+    tokenizer = CharacterTokenizer.learn([CHARACTERS])
+    shape = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16, "context_length": CONTEXT_LENGTH}
+    return {
+        name: export_model(
+            name, ModelConfig(name, **shape), tokenizer, seed=1, lowercase=True, normalize="nfc"
+        )
+        for name in ARCHITECTURES
+    }
 
 
 @pytest.fixture(scope="session", params=ARCHITECTURES)

@@ -32,6 +32,7 @@ ALLOWED = {
         *("config", "corpus", "dataset", "errors", "files", "tokenizer", "version"),
         "training.reporter",
     },
+    "card": {"run", "training", "version"},
     "catalog": {"config", "errors", "files"},
     "sampling": set(),
     "models": {"config", "errors"},
@@ -46,8 +47,7 @@ STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "cata
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
-    "inference",
-    "pipeline",
+    *("inference", "card", "pipeline"),
 }
 LAZY_EXCEPTIONS = {"tokenizer/graph.py", "tokenizer/graph_byte_pair.py"}
 

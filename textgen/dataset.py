@@ -23,7 +23,7 @@ from textgen.tokenizer.base import END, START, Tokenizer
 # the mean of so many is known to about 2 / sqrt(2**18) = 0.004, less than two seeds differ by;
 # and as every validation of a run takes the same windows, their order is known better still.
 # All of a long corpus would take longer than the training between two validations.
-_MAX_VALIDATION_TARGETS = 2**18
+MAX_VALIDATION_TARGETS = 2**18
 
 
 class TokenStore:
@@ -187,7 +187,7 @@ class ValidationWindows:
         tokens: np.ndarray,
         context_length: int,
         batch_size: int,
-        max_targets: int = _MAX_VALIDATION_TARGETS,
+        max_targets: int = MAX_VALIDATION_TARGETS,
     ) -> None:
         if len(tokens) < 2:
             raise CorpusError(

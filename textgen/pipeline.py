@@ -5,20 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from textgen.card import make_card
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
-from textgen.corpus import find_files, read_corpus
+from textgen.dataset import MAX_VALIDATION_TARGETS
 from textgen.errors import CheckpointError, ConfigError
 from textgen.planning import (
     COMPRESSED_CHARACTERS,
@@ -29,25 +25,11 @@ from textgen.planning import (
     make_plan,
     measure_machine,
 )
-from textgen.run import (
-    Run,
-    began_with,
-    begin_like,
-    begin_run,
-    discard_run,
-    find_run_to_reuse,
-    reopen_run,
-    replace_run,
-    replan,
-)
+from textgen.run import Run, began_with, discard_run, prepare_run, reopen_run, replace_run, replan
 from textgen.training.reporter import Reporter
-from textgen.version import __version__
 
 if TYPE_CHECKING:
-    from textgen.generation import Generator
     from textgen.training.loop import Outcome
-
-_SAMPLE_TOKENS = 120
 
 
 @dataclass(frozen=True)
@@ -104,7 +86,7 @@ def train(
         catalog,
         name,
         config.training.strategy,
-        _prepare(paths, catalog, name, config, reporter),
+        prepare_run(paths, catalog.model_folder(name), config, reporter),
         resumed=False,
         planning=planning,
         tensorboard=tensorboard,
@@ -143,7 +125,7 @@ def plan(
     _check_plannable(config)
     strategy = build_strategy(config.training.strategy)
     # Not as the chief, who would write a folder.
-    run = _prepare(paths, Catalog(models_dir), name, config, reporter)(False)
+    run = prepare_run(paths, Catalog(models_dir).model_folder(name), config, reporter)(False)
     return _make_plan(run, planning or Planning(), strategy.num_replicas_in_sync)
 
 
@@ -196,34 +178,6 @@ def resume(
     )
 
 
-def _prepare(
-    paths: Sequence[str | os.PathLike[str]],
-    catalog: Catalog,
-    name: str,
-    config: RunConfig,
-    reporter: Reporter,
-) -> Callable[[bool], Run]:
-    """Read a corpus; return a function of `is_chief` that begins a run with it."""
-    # Takes the place of the run before only when nothing can go wrong any more at its start.
-    folder = catalog.model_folder(name) / "train.new"
-    reporter.phase("reading")
-    sources = find_files(paths, encoding=config.corpus.encoding)
-    before = find_run_to_reuse(catalog.model_folder(name) / "train", sources, config, reporter)
-    if before is None:
-        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
-        catalog.folder.mkdir(parents=True, exist_ok=True)
-        corpus = read_corpus(sources, config.corpus, catalog.folder, reporter.bytes_done)
-    else:
-        reporter.phase("reusing")
-
-    def open_run(chief: bool) -> Run:
-        if before is not None:
-            return begin_like(before, folder if chief else None)
-        return begin_run(folder if chief else None, corpus, config, reporter)
-
-    return open_run
-
-
 def _check_plannable(config: RunConfig) -> None:
     if config.training.strategy == "multi-worker":
         raise ConfigError(
@@ -241,7 +195,7 @@ def _make_plan(run: Run, planning: Planning, num_devices: int) -> Plan:
         train_characters=characters,
         validation_characters=run.corpus["validation_characters"],
         train_tokens=run.store.train.size,
-        validation_tokens=run.store.validation.size,
+        validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
         vocab_size=run.tokenizer.vocab_size,
         compressed_bits=compressed_bits(begin),
     )
@@ -263,6 +217,7 @@ def _train_and_export(
 ) -> Trained:
     """Train the run that `open_run(is_chief)` gives and publish the result."""
     # Imported here: whoever mistyped a file name should not wait for TensorFlow.
+    from textgen.generation import SampleWriter
     from textgen.training.checkpoints import Checkpoints
     from textgen.training.distribution import build_strategy, is_chief
     from textgen.training.history import History
@@ -300,7 +255,9 @@ def _train_and_export(
     if chief and not resumed:
         replace_run(folder, run.folder)
     outcome = trainer.fit(
-        resumed, lambda: should_stop() or time.monotonic() >= deadline, _Sampler(run)
+        resumed,
+        lambda: should_stop() or time.monotonic() >= deadline,
+        SampleWriter(run.tokenizer, run.has_documents),
     )
     if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
         outcome = dataclasses.replace(outcome, ended_by="time_budget")
@@ -310,77 +267,14 @@ def _train_and_export(
     return Trained(name, _export(catalog, name, run, outcome), outcome)
 
 
-class _Sampler:
-    """Shows what the model writes while it learns: the same seed every time.
-
-    The decode graph is made once; later samples only bring newer weights into it.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._generator: Generator | None = None
-        self._graph: Any = None
-
-    def __call__(self, model: Any) -> str:
-        import tensorflow as tf
-
-        if self._generator is None:
-            self._generator = _generator(self._run, model)
-            # AutoGraph would read all of it for seconds and change nothing.
-            self._graph = tf.function(self._generator.generate, autograph=False)
-        else:
-            self._generator.decoder.assign(model.decoder_weights())
-        asked = {
-            "max_new_tokens": tf.constant([_SAMPLE_TOKENS]),
-            "seed": tf.constant([0], tf.int64),
-        }
-        generated = self._graph(tf.constant([""]), asked)
-        return generated.text_bytes.numpy()[0].decode("utf-8", errors="replace")
-
-
-def _generator(run: Run, model: Any) -> Generator:
-    from textgen.generation import Generator
-
-    boundary = run.tokenizer.boundary(run.has_documents)
-    return Generator(model.decoder(), run.tokenizer.in_graph(), boundary, run.has_documents)
-
-
 def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
     from textgen.export import write_saved_model
+    from textgen.generation import Generator
     from textgen.serving import write_configuration
-    from textgen.training.optimizers import choose_optimizer
 
-    optimizer = choose_optimizer(run.config.training, run.config.model.architecture)
-    card = _card(name, run, outcome, optimizer)
+    generator = Generator.of_model(outcome.model, run.tokenizer, run.has_documents)
+    card = make_card(name, run, outcome)
     with catalog.new_version(name) as (scratch, path):
-        write_saved_model(scratch, _generator(run, outcome.model), run.tokenizer, card)
+        write_saved_model(scratch, generator, run.tokenizer, card)
     write_configuration(path.parent, name)
     return path
-
-
-def _card(name: str, run: Run, outcome: Outcome, optimizer: str) -> dict[str, Any]:
-    """The model card: what the model is, what it learned from, how good it is."""
-    bits = outcome.validation_loss / math.log(2) * run.tokens_per_character
-    return {
-        "name": name,
-        "model": run.config.model.to_dict(),
-        "num_parameters": int(sum(np.prod(v.shape) for v in outcome.model.trainable_variables)),
-        "tokenizer": {"kind": run.tokenizer.kind, "vocab_size": run.tokenizer.vocab_size},
-        "corpus": {**run.corpus, "config": run.config.corpus.to_dict()},
-        "training": {
-            **run.config.training.to_dict(),
-            "optimizer": optimizer,
-            "ended_by": outcome.ended_by,
-        },
-        "steps": outcome.step,
-        "best_step": outcome.best_step,
-        "validation_loss": outcome.validation_loss,
-        "perplexity": math.exp(outcome.validation_loss),
-        "bits_per_character": bits,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "textgen": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("tensorflow", "keras", "keras-nlp")},
-        },
-    }

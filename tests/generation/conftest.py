@@ -27,9 +27,7 @@ class TinyModel:
             variable.assign(noise.normal(0, 1, variable.shape))
         self.tokenizer = tokenizer
         self.boundary = tokenizer.boundary(has_documents)
-        self.generator = Generator(
-            self.keras_model.decoder(), tokenizer.in_graph(), self.boundary, has_documents
-        )
+        self.generator = Generator.of_model(self.keras_model, tokenizer, has_documents)
         self.allowed = np.arange(tokenizer.vocab_size) >= (2 if has_documents else 3)
         self.max_positions = self.generator.decoder.max_positions
         self.graphs = {}

@@ -24,8 +24,7 @@ def make_generator(architecture, has_documents=False):
     noise = np.random.default_rng(1)
     for variable in model.trainable_variables:
         variable.assign(noise.normal(0, 0.5, variable.shape))
-    boundary = TOKENIZER.boundary(has_documents)
-    return Generator(model.decoder(), TOKENIZER.in_graph(), boundary, has_documents)
+    return Generator.of_model(model, TOKENIZER, has_documents)
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))

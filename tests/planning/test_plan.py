@@ -13,7 +13,7 @@ from textgen.planning import CorpusSize, Machine, compressed_bits, make_plan
 CPU = Machine("2 CPU cores", 200e9)
 NOVEL = CorpusSize(1_003_854, 111_540, 345_842, 43_427, 2048, 2.35)
 FABLES = CorpusSize(30_600, 3_400, 30_600, 3_400, 70, 2.53)
-LIBRARY = CorpusSize(9 * 10**8, 10**8, 3 * 10**8, 3 * 10**7, 16384, 2.0)
+LIBRARY = CorpusSize(9 * 10**8, 10**8, 3 * 10**8, 2**18, 16384, 2.0)
 
 machines = st.builds(
     Machine,
@@ -27,7 +27,7 @@ corpora = st.builds(
     train_characters=st.integers(1, 10**12),
     validation_characters=st.integers(1, 10**11),
     train_tokens=st.integers(1, 10**12),
-    validation_tokens=st.integers(1, 10**11),
+    validation_tokens=st.integers(1, 2**18),
     vocab_size=st.integers(4, 50_000),
     compressed_bits=st.floats(0.1, 20),
 )

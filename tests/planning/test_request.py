@@ -10,7 +10,7 @@ from textgen.errors import ConfigError
 from textgen.planning import CorpusSize, Machine, Planning, make_plan
 
 CPU, GPU = Machine("2 CPU cores", 200e9), Machine("1 GPU", 2e13, is_gpu=True)
-CORPUS = CorpusSize(10**8, 10**7, 3 * 10**7, 3 * 10**6, 4096, 2.0)
+CORPUS = CorpusSize(10**8, 10**7, 3 * 10**7, 2**18, 4096, 2.0)
 
 
 def test_the_budget_runs_from_its_start():

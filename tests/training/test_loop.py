@@ -45,14 +45,15 @@ def test_a_loss_that_is_no_number_names_the_step_and_what_to_try(make_trainer, o
 def test_divergence_names_the_very_step_and_keeps_the_checkpoint_before(make_trainer):
     make_trainer(max_steps=4).fit()
     trainer = make_trainer(max_steps=8)
-    restore = trainer._restore
+    restore = trainer._keeper.restore
 
-    def poison(*checkpoint):
-        restore(*checkpoint)
+    def poison():
+        state = restore()
         weight = trainer.model.trainable_variables[0]
         weight.assign(np.full(weight.shape, np.nan, np.float32))
+        return state
 
-    trainer._restore = poison
+    trainer._keeper.restore = poison
     with pytest.raises(TrainingDivergedError, match=r"at step 5\."):
         trainer.fit(resume=True)
     assert trainer.checkpoints.load_newest()[1]["step"] == 4

@@ -8,7 +8,7 @@ import pytest
 
 import textgen
 from textgen.errors import CheckpointError
-from textgen.training import loop
+from textgen.training import clock
 from textgen.training.checkpoints import Checkpoints
 
 COMBINATIONS = [
@@ -35,7 +35,7 @@ def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(
     whole = make_trainer("whole", **settings)
     outcome = whole.fit()
 
-    monkeypatch.setattr(loop, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
     stopped = make_trainer("pieces", **settings).fit(should_stop=stop_after(stop_at))
     assert (stopped.ended_by, stopped.step) == ("interrupt", stop_at)
     resumed = make_trainer("pieces", **settings)
@@ -56,7 +56,7 @@ def test_how_many_steps_a_call_holds_leaves_no_trace(
 ):
     runs = []
     for seconds in (0.0, 1e9):
-        monkeypatch.setattr(loop, "_SECONDS_A_CALL", seconds)
+        monkeypatch.setattr(clock, "_SECONDS_A_CALL", seconds)
         runs.append(make_trainer(str(seconds), model={"dropout": 0.3}))
         runs[-1].fit()
     assert_same_arrays(*(run.checkpoints.load_newest()[0] for run in runs))
@@ -169,14 +169,14 @@ import numpy as np
 import tensorflow as tf
 
 from textgen.config import ModelConfig, TrainingConfig
-from textgen.training import loop
+from textgen.training import clock, loop
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
 from textgen.training.reporter import Reporter
 
 folder, architecture, optimizer = Path(sys.argv[1]), *sys.argv[2:]
 tokens = np.random.default_rng(0).integers(3, 11, 400)
-loop._SECONDS_A_CALL = 0.0  # one step a call
+clock._SECONDS_A_CALL = 0.0  # one step a call
 loop._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # and a checkpoint after each
 rename = os.replace
 

@@ -1,7 +1,5 @@
 """From prompts to texts: the decode loop over any model that keeps the contract."""
 
-from textgen.generation.beam_search import BeamSearched
-from textgen.generation.contrastive_search import ContrastiveSearched
 from textgen.generation.generator import Generator
 from textgen.generation.inputs import (
     SEARCH_INPUTS,
@@ -9,7 +7,15 @@ from textgen.generation.inputs import (
     contrastive_search_inputs,
     default_inputs,
 )
-from textgen.generation.records import FINISH_REASONS, Request, Writing, Written
+from textgen.generation.records import (
+    FINISH_REASONS,
+    BeamSearched,
+    ContrastiveSearched,
+    Request,
+    Writing,
+    Written,
+)
+from textgen.generation.sample import SampleWriter
 from textgen.generation.scoring import Scored
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "ContrastiveSearched",
     "Generator",
     "Request",
+    "SampleWriter",
     "Scored",
     "Writing",
     "Written",

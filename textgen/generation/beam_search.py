@@ -22,14 +22,16 @@ import tensorflow as tf
 from textgen.config import BeamSearchConfig
 from textgen.generation.records import (
     ERROR,
-    FINISH_REASONS,
     LENGTH,
     NO_TOKEN,
     STOP,
+    BeamSearched,
     Request,
     Writing,
 )
-from textgen.generation.stopping import StopWatch, without_overhang
+from textgen.generation.rows import largest, repeat_rows
+from textgen.generation.stopping import StopWatch
+from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room
 from textgen.models.base import Decoder, State
 from textgen.sampling.controls import between
@@ -38,28 +40,6 @@ from textgen.tokenizer.graph import GraphTokenizer
 
 # The log-probability of what is no hypothesis, and the score of none.
 _NONE = float("-inf")
-
-
-class BeamSearched(NamedTuple):
-    """What beam search found: the finished hypothesis of every row that scores best.
-
-    Attributes:
-        text_bytes: string[B], the UTF-8 bytes of the new text.
-        token_ids: int32[B, N], the new tokens; -1 behind a row's end.
-        num_tokens: int32[B].
-        finish_reason: string[B]: `stop`, `length`, or `error` (no token could be chosen).
-        logprob: float32[B], natural logarithm of its probability, that of the end token
-            included where it came to one, and the bias of its tokens.
-        score: float32[B], `logprob` after the length penalty. Both are 0 where nothing was
-            searched for or found.
-    """
-
-    text_bytes: tf.Tensor
-    token_ids: tf.Tensor
-    num_tokens: tf.Tensor
-    finish_reason: tf.Tensor
-    logprob: tf.Tensor
-    score: tf.Tensor
 
 
 class _Hypothesis(NamedTuple):
@@ -134,7 +114,7 @@ class BeamSearch:
         self._num_beams = tf.clip_by_value(num_beams, 1, BeamSearchConfig.MAX_BEAMS)
         self._length_penalty = between(length_penalty, -5, 5, off=0)
         # Rows have as many beams as the row with most; those beyond their own stay empty.
-        self._width = tf.reduce_max(tf.concat([self._num_beams, [1]], 0))
+        self._width = largest(self._num_beams, 1)
         self._batch_size = tf.shape(self._num_beams)[0]
         self._watch = StopWatch(self._repeat(request.stop, 2), tokenizer.max_overhang)
 
@@ -144,7 +124,7 @@ class BeamSearch:
         Args:
             start: from `Generator.prefill`.
         """
-        limit = tf.reduce_max(tf.concat([self._max_new_tokens, [0]], 0))
+        limit = largest(self._max_new_tokens)
         turn = self._first(start, limit)
         count, end = tf.while_loop(
             lambda i, turn: (i < limit) & tf.reduce_any(turn.is_running),
@@ -153,13 +133,8 @@ class BeamSearch:
             shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, turn)),
         )
         best, token_ids = end.best, self._trace(end, count)
-        num_tokens = tf.reduce_sum(tf.cast(token_ids >= 0, tf.int32), 1)
-        text_bytes = self._tokenizer.decode(token_ids, num_tokens)
         return BeamSearched(
-            text_bytes=without_overhang(text_bytes, best.overhang),
-            token_ids=token_ids,
-            num_tokens=num_tokens,
-            finish_reason=tf.gather(tf.constant(FINISH_REASONS), best.finish),
+            **make_texts(self._tokenizer, token_ids, best.overhang, best.finish),
             logprob=best.logprob,
             score=tf.where(best.length > 0, best.score, 0.0),
         )
@@ -273,8 +248,7 @@ class BeamSearch:
 
     def _repeat(self, values, times=1):
         """From a row for each text to one for each beam, some times."""
-        each = times * self._width
-        return tf.gather(values, tf.range(self._batch_size * each) // each)
+        return repeat_rows(values, self._batch_size, times * self._width)
 
     def _trace(self, end, count):
         """Follow the best hypotheses back from their last token, int32[B, N]."""

@@ -22,14 +22,16 @@ import tensorflow as tf
 from textgen.config import ContrastiveSearchConfig
 from textgen.generation.records import (
     ERROR,
-    FINISH_REASONS,
     LENGTH,
     NO_TOKEN,
     RUNNING,
     STOP,
+    ContrastiveSearched,
     Request,
 )
-from textgen.generation.stopping import StopWatch, without_overhang
+from textgen.generation.rows import largest, repeat_rows
+from textgen.generation.stopping import StopWatch
+from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room, newest
 from textgen.models.base import Decoder, State
 from textgen.sampling.controls import between
@@ -37,25 +39,6 @@ from textgen.tokenizer.base import END
 from textgen.tokenizer.graph import GraphTokenizer
 
 _NONE = float("-inf")
-
-
-class ContrastiveSearched(NamedTuple):
-    """What contrastive search wrote.
-
-    Attributes:
-        text_bytes: string[B], the UTF-8 bytes of the new text.
-        token_ids: int32[B, N], the new tokens; -1 behind a row's end.
-        num_tokens: int32[B].
-        finish_reason: string[B]: `stop`, `length`, or `error` (no token could be chosen).
-        logprob: float32[B], natural logarithm of the text's probability in the model's own
-            distribution, that of the end token included where it came to one.
-    """
-
-    text_bytes: tf.Tensor
-    token_ids: tf.Tensor
-    num_tokens: tf.Tensor
-    finish_reason: tf.Tensor
-    logprob: tf.Tensor
 
 
 class _Turn(NamedTuple):
@@ -101,7 +84,7 @@ class ContrastiveSearch:
         self._alpha = between(penalty_alpha, 0, 1, off=0)[:, None]
         most = min(ContrastiveSearchConfig.MAX_CANDIDATES, decoder.vocab_size)
         self._top_k = tf.clip_by_value(top_k, 1, most)[:, None]
-        self._num_candidates = tf.reduce_max(tf.concat([self._top_k[:, 0], [1]], 0))
+        self._num_candidates = largest(self._top_k[:, 0], 1)
         self._batch_size = tf.shape(top_k)[0]
         self._watch = StopWatch(request.stop, tokenizer.max_overhang)
 
@@ -113,7 +96,7 @@ class ContrastiveSearch:
                 decoder can hold.
             lengths: int32[B], tokens in each row; at least 1.
         """
-        limit = tf.reduce_max(tf.concat([self._max_new_tokens, [0]], 0))
+        limit = largest(self._max_new_tokens)
         turn = self._first(window, lengths, limit)
         _, end = tf.while_loop(
             lambda i, turn: (i < limit) & tf.reduce_any(tf.equal(turn.finish, RUNNING)),
@@ -122,13 +105,8 @@ class ContrastiveSearch:
             shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, turn)),
         )
         token_ids = tf.transpose(end.token_ids)
-        num_tokens = tf.reduce_sum(tf.cast(token_ids >= 0, tf.int32), 1)
-        text_bytes = self._tokenizer.decode(token_ids, num_tokens)
         return ContrastiveSearched(
-            text_bytes=without_overhang(text_bytes, end.overhang),
-            token_ids=token_ids,
-            num_tokens=num_tokens,
-            finish_reason=tf.gather(tf.constant(FINISH_REASONS), end.finish),
+            **make_texts(self._tokenizer, token_ids, end.overhang, end.finish),
             logprob=end.logprob,
         )
 
@@ -230,5 +208,4 @@ class ContrastiveSearch:
 
     def _repeat(self, values):
         """From a row for each text to one for each candidate."""
-        each = self._num_candidates
-        return tf.gather(values, tf.range(self._batch_size * each) // each)
+        return repeat_rows(values, self._batch_size, self._num_candidates)

@@ -8,16 +8,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from textgen.generation.beam_search import BeamSearch, BeamSearched
-from textgen.generation.contrastive_search import ContrastiveSearch, ContrastiveSearched
+from textgen.generation.beam_search import BeamSearch
+from textgen.generation.contrastive_search import ContrastiveSearch
 from textgen.generation.inputs import default_inputs, make_request
-from textgen.generation.records import FINISH_REASONS, NO_TOKEN, Request, Writing, Written
+from textgen.generation.records import (
+    NO_TOKEN,
+    BeamSearched,
+    ContrastiveSearched,
+    Request,
+    Writing,
+    Written,
+)
+from textgen.generation.rows import largest
 from textgen.generation.scoring import Scored, score
-from textgen.generation.stopping import without_overhang
+from textgen.generation.texts import make_texts
 from textgen.generation.window import newest
 from textgen.generation.writer import Writer
-from textgen.models.base import Decoder
-from textgen.tokenizer.base import END, START, UNKNOWN
+from textgen.models.base import Decoder, LanguageModel
+from textgen.tokenizer.base import END, START, UNKNOWN, Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
 
@@ -40,6 +48,18 @@ class Generator(tf.Module):
         self.tokenizer = tokenizer
         self._boundary = boundary
         self._has_documents = has_documents
+
+    @classmethod
+    def of_model(cls, model: LanguageModel, tokenizer: Tokenizer, has_documents: bool) -> Generator:
+        """Return a generator that writes as a model does now.
+
+        Args:
+            model: in training, or trained.
+            tokenizer: of its vocabulary.
+            has_documents: whether it was trained on whole documents.
+        """
+        boundary = tokenizer.boundary(has_documents)
+        return cls(model.decoder(), tokenizer.in_graph(), boundary, has_documents)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs in the decoder."""
@@ -117,17 +137,9 @@ class Generator(tf.Module):
         writer = Writer(
             self.decoder.snapshot().for_rows(tf.shape(writing.token)[0]), self.tokenizer, request
         )
-        limit = tf.reduce_max(tf.concat([num_tokens, [0]], 0))
-        notes, overhang, end = writer.write(writing, limit)
-        count = end.count - writing.count
-        text_bytes = self.tokenizer.decode(notes.token_ids, count)
-        written = Written(
-            text_bytes=without_overhang(text_bytes, overhang),
-            num_tokens=count,
-            finish_reason=tf.gather(tf.constant(FINISH_REASONS), end.finish),
-            **notes._asdict(),
-        )
-        return written, end
+        notes, overhang, end = writer.write(writing, largest(num_tokens))
+        texts = make_texts(self.tokenizer, notes.token_ids, overhang, end.finish)
+        return Written(**{**notes._asdict(), **texts}), end
 
     def beam_search(
         self, writing: Writing, request: Request, num_beams: tf.Tensor, length_penalty: tf.Tensor

@@ -1,4 +1,4 @@
-"""What goes into the decode loop and what comes out of it, the batch first everywhere.
+"""What goes into the decode loop and the searches and what comes out, the batch first everywhere.
 
 Letters in shapes: B batch, V vocabulary, C context length, N tokens written, S stop strings.
 """
@@ -95,3 +95,44 @@ class Written(NamedTuple):
     logprobs: tf.Tensor
     top_token_ids: tf.Tensor
     top_logprobs: tf.Tensor
+
+
+class BeamSearched(NamedTuple):
+    """What beam search found: the finished hypothesis of every row that scores best.
+
+    Attributes:
+        text_bytes: string[B], the UTF-8 bytes of the new text.
+        token_ids: int32[B, N], the new tokens; -1 behind a row's end.
+        num_tokens: int32[B].
+        finish_reason: string[B]: `stop`, `length`, or `error` (no token could be chosen).
+        logprob: float32[B], natural logarithm of its probability, that of the end token
+            included where it came to one, and the bias of its tokens.
+        score: float32[B], `logprob` after the length penalty. Both are 0 where nothing was
+            searched for or found.
+    """
+
+    text_bytes: tf.Tensor
+    token_ids: tf.Tensor
+    num_tokens: tf.Tensor
+    finish_reason: tf.Tensor
+    logprob: tf.Tensor
+    score: tf.Tensor
+
+
+class ContrastiveSearched(NamedTuple):
+    """What contrastive search wrote.
+
+    Attributes:
+        text_bytes: string[B], the UTF-8 bytes of the new text.
+        token_ids: int32[B, N], the new tokens; -1 behind a row's end.
+        num_tokens: int32[B].
+        finish_reason: string[B]: `stop`, `length`, or `error` (no token could be chosen).
+        logprob: float32[B], natural logarithm of the text's probability in the model's own
+            distribution, that of the end token included where it came to one.
+    """
+
+    text_bytes: tf.Tensor
+    token_ids: tf.Tensor
+    num_tokens: tf.Tensor
+    finish_reason: tf.Tensor
+    logprob: tf.Tensor

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from textgen.generation.rows import largest
+
 
 class StopWatch:
     """Sees when a text has come to one of its row's stop strings.
@@ -17,7 +19,7 @@ class StopWatch:
     def __init__(self, stop: tf.Tensor, max_overhang: int) -> None:
         self._stop = stop[:, :, None]
         self._lengths = tf.strings.length(stop)[:, :, None]  # in bytes
-        self._longest = tf.reduce_max(tf.concat([tf.reshape(self._lengths, [-1]), [0]], 0))
+        self._longest = largest(tf.reshape(self._lengths, [-1]))
         self.is_watching = self._longest > 0
         self._overhangs = tf.range(max_overhang + 1)
         # In front of every tail, because `tf.strings.substr` refuses to start before the
@@ -57,14 +59,3 @@ class StopWatch:
             return tail, tf.cast(none, tf.bool), none
 
         return tf.cond(self.is_watching, append, nothing)
-
-
-def without_overhang(text_bytes: tf.Tensor, overhang: tf.Tensor) -> tf.Tensor:
-    """Cut what follows a stop string in the last token.
-
-    Args:
-        text_bytes: string[B].
-        overhang: int32[B], from `StopWatch.update`; 0 where there is nothing to cut.
-    """
-    kept = tf.strings.length(text_bytes) - overhang
-    return tf.strings.substr(text_bytes, tf.zeros_like(kept), kept)

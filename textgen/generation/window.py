@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from textgen.generation.rows import largest
 from textgen.models.base import Decoder, State
 
 # The cache grows by so many tokens at a time.
@@ -51,8 +52,7 @@ def make_room(
         return tf.where(full, half - 1, position), kept, hidden[:, :-1]
 
     def keep():
-        furthest = tf.reduce_max(tf.concat([position, [0]], 0))
-        needed = tf.minimum((furthest // BLOCK + 1) * BLOCK, limit)
+        needed = tf.minimum((largest(position) // BLOCK + 1) * BLOCK, limit)
         return position, decoder.reserve(state, position, needed), nothing
 
     return tf.cond(tf.reduce_any(full), reread, keep)
@@ -65,7 +65,7 @@ def room(
     if decoder.max_positions is None:
         return BLOCK
     taken = tf.where(is_running, position, 0)
-    return tf.shape(state[0])[2] - tf.reduce_max(tf.concat([taken, [0]], 0))
+    return tf.shape(state[0])[2] - largest(taken)
 
 
 def newest(values: tf.Tensor, lengths: tf.Tensor, count: int, blank: float) -> tf.Tensor:

@@ -16,6 +16,7 @@ from textgen.generation.records import (
     Request,
     Writing,
 )
+from textgen.generation.rows import largest
 from textgen.generation.stopping import StopWatch
 from textgen.generation.window import any_size, make_room, room
 from textgen.models.base import Decoder
@@ -64,9 +65,7 @@ class Writer:
         self._chain = Chain(request.controls, request.bias, breakers)
         self._watch = StopWatch(request.stop, tokenizer.max_overhang)
         self._wants_logprobs = tf.reduce_any(request.logprobs >= 0)
-        self._num_alternatives = tf.minimum(
-            tf.reduce_max(tf.concat([request.logprobs, [0]], 0)), decoder.vocab_size
-        )
+        self._num_alternatives = tf.minimum(largest(request.logprobs), decoder.vocab_size)
         self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
         is_special = self._watch.is_watching | self._wants_logprobs | self._has_minimum
         self._is_plain = self._chain.is_plain & ~is_special

@@ -53,7 +53,6 @@ _LEAST_STEPS = 20  # even where there is no time for them
 _USED_SHARE = 0.9
 _VALIDATION_SHARE = 0.06
 _FEWEST_VALIDATIONS, _MOST_VALIDATIONS = 2, 10
-_MOST_VALIDATED = 2**18  # tokens, as in `textgen.dataset`
 # How much of a corpus to compress, to see how hard it is: bzip2 looks at no more at a time.
 COMPRESSED_CHARACTERS = 2**20
 # Bits a character over those of bzip2, by how often what it saw was read; fitted to two runs.
@@ -69,7 +68,7 @@ class CorpusSize:
         train_characters: of the training part.
         validation_characters: of the validation part.
         train_tokens: of the training part.
-        validation_tokens: of the validation part.
+        validation_tokens: that one validation predicts; of a long validation part, not all.
         vocab_size: number of different tokens.
         compressed_bits: what a character takes after compression; see `compressed_bits`.
     """
@@ -251,8 +250,7 @@ class _Planner:
         training = dataclasses.replace(self.config.training, batch_size=batch_size)
         corpus, machine, vocab_size = self.corpus, self.machine, self.corpus.vocab_size
         step = cost.step_seconds(model, training, vocab_size, machine)
-        validated = min(corpus.validation_tokens, _MOST_VALIDATED)
-        validation = cost.validation_seconds(model, validated, vocab_size, machine)
+        validation = cost.validation_seconds(model, corpus.validation_tokens, vocab_size, machine)
         around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)
         validations = int(_VALIDATION_SHARE * self.seconds / validation)
         validations = max(_FEWEST_VALIDATIONS, min(validations, _MOST_VALIDATIONS))

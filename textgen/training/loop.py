@@ -10,13 +10,10 @@ interrupted, leaves no trace in the result.
 from __future__ import annotations
 
 import dataclasses
-import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -25,29 +22,14 @@ from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
 from textgen.models import LanguageModel
 from textgen.training.checkpoints import Checkpoints
+from textgen.training.clock import Clock
 from textgen.training.distribution import is_chief, reporting_lost_workers
 from textgen.training.history import History
+from textgen.training.keeper import Keeper, State
 from textgen.training.reporter import Progress, Reporter, Validation
 from textgen.training.step import Step
 
-logger = logging.getLogger(__name__)
-
-# Seconds a call into TensorFlow should take: long enough to hide the host's work,
-# short enough for a progress bar and for Ctrl-C.
-_SECONDS_A_CALL = 0.5
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
-
-
-@dataclasses.dataclass
-class _State:
-    """What a checkpoint keeps besides weights and slots."""
-
-    step: int = 0
-    best_loss: float = math.inf
-    best_step: int = 0
-    validations_since_best: int = 0
-    loss_sum: float = 0.0  # of the steps since the last validation
-    loss_count: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +105,8 @@ class Trainer:
         self.validation = ValidationWindows(validation_tokens, context_length, rows)
         self._step = Step(model_config, config, vocab_size, strategy)
         self.model, self.optimizer = self._step.model, self._step.optimizer
-        self._state = _State()
-        # The best weights while they could not be written.
-        self._unwritten_best: dict[str, np.ndarray] = {}
-        self._cannot_write = False
+        self._state = State()
+        self._keeper = Keeper(checkpoints, self.model, self.optimizer)
 
     def fit(
         self,
@@ -156,7 +136,7 @@ class Trainer:
         write_sample: Callable[[LanguageModel], str] | None,
     ) -> Outcome:
         if resume:
-            self._restore(*self.checkpoints.load_newest())
+            self._state = self._keeper.restore()
             (mean,) = self._mean_over_workers(self._state.step)
             if mean != self._state.step:
                 raise CheckpointError(
@@ -174,7 +154,7 @@ class Trainer:
         every = config.validate_every or max(1, config.max_steps // 10)
         ended_by = "max_steps"
         self.reporter.phase("compiling")
-        clock = _Clock(config.batch_size * self.windows.context_length)
+        clock = Clock(config.batch_size * self.windows.context_length)
         saved_at = time.monotonic()
         steps = 1
         while state.step < config.max_steps:
@@ -204,12 +184,14 @@ class Trainer:
             elif time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
                 self._save()
                 saved_at = time.monotonic()
-        self._restore_best()
+        # Only the chief's model is exported.
+        if self.is_chief and state.best_step != state.step:
+            self._keeper.restore_best()
         return Outcome(
             self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
         )
 
-    def _run_steps(self, count: int, clock: _Clock) -> None:
+    def _run_steps(self, count: int, clock: Clock) -> None:
         state = self._state
         batches = self.windows.batches(state.step, count)
         started = time.monotonic()
@@ -238,7 +220,7 @@ class Trainer:
             )
         )
 
-    def _validate(self, clock: _Clock, write_sample, *, scheduled: bool = True) -> None:
+    def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
         """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
@@ -260,13 +242,11 @@ class Trainer:
             state.best_loss, state.best_step = loss, state.step
         if self.is_chief and scheduled:
             if best:
-                # Copies, because training goes on where they must wait for the disk.
-                weights = _values(self._named_weights())
-                self._unwritten_best = {name: value.copy() for name, value in weights.items()}
+                self._keeper.note_best()
             try:
                 self.history.record(validation)
             except OSError as error:
-                self._tell_unwritten(error)
+                self._keeper.tell_unwritten(state.step, error)
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
             self.reporter.sample(write_sample(self.model))
@@ -289,94 +269,6 @@ class Trainer:
         return (total.numpy() / self.strategy.num_replicas_in_sync).tolist()
 
     def _save(self) -> None:
-        """Write a checkpoint, and the best weights before it where they are new.
-
-        A full disk ends no run: the checkpoint before stays, and the next is tried in time.
-        """
-        if not self.is_chief:
-            return
-        variables = self._named_weights() | self._named_slots()
-        progress: dict[str, Any] = dataclasses.asdict(self._state)
-        try:
-            if self._unwritten_best:
-                best = {"step": self._state.best_step}
-                self.checkpoints.save_best(self._unwritten_best, best)
-                self._unwritten_best = {}
-            self.checkpoints.save(self._state.step, _values(variables), progress)
-        except OSError as error:
-            self._tell_unwritten(error)
-        else:
-            self._cannot_write = False
-
-    def _tell_unwritten(self, error: OSError) -> None:
-        """Warn, but not again until a checkpoint was written."""
-        if not self._cannot_write:
-            logger.warning(
-                "Step %d cannot be written to disk (%s). Training goes on; the checkpoint "
-                "before is kept.",
-                self._state.step,
-                error,
-            )
-        self._cannot_write = True
-
-    # Named by place, because Keras numbers its paths by what else the process has built.
-
-    def _named_weights(self) -> dict[str, keras.Variable]:
-        return {f"model/{i}": v for i, v in enumerate(self.model.trainable_variables)}
-
-    def _named_slots(self) -> dict[str, keras.Variable]:
-        return {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
-
-    def _restore(self, arrays: dict[str, np.ndarray], progress: dict[str, Any]) -> None:
-        named = self._named_weights() | self._named_slots()
-        if {k: v.shape for k, v in arrays.items()} != {k: tuple(v.shape) for k, v in named.items()}:
-            raise CheckpointError("The checkpoint was made by a model of another shape.")
-        for name, variable in named.items():
-            variable.assign(arrays[name])
-        self._state = _State(**progress)
-
-    def _restore_best(self) -> None:
-        """Put the best weights into the model; only the chief's is exported."""
-        if self.is_chief and self._state.best_step != self._state.step:
-            arrays = self._unwritten_best or self.checkpoints.load_best()[0]
-            for name, variable in self._named_weights().items():
-                variable.assign(arrays[name])
-
-
-def _values(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
-    return {name: np.asarray(variable) for name, variable in variables.items()}
-
-
-class _Clock:
-    """Measures steps; leaves out the first call, which compiles.
-
-    Args:
-        tokens_a_step: over all replicas.
-    """
-
-    def __init__(self, tokens_a_step: int) -> None:
-        self._tokens_a_step = tokens_a_step
-        self._compiled = False
-        self.seconds_a_step = math.inf
-
-    def add(self, steps: int, seconds: float) -> bool:
-        """Take note of a call; return whether it was the first."""
-        if not self._compiled:
-            self._compiled = True
-            return True
-        measured = seconds / steps
-        # A running mean, so that the bar's figures do not jump.
-        known = math.isfinite(self.seconds_a_step)
-        self.seconds_a_step = 0.7 * self.seconds_a_step + 0.3 * measured if known else measured
-        return False
-
-    def steps_a_call(self) -> int:
-        """How many steps the next call should hold."""
-        if not math.isfinite(self.seconds_a_step):
-            return 1
-        return max(1, round(_SECONDS_A_CALL / self.seconds_a_step))
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Tokens learned from in a second."""
-        return self._tokens_a_step / self.seconds_a_step
+        """Write a checkpoint; only the chief has files."""
+        if self.is_chief:
+            self._keeper.save(self._state)

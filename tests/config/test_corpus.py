@@ -1,0 +1,32 @@
+"""Settings of a corpus stay in their ranges."""
+
+import math
+
+import pytest
+
+from textgen.config import CorpusConfig
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "values"),
+    [
+        ("normalize", "must be one of none, nfc, nfkc", ["NFC", "nfd", None, 1]),
+        ("split_documents", "must be one of none, line, blank-line, file", ["lines", "", None]),
+        ("text_column", "must be a name", [1, b"text", ("text",)]),
+        ("validation_split", "must be in (0, 1)", [0, 1, -0.1, 1.5, NAN, INF, "0.1"]),
+    ],
+)
+def test_values_outside_their_range_are_refused(assert_refused, name, rule, values):
+    assert_refused(CorpusConfig, name, rule, values)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"validation_split": 1e-9},
+    ],
+)
+def test_the_ends_of_a_range_belong_to_it(assert_kept, settings):
+    assert_kept(CorpusConfig, settings)

@@ -1,0 +1,61 @@
+"""Shapes of models stay in their ranges; a size is a shape with a name."""
+
+import math
+
+import pytest
+
+from textgen.config import ModelConfig
+from textgen.errors import ConfigError
+
+NAN, INF, HUGE = math.nan, math.inf, 10**400
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "values"),
+    [
+        ("architecture", "must be one of lstm, transformer", ["gru", "LSTM", None]),
+        *(
+            (name, "must be a whole number from 1 up", [0, -1, 2.0, "4", None, True])
+            for name in ("num_layers", "num_heads", "hidden_dim", "context_length")
+        ),
+        ("context_length", "must be at least 2", [1]),
+        ("intermediate_dim", "must be a whole number from 1 up", [0, 2.5, "a"]),
+        ("dropout", "must be in [0, 1)", [1, 1.0, -0.1, NAN, INF, HUGE, "0.1", None]),
+    ],
+)
+def test_values_outside_their_range_are_refused(assert_refused, name, rule, values):
+    assert_refused(ModelConfig, name, rule, values)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"architecture": "lstm", "hidden_dim": 7, "context_length": 2, "dropout": 0},
+        {"num_heads": 3, "hidden_dim": 9, "num_layers": 1, "intermediate_dim": 1},
+    ],
+)
+def test_the_ends_of_a_range_belong_to_it(assert_kept, settings):
+    assert_kept(ModelConfig, settings)
+
+
+def test_heads_must_share_the_width():
+    with pytest.raises(ConfigError, match=r"multiple of num_heads.*hidden_dim=10, num_heads=4"):
+        ModelConfig("transformer", hidden_dim=10, num_heads=4)
+    assert ModelConfig("lstm", hidden_dim=10, num_heads=4).hidden_dim == 10
+
+
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+def test_a_size_can_be_overridden(architecture, size):
+    plain = ModelConfig.of_size(architecture, size)
+    assert plain.architecture == architecture
+    changed = ModelConfig.of_size(architecture, size, num_layers=1, dropout=None)
+    assert (changed.num_layers, changed.dropout) == (1, plain.dropout)
+    assert changed.hidden_dim == plain.hidden_dim
+
+
+def test_unknown_sizes_and_architectures_are_refused():
+    with pytest.raises(ConfigError, match=r"size must be one of tiny, small, base\. .*'huge'"):
+        ModelConfig.of_size("lstm", "huge")
+    with pytest.raises(ConfigError, match="architecture must be lstm or transformer"):
+        ModelConfig.of_size("gru", "tiny")

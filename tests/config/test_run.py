@@ -1,0 +1,20 @@
+"""Settings of a run stay in their ranges, and are those of its parts."""
+
+import pytest
+
+from textgen.config import RunConfig
+from textgen.errors import ConfigError
+
+
+def test_values_outside_their_range_are_refused(assert_refused):
+    rule = "must be a whole number from 1 up"
+    assert_refused(RunConfig, "min_count", rule, [0, -1, 1.5, None, True])
+
+
+def test_the_end_of_a_range_belongs_to_it(assert_kept):
+    assert_kept(RunConfig, {"min_count": 1})
+
+
+def test_an_unknown_setting_of_a_part_is_named():
+    with pytest.raises(ConfigError, match="Unknown settings for ModelConfig: width"):
+        RunConfig.from_dict({"model": {"width": 3}})

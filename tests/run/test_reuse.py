@@ -1,0 +1,68 @@
+"""A run takes over the tokens of the run before where its own would be the same."""
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+import textgen
+from textgen.config import CorpusConfig, TrainingConfig
+from textgen.corpus import find_files
+from textgen.run.reuse import begin_like, find_run_to_reuse
+
+AFRESH = ["reading", "learning", "encoding"]
+REUSING = ["reading", "reusing"]
+
+
+def test_a_run_on_the_same_corpus_reuses_the_tokens(begin, config, tmp_path):
+    assert begin().names == AFRESH
+    longer = dataclasses.replace(config, training=TrainingConfig(batch_size=2))
+    assert begin(longer).names == REUSING
+    now, before = (tmp_path / "mine" / run for run in ("train", "train.previous"))
+    for name in ("train.npy", "validation.npy"):
+        assert (now / "tokens" / name).samefile(before / "tokens" / name)
+    for folder, batch_size in ((before, 4), (now, 2)):
+        settings = json.loads((folder / "config.json").read_text("utf-8"))
+        assert settings["run"]["training"]["batch_size"] == batch_size
+    # And the next run reuses what was reused.
+    assert begin().names == REUSING
+
+
+def test_a_worker_reuses_the_tokens_where_they_are(begin, config, corpus, tmp_path):
+    begin()
+    folder = tmp_path / "mine" / "train"
+    before = find_run_to_reuse(folder, find_files([corpus]), config, textgen.Reporter())
+    assert begin_like(before, None) is before
+    assert [path.name for path in folder.parent.iterdir()] == ["train"]
+
+
+def test_other_text_or_other_cleaning_is_read_anew(begin, config, corpus):
+    assert begin().names == AFRESH
+    file = corpus / "0.txt"
+    status = file.stat()
+    file.write_text(file.read_text("utf-8").replace("abcde", "abcdf"), "utf-8")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert begin().names == AFRESH
+    other = CorpusConfig(split_documents="file", validation_split=0.3, normalize="nfc")
+    assert begin(dataclasses.replace(config, corpus=other)).names == AFRESH
+    assert begin(dataclasses.replace(config, corpus=other, min_count=2)).names == AFRESH
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokens/train.npy"])
+def test_tokens_of_a_damaged_run_are_not_reused(begin, tmp_path, name):
+    assert begin().names == AFRESH
+    (tmp_path / "mine" / "train" / name).write_bytes(b"{")
+    assert begin().names == AFRESH
+
+
+def test_without_hard_links_the_tokens_are_copied(begin, tmp_path, monkeypatch):
+    def refuse(*paths):
+        raise PermissionError(1, "Operation not permitted")
+
+    assert begin().names == AFRESH
+    monkeypatch.setattr(os, "link", refuse)
+    assert begin().names == REUSING
+    files = [tmp_path / "mine" / run / "tokens/train.npy" for run in ("train", "train.previous")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert not files[0].samefile(files[1])

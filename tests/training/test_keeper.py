@@ -1,0 +1,69 @@
+"""What is kept on disk comes back; what the disk refused is not lost."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from textgen.training.keeper import Keeper, State
+
+
+@pytest.fixture
+def trainer(make_trainer):
+    return make_trainer(max_steps=3)
+
+
+@pytest.fixture
+def keeper(trainer):
+    return Keeper(trainer.checkpoints, trainer.model, trainer.optimizer)
+
+
+def values(variables):
+    return [np.asarray(variable).copy() for variable in variables]
+
+
+def spoil(variables):
+    for variable in variables:
+        variable.assign(np.ones(variable.shape, variable.dtype))
+
+
+def assert_same(variables, wanted):
+    for variable, value in zip(variables, wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(variable), value)
+
+
+def test_weights_slots_and_state_come_back(trainer, keeper):
+    trainer.fit()
+    variables = [*trainer.model.trainable_variables, *trainer.optimizer.variables]
+    wanted = values(variables)
+    state = State(step=7, best_loss=1.5, best_step=6, loss_sum=0.1, loss_count=1)
+    keeper.save(state)
+    spoil(variables)
+    assert keeper.restore() == state
+    assert_same(variables, wanted)
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_the_best_weights_come_back_from_a_full_disk_too(trainer, keeper, monkeypatch, is_full):
+    def refuse(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    weights = trainer.model.trainable_variables
+    wanted = values(weights)
+    keeper.note_best()
+    if is_full:
+        monkeypatch.setattr(trainer.checkpoints, "save_best", refuse)
+    spoil(weights)
+    keeper.save(State(step=1, best_step=1))
+    keeper.restore_best()
+    assert_same(weights, wanted)
+
+
+def test_a_disk_is_called_full_once_until_it_is_not(keeper, caplog):
+    error = OSError(errno.ENOSPC, "No space left on device")
+    keeper.tell_unwritten(4, error)
+    keeper.tell_unwritten(5, error)
+    keeper.save(State(step=6))
+    keeper.tell_unwritten(7, error)
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("textgen")]
+    assert [message.split()[1] for message in told] == ["4", "7"]

@@ -1,0 +1,27 @@
+"""Settings as frozen dataclasses that check themselves.
+
+Each class is a plain record of keyword arguments with the field's standard names
+(Keras terms for the architecture, Hugging Face terms for decoding). A value outside
+its range raises `ConfigError` with the rule and what was received, wherever the
+value came from: the command line, Python, or a JSON file.
+"""
+
+from textgen.config.corpus import CorpusConfig, DocumentSplit, Normalization
+from textgen.config.model import Architecture, ModelConfig
+from textgen.config.run import RunConfig
+from textgen.config.sampling import SamplingConfig
+from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
+from textgen.config.training import TrainingConfig
+
+__all__ = [
+    "Architecture",
+    "BeamSearchConfig",
+    "ContrastiveSearchConfig",
+    "CorpusConfig",
+    "DocumentSplit",
+    "ModelConfig",
+    "Normalization",
+    "RunConfig",
+    "SamplingConfig",
+    "TrainingConfig",
+]

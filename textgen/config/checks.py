@@ -1,0 +1,89 @@
+"""Rules that settings keep: each raises `ConfigError` with the rule and what was received."""
+
+from __future__ import annotations
+
+import sys
+
+from textgen.errors import ConfigError
+
+INT32_END = 2**31
+
+
+def is_int(value: object) -> bool:
+    """Whether a value is a whole number; `True` and `False` are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number that a float can hold."""
+    # Not math.isfinite, which whole numbers too large for a float make raise.
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is a string, not empty, that UTF-8 can hold."""
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and not any("\ud800" <= character <= "\udfff" for character in value)
+    )
+
+
+def check(condition: bool, rule: str, received: object) -> None:
+    """Raise `ConfigError` where `condition` does not hold."""
+    if not condition:
+        raise ConfigError(f"{rule}. Received: {received!r}")
+
+
+def check_positive_int(config: object, *names: str) -> None:
+    """Check whole numbers from 1 up."""
+    for name in names:
+        value = getattr(config, name)
+        check(is_int(value) and value >= 1, f"{name} must be a whole number from 1 up", value)
+
+
+def check_whole(config: object, name: str, low: int) -> None:
+    """Check a whole number from `low` up that an int32 can hold."""
+    value = getattr(config, name)
+    check(is_int(value) and value >= low, f"{name} must be a whole number from {low} up", value)
+    check(value < INT32_END, f"{name} must be less than {INT32_END}", value)
+
+
+def check_whole_in(config: object, name: str, low: int, high: int) -> None:
+    """Check a whole number from `low` to `high`."""
+    value = getattr(config, name)
+    fits = is_int(value) and low <= value <= high
+    check(fits, f"{name} must be a whole number in [{low}, {high}]", value)
+
+
+def check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
+    """Check a number from `low` up; with `above`, one that must not be `low` itself."""
+    value = getattr(config, name)
+    fits = is_number(value) and (low < value if above else low <= value)
+    check(fits, f"{name} must be {'greater than' if above else 'at least'} {low:g}", value)
+
+
+def check_share(config: object, name: str, *, above: bool = False) -> None:
+    """Check a probability; with `above`, one that must not be 0."""
+    value = getattr(config, name)
+    fits = is_number(value) and 0 <= value <= 1 and (value or not above)
+    check(fits, f"{name} must be in {'(' if above else '['}0, 1]", value)
+
+
+def check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
+    """Check that a value is one of `choices`."""
+    value = getattr(config, name)
+    check(value in choices, f"{name} must be one of {', '.join(choices)}", value)
+
+
+def check_texts(config: object, name: str) -> None:
+    """Check a list of strings, and make it a tuple."""
+    values = getattr(config, name)
+    # One string is a sequence too: of strings that nobody meant.
+    check(isinstance(values, (list, tuple)), f"{name} must be a list of strings", values)
+    values = tuple(values)
+    fits = all(isinstance(text, str) and text for text in values)
+    check(fits, f"{name} must hold non-empty strings", values)
+    fits = all(map(is_text, values))
+    check(fits, f"{name} must be Unicode text without lone surrogates", values)
+    object.__setattr__(config, name, values)

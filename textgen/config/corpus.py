@@ -1,0 +1,55 @@
+"""Settings of reading and cleaning."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from textgen.config.checks import check, check_choice
+from textgen.config.record import Record
+
+DocumentSplit = Literal["none", "line", "blank-line", "file"]
+Normalization = Literal["none", "nfc", "nfkc"]
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusConfig(Record):
+    """How text files become documents.
+
+    Attributes:
+        encoding: name of the text encoding of every file.
+        lowercase: turn all letters to lower case.
+        strip_html: remove HTML tags, comments, scripts and styles; decode entities.
+        strip_punctuation: remove every character of Unicode category P.
+        normalize: Unicode normalization form.
+        split_documents: where one document ends and the next begins.
+        text_column: name of the column (CSV) or key (JSON Lines) that holds the text; `"text"`
+            where `None`. Every row is a document.
+        validation_split: the share of the corpus, at its end, kept for validation.
+    """
+
+    encoding: str = "utf-8"
+    lowercase: bool = False
+    strip_html: bool = False
+    strip_punctuation: bool = False
+    normalize: Normalization = "none"
+    split_documents: DocumentSplit = "none"
+    text_column: str | None = None
+    validation_split: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_choice(self, "normalize", ("none", "nfc", "nfkc"))
+        check_choice(self, "split_documents", ("none", "line", "blank-line", "file"))
+        fits = self.text_column is None or isinstance(self.text_column, str)
+        check(fits, "text_column must be a name", self.text_column)
+        check(
+            isinstance(self.validation_split, (int, float)) and 0 < self.validation_split < 1,
+            "validation_split must be in (0, 1)",
+            self.validation_split,
+        )
+
+    @property
+    def cleans(self) -> bool:
+        """Whether any text is changed before a model sees it."""
+        changes = self.lowercase or self.strip_html or self.strip_punctuation
+        return changes or self.normalize != "none"

@@ -1,0 +1,57 @@
+"""The settings of a training run as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from textgen.config.checks import check, check_choice, check_positive_int, check_whole
+from textgen.config.corpus import CorpusConfig
+from textgen.config.model import ModelConfig
+from textgen.config.record import Record
+from textgen.config.training import TrainingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig(Record):
+    """Everything a training run was asked to do.
+
+    Attributes:
+        corpus: how text files become documents.
+        model: the shape of the model.
+        training: how it is trained.
+        tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"` (characters for the LSTM,
+            for small corpora and for scripts of many characters; byte pairs for the others).
+        vocab_size: tokens of byte pairs at most; by the size of the corpus where `None`.
+        min_count: characters seen less often become the unknown token; byte pairs know all.
+    """
+
+    corpus: CorpusConfig = dataclasses.field(default_factory=CorpusConfig)
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    tokenizer: Literal["auto", "character", "bpe"] = "auto"
+    vocab_size: int | None = None
+    min_count: int = 1
+
+    def __post_init__(self) -> None:
+        check_positive_int(self, "min_count")
+        check_choice(self, "tokenizer", ("auto", "character", "bpe"))
+        if self.vocab_size is not None:
+            check_whole(self, "vocab_size", 259)
+            fits = self.tokenizer == "bpe"
+            check(fits, "vocab_size needs the tokenizer bpe", self.tokenizer)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Build the config from `to_dict`'s result.
+
+        Raises:
+            ConfigError: a name is unknown or a value is outside its range.
+        """
+        parts: dict[str, Any] = {
+            "corpus": CorpusConfig,
+            "model": ModelConfig,
+            "training": TrainingConfig,
+        }
+        built = {name: part.from_dict(values.get(name, {})) for name, part in parts.items()}
+        return super().from_dict({**values, **built})

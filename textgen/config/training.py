@@ -1,0 +1,80 @@
+"""Settings of training."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from textgen.config.checks import (
+    INT32_END,
+    check,
+    check_choice,
+    check_finite,
+    check_positive_int,
+    is_int,
+)
+from textgen.config.record import Record
+from textgen.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig(Record):
+    """How a model is trained.
+
+    Attributes:
+        max_steps: optimizer steps.
+        batch_size: windows an optimizer step, over all replicas and micro-batches.
+        accumulate: micro-batches a step, one after the other: the same gradients with as many
+            times less memory for activations. Must divide `batch_size`.
+        learning_rate: peak of the schedule; the optimizer's own default where `None`.
+        optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`
+            (Muon for the Transformer, AdamW for the LSTM).
+        warmup_steps: steps of linear warmup; 5 % of `max_steps` up to 100 where `None`.
+        weight_decay: decoupled weight decay of matrices.
+        clip_norm: global norm to which gradients are clipped.
+        seed: of initial weights, window order and dropout.
+        validate_every: steps between validations; a tenth of `max_steps` where `None`.
+        patience: validations without improvement before training stops; `None` never stops.
+        mixed_precision: compute in bfloat16, keep weights in float32.
+        strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
+        jit_compile: compile the step with XLA; `None` lets the program choose.
+        keep_checkpoints: how many of the newest stay on disk.
+    """
+
+    max_steps: int = 2000
+    batch_size: int = 16
+    accumulate: int = 1
+    learning_rate: float | None = None
+    optimizer: Literal["auto", "adamw", "muon"] = "auto"
+    warmup_steps: int | None = None
+    weight_decay: float = 0.1
+    clip_norm: float = 1.0
+    seed: int = 0
+    validate_every: int | None = None
+    patience: int | None = None
+    mixed_precision: bool = False
+    strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
+    jit_compile: bool | None = None
+    keep_checkpoints: int = 2
+
+    def __post_init__(self) -> None:
+        check_positive_int(self, "max_steps", "batch_size", "accumulate", "keep_checkpoints")
+        if self.batch_size % self.accumulate:
+            raise ConfigError(
+                "batch_size must be a multiple of accumulate. "
+                f"Received: batch_size={self.batch_size}, accumulate={self.accumulate}"
+            )
+        for name in ("validate_every", "patience"):
+            if getattr(self, name) is not None:
+                check_positive_int(self, name)
+        if self.learning_rate is not None:
+            check_finite(self, "learning_rate", 0, above=True)
+        if self.warmup_steps is not None:
+            fits = is_int(self.warmup_steps) and self.warmup_steps >= 0
+            check(fits, "warmup_steps must be a whole number from 0 up", self.warmup_steps)
+        check_finite(self, "weight_decay", 0)
+        check_finite(self, "clip_norm", 0, above=True)
+        check_choice(self, "optimizer", ("auto", "adamw", "muon"))
+        check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
+        fits = is_int(self.seed) and 0 <= self.seed < INT32_END
+        check(fits, f"seed must be a whole number in [0, {INT32_END})", self.seed)

@@ -1,0 +1,146 @@
+"""A run's folder: what is in it, and how it is read and written."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textgen.config import RunConfig
+from textgen.dataset import TokenStore
+from textgen.errors import CheckpointError, ConfigError
+from textgen.files import write_atomically
+from textgen.tokenizer import Tokenizer, load_tokenizer
+from textgen.version import __version__
+
+# Of a run that goes on, these may differ from what it began with.
+RESUMABLE = frozenset(
+    {"max_steps", "patience", "validate_every", "strategy", "accumulate", "keep_checkpoints"}
+)
+# Of what made the tokens, besides the settings: other versions may clean otherwise.
+CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what is in it.
+
+    Attributes:
+        folder: of the run.
+        config: what the run was asked to do.
+        corpus: facts about its corpus, as the model card states them.
+        tokenizer: learned from the training part.
+        store: the tokens of both parts.
+    """
+
+    folder: Path
+    config: RunConfig
+    corpus: dict[str, Any]
+    tokenizer: Tokenizer
+    store: TokenStore
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the corpus is whole documents."""
+        return self.corpus["has_documents"]
+
+    @property
+    def tokens_per_character(self) -> float:
+        """Of the validation part, for bits per character."""
+        return self.store.validation.size / self.corpus["validation_characters"]
+
+
+def tokenizer_kind(config: RunConfig) -> str:
+    """Return the tokenizer that a run asks for, which may leave the choice to its corpus."""
+    # The LSTM is the baseline that works on characters.
+    is_lstm = config.model.architecture == "lstm"
+    return "character" if config.tokenizer == "auto" and is_lstm else config.tokenizer
+
+
+def write_settings(run: Run) -> None:
+    """Write what a run is besides its tokens.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    run.tokenizer.save(run.folder / "tokenizer.json")
+    # Written last: a run whose config.json is there is complete.
+    settings = {"run": run.config.to_dict(), "corpus": run.corpus}
+    write_atomically(run.folder / "config.json", json.dumps(settings, indent=2).encode())
+
+
+def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
+    """Read a run's folder.
+
+    Args:
+        folder: of the run.
+        changes: settings asked for now, by name; only those of `RESUMABLE` may differ.
+
+    Raises:
+        CheckpointError: there is no run, or its settings are damaged.
+        ConfigError: a setting differs that must not.
+        TextgenError: its tokenizer or its tokens are damaged.
+    """
+    try:
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = RunConfig.from_dict(settings["run"])
+        corpus = dict(settings["corpus"])
+    except FileNotFoundError:
+        raise CheckpointError(f"There is no run to resume in {folder}.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder}: config.json is damaged ({error}).") from error
+    began = _flat(config)
+    for name, value in changes.items():
+        if value != began[name] and name not in RESUMABLE:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"{flag} cannot change in a run that is resumed; it began with {began[name]!r}. "
+                f"Received: {value!r}"
+            )
+    training = {name: value for name, value in changes.items() if name in RESUMABLE}
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **training))
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    return Run(folder, config, corpus, tokenizer, TokenStore(folder / "tokens"))
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """All settings of a run by their own names, which no two parts share."""
+    values = config.to_dict()
+    parts = [values.pop(name) for name in ("corpus", "model", "training")]
+    return {key: value for part in (*parts, values) for key, value in part.items()}
+
+
+def replan(run: Run, config: RunConfig) -> Run:
+    """Return a run that has not begun to train, with another model or another training.
+
+    Args:
+        run: from `begin_run` or `begin_like`; its folder gets the new settings.
+        config: the same as the run's in all that has a part in the tokens.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    new = dataclasses.replace(run, config=config)
+    write_settings(new)
+    return new
+
+
+def replace_run(folder: Path, new: Path) -> None:
+    """Put a new run in the place of the one before, which may hold hours of work: keep it."""
+    if folder.exists():
+        previous = folder.with_name("train.previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+    new.rename(folder)
+
+
+def discard_run(new: Path) -> None:
+    """Leave no trace of a run that could not start."""
+    shutil.rmtree(new, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        new.parent.rmdir()  # only where it is empty: the name was a new one
