@@ -49,7 +49,7 @@ def build_schedule(
     )
 
 
-class _SummedGradients:
+class _SummedGradients(keras.optimizers.Optimizer):
     """An optimizer whose gradients are already those of all replicas.
 
     Keras would sum them right before the update, which is too late for clipping, and
