@@ -203,9 +203,12 @@ def test_an_empty_batch_and_prompts_that_are_no_utf8_are_answered(model):
 
 
 def gpt2_of(model, monkeypatch):
-    """Hugging Face's GPT-2 with the weights of a Transformer of ours."""
+    """Hugging Face's GPT-2 with the weights of a Transformer of ours, both without positions."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
+    for block in model.keras_model.blocks:
+        block.distance_bias.assign(np.zeros(block.distance_bias.shape))
+    model.generator.decoder.assign(model.keras_model.decoder_weights())
     monkeypatch.setattr("textgen.models.transformer.fuse", lambda weights, _: weights)
     weights = {
         k: torch.tensor(np.asarray(v).copy())
@@ -232,7 +235,7 @@ def gpt2_of(model, monkeypatch):
     }
     state = {
         "wte.weight": weights["token_embedding"],
-        "wpe.weight": weights["position_embedding"],
+        "wpe.weight": torch.zeros(config.context_length, config.hidden_dim),
         "ln_f.weight": weights["norm/gamma"],
         "ln_f.bias": weights["norm/beta"],
     }

@@ -88,6 +88,20 @@ def test_no_token_sees_the_future(model):
     np.testing.assert_allclose(model(tokens)[:, :5], model(changed)[:, :5], atol=1e-6)
 
 
+def test_a_transformer_knows_distances_but_no_places():
+    model = build_model(SHAPES[1], vocab_size=11, seed=3)
+    logits = np.asarray(model(np.full((1, 9), 5)))
+    np.testing.assert_allclose(logits[:, 1:], logits[:, :-1], atol=1e-6)
+
+    # Where attention looks four tokens back and nowhere else, so does what comes out.
+    model.blocks[0].distance_bias.assign(np.tile(np.eye(9)[4] * 50, (4, 1)))
+    tokens = np.array([[1, 2, 3, 4, 5, 6, 7, 8, 9]])
+    changed = np.array([[9, 2, 3, 4, 5, 6, 7, 8, 9]])
+    moved = np.abs(np.asarray(model(tokens)) - np.asarray(model(changed))).max(-1)[0]
+    assert moved[4] > 1e-3
+    np.testing.assert_allclose(moved[5:], 0, atol=1e-6)
+
+
 @pytest.mark.parametrize("config", SHAPES[1:], ids=lambda config: config.architecture)
 def test_initial_weights_are_a_function_of_the_seed(config):
     first, again, other = (build_model(config, 11, seed).get_weights() for seed in (1, 1, 2))

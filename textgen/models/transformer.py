@@ -1,9 +1,10 @@
 """The Transformer decoder: KerasNLP layers, for training.
 
 Pre-norm blocks as in GPT-2 (Radford et al. 2019, "Language Models are Unsupervised
-Multitask Learners"), learned positions, output tied to the token embedding (Press and
-Wolf 2017, https://arxiv.org/abs/1608.05859). `textgen.models.transformer_decoder`
-writes with the weights trained here.
+Multitask Learners"), output tied to the token embedding (Press and Wolf 2017,
+https://arxiv.org/abs/1608.05859). Where a token stands is told by learned biases of attention
+alone, one for every head and distance (after Raffel et al. 2020, https://arxiv.org/abs/1910.10683,
+section 2.1). `textgen.models.transformer_decoder` writes with the weights trained here.
 """
 
 from __future__ import annotations
@@ -24,22 +25,50 @@ def _gelu(x):
     return keras.activations.gelu(x, approximate=True)
 
 
+class Block(keras_nlp.layers.TransformerDecoder):
+    """KerasNLP's block, with a learned bias for every head and distance of two tokens.
+
+    Args:
+        context_length: C, distances there are.
+        **kwargs: KerasNLP's own.
+    """
+
+    def __init__(self, context_length: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.context_length = context_length
+
+    def build(self, input_shape):
+        """Make the variables."""
+        super().build(input_shape)
+        shape = (self.num_heads, self.context_length)
+        self.distance_bias = self.add_weight(shape=shape, name="distance_bias")
+        # The method that Keras lets users override; but KerasNLP makes the layer itself.
+        self._self_attention_layer._compute_attention = self._attend
+
+    def _attend(self, query, key, value, attention_mask=None, training=False, **_):
+        """Mix values (B, T, H, K); returns the scores, too, which Keras wants."""
+        attention = self._self_attention_layer
+        positions = keras.ops.arange(query.shape[1])
+        distances = keras.ops.maximum(positions[:, None] - positions, 0)
+        scores = keras.ops.einsum("bihk,bjhk->bhij", query, key) * query.shape[-1] ** -0.5
+        scores += keras.ops.take(self.distance_bias, distances, axis=1)
+        scores = attention._masked_softmax(scores, attention_mask)
+        dropped = attention._dropout_layer(scores, training=training)
+        return keras.ops.einsum("bhij,bjhk->bihk", dropped, value), scores
+
+
 class TransformerModel(LanguageModel):
-    """Embedding, `num_layers` x `keras_nlp.layers.TransformerDecoder`, norm, tied output."""
+    """Embedding, `num_layers` x `Block`, norm, tied output."""
 
     def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
         super().__init__(config, vocab_size, dtype)
-        self.embedding = keras_nlp.layers.TokenAndPositionEmbedding(
-            vocabulary_size=vocab_size,
-            sequence_length=config.context_length,
-            embedding_dim=config.hidden_dim,
-            tie_weights=True,
-            dtype=dtype,
-            name="embedding",
+        self.embedding = keras_nlp.layers.ReversibleEmbedding(
+            vocab_size, config.hidden_dim, dtype=dtype, name="embedding"
         )
         self.embedding_dropout = keras.layers.Dropout(config.dropout, dtype=dtype)
         self.blocks = [
-            keras_nlp.layers.TransformerDecoder(
+            Block(
+                config.context_length,
                 intermediate_dim=config.intermediate_dim or 4 * config.hidden_dim,
                 num_heads=config.num_heads,
                 dropout=config.dropout,
@@ -70,12 +99,20 @@ class TransformerModel(LanguageModel):
         x = self.embedding_dropout(x, training=training)
         for block in self.blocks:
             x = block(x, training=training)
-        logits = self.embedding.token_embedding(self.norm(x), reverse=True)
+        logits = self.embedding(self.norm(x), reverse=True)
         # float32 whatever the policy: a softmax over bfloat16 logits loses the small ones.
         return keras.ops.cast(logits, "float32")
 
     def initial_value(self, path, shape, generator):
-        """GPT-2's: normal(0, 0.02), residual projections scaled by 1 / sqrt(2 x layers)."""
+        """GPT-2's: normal(0, 0.02), residual projections scaled by 1 / sqrt(2 x layers).
+
+        The heads' biases fall with the distance, head by head less steeply: ALiBi's (Press et
+        al. 2022, https://arxiv.org/abs/2108.12409, section 3).
+        """
+        if path.endswith("distance_bias"):
+            num_heads, num_distances = shape
+            slopes = 2.0 ** (-8 * np.arange(1, num_heads + 1) / num_heads)
+            return -np.outer(slopes, np.arange(num_distances)).astype(np.float32)
         if path.endswith("gamma"):
             return np.ones(shape, np.float32)
         if path.endswith(("beta", "bias")):
@@ -89,12 +126,12 @@ class TransformerModel(LanguageModel):
         """Return the weights as the decoder computes with them; see `LanguageModel`."""
         hidden_dim = self.config.hidden_dim
         weights = {
-            "token_embedding": self.embedding.token_embedding.embeddings,
-            "position_embedding": self.embedding.position_embedding.position_embeddings,
+            "token_embedding": self.embedding.embeddings,
             "norm/gamma": self.norm.gamma,
             "norm/beta": self.norm.beta,
         }
         for index, block in enumerate(self.blocks):
+            weights[f"block_{index}/distance_bias"] = block.distance_bias
             # KerasNLP gives its sublayers no public names.
             attention = block._self_attention_layer
             norms = {

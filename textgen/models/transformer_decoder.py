@@ -11,8 +11,10 @@ A token of a small model costs as many operations as it takes, not what they com
   https://arxiv.org/abs/2401.15024, section 3.2).
 - The scale and offset of a normalization go into the matrix behind it.
 - Queries come out divided by sqrt(K).
+- What is added to attention scores is one table of all blocks, with the mask as the bias of the
+  distance -1, so that a token looks it up once.
 
-Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C room in the cache.
+Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C room in the cache, L blocks.
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np
     """Return what `TransformerDecoder` computes with.
 
     Args:
-        weights: `token_embedding` [V, D], `position_embedding` [C, D], `norm/gamma` and
-            `norm/beta` [D], and of every `block_i/`: `attention_norm/`, `query/`, `key/`,
-            `value/`, `output/`, `feedforward_norm/`, `expand/`, `contract/`, each with
-            gamma and beta [D] or a kernel [in, out] and a bias [out].
+        weights: `token_embedding` [V, D], `norm/gamma` and `norm/beta` [D], and of every
+            `block_i/`: `distance_bias` [H, context_length], and `attention_norm/`, `query/`,
+            `key/`, `value/`, `output/`, `feedforward_norm/`, `expand/`, `contract/`, each
+            with gamma and beta [D] or a kernel [in, out] and a bias [out].
         config: the shape of the model.
     """
     w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
@@ -49,9 +51,13 @@ def fuse(weights: Mapping[str, np.ndarray], config: ModelConfig) -> dict[str, np
         gamma, beta = w[f"{norm}/gamma"], w[f"{norm}/beta"]
         return gamma[:, None] * kernel, beta @ kernel + bias
 
+    # [context_length, L, H], behind the row of distance -1.
+    biases = [w[f"block_{index}/distance_bias"].T for index in range(config.num_layers)]
     fused = {
         "token_embedding": centred("token_embedding"),
-        "position_embedding": centred("position_embedding"),
+        "distance_bias": np.pad(
+            np.stack(biases, 1), ((1, 0), (0, 0), (0, 0)), constant_values=-1e9
+        ),
     }
     fused["logits/kernel"], fused["logits/bias"] = behind_norm("norm", w["token_embedding"].T, 0)
     for index in range(config.num_layers):
@@ -90,16 +96,14 @@ class TransformerDecoder(Decoder):
         batch_size, time = tf.unstack(tf.shape(token_ids))
         heads, width = self.config.num_heads, self.config.hidden_dim
         # Padding needs no mask in attention: no real token looks to the right.
-        causal = tf.linalg.band_part(tf.ones((time, time), tf.bool), -1, 0)
-        mask = tf.where(causal, 0.0, -1e9)
-        x = tf.gather(self.weights["token_embedding"], token_ids)
-        x = tf.reshape(x + self.weights["position_embedding"][:time], (-1, width))
+        biases = self._score_biases(tf.range(time)[None], time)
+        x = tf.gather(self.weights["token_embedding"], tf.reshape(token_ids, [-1]))
         state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
             qkv = tf.reshape(qkv, (batch_size, time, 3, heads, width // heads))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
-            mixed = tf.transpose(_attend(q, k, v, mask), (0, 2, 1, 3))
+            mixed = tf.transpose(_attend(q, k, v, biases[index]), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
             state += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
@@ -127,10 +131,8 @@ class TransformerDecoder(Decoder):
         if first is None:
             first = _first_places(tf.shape(token_ids)[0], heads)
         places = first + positions * [0, 0, 1]
-        is_visible = tf.range(tf.shape(state[0])[2]) <= positions
-        mask = tf.where(is_visible, 0.0, -1e9)  # (B, 1, 1, C)
+        biases = self._score_biases(position[:, None], tf.shape(state[0])[2])
         x = tf.gather(self.weights["token_embedding"], token_ids)
-        x += tf.gather(self.weights["position_embedding"], position)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self._dense(self._norm(x), f"block_{index}/qkv")
@@ -138,7 +140,7 @@ class TransformerDecoder(Decoder):
             q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
             keys = _write(state[2 * index], places, k)
             values = _write(state[2 * index + 1], places, v)
-            mixed = _attend(q, keys, values, mask)
+            mixed = _attend(q, keys, values, biases[index])
             x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
         return self._norm(x), tuple(new_state)
@@ -152,6 +154,12 @@ class TransformerDecoder(Decoder):
         x += self._dense(mixed, f"{block}/output")
         expanded = self._dense(self._norm(x), f"{block}/expand")
         return x + self._dense(_gelu(expanded), f"{block}/contract")
+
+    def _score_biases(self, positions, room):
+        """What each block adds to the scores of queries at int32[B, T]: L x (B, H, T, room)."""
+        distances = positions[:, :, None] - tf.range(room)
+        biases = tf.gather(self.weights["distance_bias"], tf.maximum(distances + 1, 0))
+        return tf.unstack(tf.transpose(biases, (3, 0, 4, 1, 2)), self.config.num_layers)
 
     def _dense(self, x, name):
         return tf.nn.bias_add(
@@ -179,9 +187,9 @@ def _write(cache, places, new):
     return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=places, updates=new)
 
 
-def _attend(q, k, v, mask):
+def _attend(q, k, v, bias):
     """Dot-product attention, (B, H, ., K); Vaswani et al. 2017, section 3.2.1."""
-    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + mask), v)
+    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + bias), v)
 
 
 def _gelu(x):

@@ -110,11 +110,17 @@ def _update_work(model: ModelConfig, training: TrainingConfig, vocab_size: int) 
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
     work = _WEIGHT * weights
     if model.architecture == "transformer" and training.optimizer != "adamw":
-        # Muon makes the two matrices of a feed-forward layer orthogonal.
-        short, long = sorted((model.hidden_dim, _intermediate_dim(model)))
-        iteration = 4 * short**2 * long + 2 * short**3
-        work += _MATRIX * 2 * model.num_layers * _NEWTON_SCHULZ_ITERATIONS * iteration
+        # Muon makes the two matrices of a feed-forward layer and the four of attention orthogonal.
+        width, inner = model.hidden_dim, _intermediate_dim(model)
+        iteration = 2 * _newton_schulz(width, inner) + 4 * _newton_schulz(width, width)
+        work += _MATRIX * model.num_layers * _NEWTON_SCHULZ_ITERATIONS * iteration
     return work
+
+
+def _newton_schulz(rows: int, columns: int) -> int:
+    """Of one iteration; see `textgen.training.optimizers.Muon`."""
+    short, long = sorted((rows, columns))
+    return 4 * short**2 * long + 2 * short**3
 
 
 def _activations(model: ModelConfig) -> int:

@@ -1,0 +1,103 @@
+"""What each choice of the recipe is worth: variants trained in turn on one text.
+
+    python benchmarks/recipe.py corpus.txt --variants base,learned,linear+rotary --seeds 0,1
+
+A variant differs from what textgen does (`base`) in the settings that `variants.py` names;
+`a+b` has those of both, and `learning_rate=3e-2` sets one number. Every run prints a line of
+JSON when it ends, and a table follows the last. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+# The textgen of this checkout, whatever is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+import tensorflow as tf
+from variants import Settings, builders, read_settings
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.dataset import TrainingWindows, ValidationWindows
+from textgen.tokenizer import learn_tokenizer
+from textgen.training import step
+
+VALIDATION_SPLIT = 0.1
+STEPS_A_CALL = 10
+
+
+def main() -> None:
+    args = _parse_args()
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    corpus = _read_tokens(args)
+    base: dict[int, float] = {}
+    table = [f"{'variant':32}{'seed':>5}{'nats/char':>11}{'bits':>8}{'to first':>10}{'ms':>8}"]
+    for seed in args.seeds:
+        for name in args.variants:
+            nats, milliseconds = _train(args, read_settings(name), seed, *corpus)
+            bits, change = nats / math.log(2), nats - base.setdefault(seed, nats)
+            line = {"corpus": args.corpus.name, "variant": name, "seed": seed, "steps": args.steps}
+            print(json.dumps(line | {"nats": nats, "bits": bits, "ms": milliseconds}), flush=True)
+            table.append(
+                f"{name:32}{seed:5}{nats:11.4f}{bits:8.4f}{change:+10.4f}{milliseconds:8.1f}"
+            )
+    print("", *table, sep="\n")
+
+
+def _parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("corpus", type=Path, help="text file in UTF-8")
+    parser.add_argument("--variants", type=lambda text: text.split(","), default=["base"])
+    parser.add_argument("--seeds", type=lambda text: [*map(int, text.split(","))], default=[0])
+    numbers = {"steps": 800, "layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 16}
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
+    parser.add_argument("--vocab-size", type=int, default=2048, help="0: characters")
+    parser.add_argument("--min-count", type=int, default=1, help="of characters")
+    parser.add_argument("--dropout", type=float, default=0.0, help="not for other models")
+    return parser.parse_args()
+
+
+def _read_tokens(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """Return training and validation tokens, the vocabulary's size, and tokens a character."""
+    text = args.corpus.read_text("utf-8")
+    cut = len(text) - int(len(text) * VALIDATION_SPLIT)
+    kind = "bpe" if args.vocab_size else "character"
+    learned = learn_tokenizer(lambda: [text[:cut]], kind, args.vocab_size or None, args.min_count)
+    train, validation = learned.encode(text[:cut]), learned.encode(text[cut:])
+    return train, validation, learned.vocab_size, len(validation) / (len(text) - cut)
+
+
+def _train(args, settings: Settings, seed: int, train, validation, vocab_size: int, ratio: float):
+    """Return the validation loss after all steps, nats a character, and a step's milliseconds."""
+    config = TrainingConfig(max_steps=args.steps, batch_size=args.batch, seed=seed)
+    # As many weights in three matrices as in the usual two.
+    inner = 8 * round(args.width / 3) if settings.activation == "swiglu" else None
+    shape = ModelConfig(
+        "transformer", args.layers, args.heads, args.width, args.context, args.dropout, inner
+    )
+    step.build_model, step.build_optimizer = builders(settings)
+    learner = step.Step(shape, config, vocab_size, tf.distribute.get_strategy())
+    windows = TrainingWindows(train, args.context, args.batch, seed)
+    times = []
+    for first in range(0, args.steps, STEPS_A_CALL):
+        started = time.perf_counter()
+        learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
+        times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
+    held_out = ValidationWindows(validation, args.context, 64)
+    total = sum(learner.summed_loss(*batch) for batch in held_out)
+    return total / held_out.num_targets * ratio, statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
