@@ -9,22 +9,21 @@ from textgen.config import ModelConfig, TrainingConfig
 from textgen.planning.machine import Machine
 
 # Operations of the probe in the time of one operation of a matrix product,
-_MATRIX = 0.5
-_RECURRENT_MATRIX = 3.0  # of an LSTM, a few rows at a time
+_MATRIX = 0.45
 # in the time of writing and reading an activation, forwards and backwards,
-_ACTIVATION = 230.0
+_ACTIVATION = 200.0
 # in the time of drawing a random number for one that dropout may drop,
-_DROPPED = 1300.0
+_DROPPED = 1150.0
 # and in the time of the optimizer's reading and writing all about one weight.
-_WEIGHT = 1000.0
+_WEIGHT = 800.0
 # Seconds, whatever the size: the host's share of a step, and a turn of an LSTM's loop.
 _STEP_OVERHEAD = 0.001
-_TURN_OVERHEAD = 2e-5
+_TURN_OVERHEAD = 1e-5
 # A GPU is told every kernel by itself. Measured on none yet: chosen on the slow side.
 _GPU_LAYER_OVERHEAD = 0.001
 # The forward pass alone, of a step's work.
 _FORWARD_SHARE = 0.35
-_COMPILE_SECONDS, _COMPILE_LAYER_SECONDS = 7.0, 2.0
+_COMPILE_SECONDS, _COMPILE_LAYER_SECONDS = 4.0, 1.0
 _EXPORT_SECONDS = 6.0
 _SAMPLE_SECONDS = 0.7
 # What the probe says where these seconds were measured.
@@ -93,13 +92,11 @@ def _token_work(model: ModelConfig, vocab_size: int) -> float:
     """
     width, layers = model.hidden_dim, model.num_layers
     matrices, attention = 6 * count_matrix_weights(model), 0
-    matrix = _RECURRENT_MATRIX if model.architecture == "lstm" else _MATRIX
     if model.architecture == "transformer":
         attention = 12 * layers * model.context_length * width
     output = 6 * vocab_size * width
     return (
-        matrix * matrices
-        + _MATRIX * (attention + output)
+        _MATRIX * (matrices + attention + output)
         + _ACTIVATION * (_activations(model) + vocab_size)
         + _DROPPED * _dropped(model)
     )
