@@ -166,7 +166,7 @@ def test_the_expected_loss_is_about_what_was_measured(corpus, steps, measured):
 
 def test_a_plan_says_itself_in_two_lines():
     first, second = str(plan(NOVEL, 131)).splitlines()
-    assert first.startswith("Plan: transformer 4 x 128, context 64, batch 16, 1,")
+    assert first.startswith("Plan: transformer 4 x 128, context 64, batch 16, ")
     assert first.endswith("min on 2 CPU cores.")
     assert second.startswith("Corpus: 1.12 million characters, read ")
     assert "expect about 2." in second
