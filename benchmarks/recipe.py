@@ -1,8 +1,10 @@
 """What each choice of the recipe is worth: variants trained in turn on one text.
 
     python benchmarks/recipe.py corpus.txt --variants base,learned,linear+rotary --seeds 0,1
+    python benchmarks/recipe.py corpus.txt --model lstm --variants base,norm --vocab-size 0
 
-A variant differs from what textgen does (`base`) in the settings that `variants.py` names;
+A variant differs from what textgen does (`base`) in the settings that `variants.py` names, for
+the LSTM `lstm_variants.py`;
 `a+b` has those of both, and `learning_rate=3e-2` sets one number. Every run prints a line of
 JSON when it ends, and a table follows the last. See README.md beside this file.
 """
@@ -17,20 +19,23 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 # The textgen of this checkout, whatever is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import lstm_variants
 import numpy as np
 import tensorflow as tf
-from variants import Settings, builders, read_settings
+import variants
 
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.tokenizer import learn_tokenizer
 from textgen.training import step
 
+KINDS = {"transformer": variants, "lstm": lstm_variants}
 VALIDATION_SPLIT = 0.1
 STEPS_A_CALL = 10
 
@@ -42,15 +47,19 @@ def main() -> None:
     corpus = _read_tokens(args)
     base: dict[int, float] = {}
     table = [f"{'variant':32}{'seed':>5}{'nats/char':>11}{'bits':>8}{'to first':>10}{'ms':>8}"]
+    table[0] += f"{'carried':>9}" if args.model == "lstm" else ""
     for seed in args.seeds:
         for name in args.variants:
-            nats, milliseconds = _train(args, read_settings(name), seed, *corpus)
+            nats, carried, milliseconds = _train(args, _read_settings(args, name), seed, *corpus)
             bits, change = nats / math.log(2), nats - base.setdefault(seed, nats)
             line = {"corpus": args.corpus.name, "variant": name, "seed": seed, "steps": args.steps}
-            print(json.dumps(line | {"nats": nats, "bits": bits, "ms": milliseconds}), flush=True)
+            line |= {"nats": nats, "bits": bits, "ms": milliseconds}
+            line |= {} if carried is None else {"carried": carried}
+            print(json.dumps(line), flush=True)
             table.append(
                 f"{name:32}{seed:5}{nats:11.4f}{bits:8.4f}{change:+10.4f}{milliseconds:8.1f}"
             )
+            table[-1] += "" if carried is None else f"{carried:9.4f}"
     print("", *table, sep="\n")
 
 
@@ -59,13 +68,23 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("corpus", type=Path, help="text file in UTF-8")
     parser.add_argument("--variants", type=lambda text: text.split(","), default=["base"])
     parser.add_argument("--seeds", type=lambda text: [*map(int, text.split(","))], default=[0])
+    parser.add_argument("--model", choices=KINDS, default="transformer")
     numbers = {"steps": 800, "layers": 4, "heads": 4, "width": 128, "context": 64, "batch": 16}
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
     parser.add_argument("--vocab-size", type=int, default=2048, help="0: characters")
     parser.add_argument("--min-count", type=int, default=1, help="of characters")
-    parser.add_argument("--dropout", type=float, default=0.0, help="not for other models")
+    parser.add_argument("--dropout", type=float, default=0.0, help="not for other Transformers")
     return parser.parse_args()
+
+
+def _read_settings(args: argparse.Namespace, name: str):
+    """Return the settings of a variant, of several, `a+b`, or of a number, `learning_rate=3e-2`."""
+    changes: dict[str, Any] = {}
+    for part in name.split("+"):
+        field, _, number = part.partition("=")
+        changes |= {field: float(number)} if number else KINDS[args.model].VARIANTS[part]
+    return KINDS[args.model].Settings(**changes)
 
 
 def _read_tokens(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int, float]:
@@ -78,25 +97,43 @@ def _read_tokens(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int,
     return train, validation, learned.vocab_size, len(validation) / (len(text) - cut)
 
 
-def _train(args, settings: Settings, seed: int, train, validation, vocab_size: int, ratio: float):
-    """Return the validation loss after all steps, nats a character, and a step's milliseconds."""
-    config = TrainingConfig(max_steps=args.steps, batch_size=args.batch, seed=seed)
-    # As many weights in three matrices as in the usual two.
-    inner = 8 * round(args.width / 3) if settings.activation == "swiglu" else None
-    shape = ModelConfig(
-        "transformer", args.layers, args.heads, args.width, args.context, args.dropout, inner
+def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio: float):
+    """Return the validation loss after all steps in nats a character, and a step's milliseconds.
+
+    Between them, of an LSTM, the loss of a state that is carried from window to window.
+    """
+    kind, is_lstm = KINDS[args.model], args.model == "lstm"
+    config = TrainingConfig(
+        max_steps=args.steps, batch_size=args.batch, seed=seed, clip_norm=settings.clip_norm
     )
-    step.build_model, step.build_optimizer = builders(settings)
+    # As many weights in three matrices as in the usual two.
+    swiglu = not is_lstm and settings.activation == "swiglu"
+    inner = 8 * round(args.width / 3) if swiglu else None
+    shape = ModelConfig(
+        args.model, args.layers, args.heads, args.width, args.context, args.dropout, inner
+    )
+    step.build_model, step.build_optimizer = kind.builders(settings, args.batch)
     learner = step.Step(shape, config, vocab_size, tf.distribute.get_strategy())
     windows = TrainingWindows(train, args.context, args.batch, seed)
-    times = []
+    if is_lstm and settings.carry:
+        windows = lstm_variants.Streams(train, args.context, args.batch)
+    times, sums, count = [], [0.0] * len(learner.model.trainable_variables), 0
     for first in range(0, args.steps, STEPS_A_CALL):
         started = time.perf_counter()
         learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
         times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
+        if first >= args.steps * (1 - settings.average):
+            values = learner.model.trainable_variables
+            sums, count = [a + b.numpy() for a, b in zip(sums, values, strict=True)], count + 1
+    if count:
+        for variable, total in zip(learner.model.trainable_variables, sums, strict=True):
+            variable.assign(total / count)
     held_out = ValidationWindows(validation, args.context, 64)
     total = sum(learner.summed_loss(*batch) for batch in held_out)
-    return total / held_out.num_targets * ratio, statistics.median(times)
+    carried = None
+    if is_lstm:
+        carried = ratio * lstm_variants.carried_loss(learner.model, validation, args.context)
+    return total / held_out.num_targets * ratio, carried, statistics.median(times)
 
 
 if __name__ == "__main__":

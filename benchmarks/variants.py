@@ -27,6 +27,9 @@ class Settings:
     # The schedule.
     schedule: str = "cosine"  # or "linear", or the share of the steps that decays: "0.4"
     final: float = 0.1
+    warmup: float | None = None
+    average: float = 0.0  # the share of the steps whose weights are averaged
+    clip_norm: float = 1.0
     # The model.
     activation: str = "gelu"  # or "relu2", "swiglu"
     positions: str = "relative"  # or "learned", "rotary", "alibi", "none"
@@ -36,7 +39,7 @@ class Settings:
     residual_scale: float = 1.0  # of the initial projections back into the residual stream
 
 
-OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][7:]
+OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][10:]
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     "adam-attention": {"attention": "adam"},
@@ -86,7 +89,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, settings: Settings, steps: int) -> None:
         self.settings, self.steps = settings, steps
-        self.warmup = min(100, steps // 20)
+        self.warmup = min(100, steps // 20) if settings.warmup is None else settings.warmup
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
@@ -197,16 +200,7 @@ def _rotate(x):
     return ops.concatenate([left * cos - right * sin, left * sin + right * cos], -1)
 
 
-def read_settings(name: str) -> Settings:
-    """Return the settings of a variant, of several, `a+b`, or of a number, `learning_rate=3e-2`."""
-    changes: dict[str, Any] = {}
-    for part in name.split("+"):
-        field, _, number = part.partition("=")
-        changes |= {field: float(number)} if number else VARIANTS[part]
-    return Settings(**changes)
-
-
-def builders(settings: Settings):
+def builders(settings: Settings, batch_size: int):
     """Return what `Step` makes its model and its optimizer with."""
     plain = all(getattr(settings, name) == getattr(Settings, name) for name in OF_THE_MODEL)
 
