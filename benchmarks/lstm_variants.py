@@ -44,6 +44,7 @@ class Settings:
     recurrent_dropout: float = 0.0
     variational: bool = False  # dropout is the same at all times
     embedding_std: float = 0.1
+    embedding_gain: float = 1.0
     forget_bias: float = 1.0
     chrono: bool = False
 
@@ -151,7 +152,8 @@ class VariantModel(LSTMModel):
             )
             below = x
             if x is None:
-                projected = self._project_tokens(token_ids, kernel) + lstm.cell.bias
+                projected = self._project_tokens(token_ids, kernel) * s.embedding_gain
+                projected += lstm.cell.bias
             else:
                 projected = tf.tensordot(x, kernel, 1) + lstm.cell.bias
             state = tf.zeros((2, batch_size, width)) if states is None else states[index]

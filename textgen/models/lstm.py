@@ -2,7 +2,8 @@
 
 Graves 2013, "Generating Sequences With Recurrent Neural Networks"
 (https://arxiv.org/abs/1308.0850), with the cell of Hochreiter and Schmidhuber 1997
-and the forget gate's bias set to 1 (Jozefowicz et al. 2015).
+and the forget gate's bias set to 1 (Jozefowicz et al. 2015). What a layer passes on, not what
+it remembers, is multiplied by a constant: see `OUTPUT_GAIN`.
 
 Letters in shapes: B batch, T time, D hidden_dim, V vocabulary.
 """
@@ -16,6 +17,10 @@ import tensorflow as tf
 from textgen.config import ModelConfig
 from textgen.models.base import Decoder, LanguageModel
 from textgen.models.lstm_scan import lstm_scan
+
+# An LSTM's outputs are small at first, so that kernels on top of them start small and learn
+# slowly. With this factor they need not grow; docs/recipe.md says what it is worth.
+OUTPUT_GAIN = 5.0
 
 
 class LSTMModel(LanguageModel):
@@ -56,7 +61,7 @@ class LSTMModel(LanguageModel):
     def _run_layers(self, token_ids, training):
         x = self.embedding(token_ids)
         for lstm, dropout in self.layers_and_dropouts:
-            x = dropout(lstm(x, training=training), training=training)
+            x = dropout(OUTPUT_GAIN * lstm(x, training=training), training=training)
         return x
 
     def _scan(self, token_ids, training):
@@ -70,7 +75,7 @@ class LSTMModel(LanguageModel):
                 projected = self._project_tokens(token_ids, kernel)
             else:
                 projected = tf.tensordot(x, kernel, 1)
-            x = lstm_scan(projected + lstm.cell.bias, recurrent_kernel)
+            x = OUTPUT_GAIN * lstm_scan(projected + lstm.cell.bias, recurrent_kernel)
             x = dropout(x, training=training)
         return tf.transpose(x, (1, 0, 2))
 
@@ -100,14 +105,18 @@ class LSTMModel(LanguageModel):
         return generator.uniform(-limit, limit, shape).astype(np.float32)
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
-        """Return the weights with input and recurrent kernels stacked; see `LanguageModel`."""
+        """Return the weights with input and recurrent kernels stacked; see `LanguageModel`.
+
+        The gain of a layer goes into the kernel behind it.
+        """
         weights = {
             "embedding": self.embedding.embeddings,
-            "output/kernel": self.output_dense.kernel,
+            "output/kernel": OUTPUT_GAIN * np.asarray(self.output_dense.kernel),
             "output/bias": self.output_dense.bias,
         }
         for index, (lstm, _) in enumerate(self.layers_and_dropouts):
-            kernels = (np.asarray(lstm.cell.kernel), np.asarray(lstm.cell.recurrent_kernel))
+            gain = OUTPUT_GAIN if index else 1
+            kernels = (gain * np.asarray(lstm.cell.kernel), np.asarray(lstm.cell.recurrent_kernel))
             weights[f"lstm_{index}/kernel"] = np.concatenate(kernels)
             weights[f"lstm_{index}/bias"] = lstm.cell.bias
         return {name: np.asarray(value, np.float32) for name, value in weights.items()}

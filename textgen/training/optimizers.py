@@ -15,7 +15,7 @@ _LEARNING_RATES = {
     ("muon", "transformer"): 2e-2,
     ("muon", "lstm"): 2e-2,
     ("adamw", "transformer"): 1e-3,
-    ("adamw", "lstm"): 4e-3,
+    ("adamw", "lstm"): 8e-3,
 }
 _MUON_ADAM_RATIO = 0.2
 _FINAL_FRACTION = 0.1
