@@ -89,14 +89,35 @@ def _train(args, settings: Settings, seed: int, train, validation, vocab_size: i
     step.build_model, step.build_optimizer = builders(settings)
     learner = step.Step(shape, config, vocab_size, tf.distribute.get_strategy())
     windows = TrainingWindows(train, args.context, args.batch, seed)
-    times = []
+    times, means = [], Means(learner.model.trainable_variables)
     for first in range(0, args.steps, STEPS_A_CALL):
+        if first > args.steps * (1 - settings.mean):
+            means.add()
         started = time.perf_counter()
         learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
         times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
+    if settings.mean:
+        means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
     total = sum(learner.summed_loss(*batch) for batch in held_out)
     return total / held_out.num_targets * ratio, statistics.median(times)
+
+
+class Means:
+    """The mean of what variables were, each time `add` was called."""
+
+    def __init__(self, variables) -> None:
+        self.variables, self.count = variables, 0
+        self.sums = [np.zeros(v.shape) for v in variables]
+
+    def add(self) -> None:
+        self.count += 1
+        for total, variable in zip(self.sums, self.variables, strict=True):
+            total += np.asarray(variable)
+
+    def put_in(self) -> None:
+        for total, variable in zip(self.sums, self.variables, strict=True):
+            variable.assign(total / self.count)
 
 
 if __name__ == "__main__":

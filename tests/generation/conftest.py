@@ -11,7 +11,7 @@ from textgen.tokenizer import CharacterTokenizer
 
 CONTEXT = 10
 # Models that write texts of many lengths: with most random weights all end at once or none.
-SEEDS = {"transformer": 2, "lstm": 3}
+SEEDS = {"transformer": 37, "lstm": 3}
 
 
 class TinyModel:
