@@ -25,7 +25,7 @@ import tensorflow  # noqa: F401  its own memory is not counted
 from textgen.config import CorpusConfig
 from textgen.corpus import Meter, digest_sources, find_files, read_corpus
 from textgen.dataset import TokenStore
-from textgen.tokenizer import CharacterTokenizer
+from textgen.tokenizer import learn_tokenizer
 
 
 def main() -> None:
@@ -36,11 +36,12 @@ def main() -> None:
     parser.add_argument(
         "--config", type=json.loads, default={}, help="of the corpus, as a JSON object"
     )
+    parser.add_argument("--tokenizer", choices=("character", "bpe"), default="character")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="textgen-benchmark-") as name:
         folder = Path(name, "corpus")
         write_corpus(args.text.read_text("utf-8"), folder, args.megabytes, args.files)
-        measure(folder, CorpusConfig(**args.config), Path(name))
+        measure(folder, CorpusConfig(**args.config), args.tokenizer, Path(name))
 
 
 def write_corpus(text: str, folder: Path, megabytes: int, num_files: int) -> None:
@@ -64,7 +65,7 @@ def variations(text: str) -> Iterator[str]:
         yield f"\nVariation {number}, für 明月\n{text[place:]}{text[:place]}"
 
 
-def measure(folder: Path, config: CorpusConfig, scratch: Path) -> None:
+def measure(folder: Path, config: CorpusConfig, kind: str, scratch: Path) -> None:
     start_memory = peak_megabytes()
     start = time.perf_counter()
     with timed("find the files"):
@@ -73,8 +74,8 @@ def measure(folder: Path, config: CorpusConfig, scratch: Path) -> None:
     with timed("read, clean and spool", size):
         corpus = read_corpus(sources, config, scratch)
     with corpus:
-        with timed("learn the characters", size):
-            tokenizer = CharacterTokenizer.learn(corpus.train.texts())
+        with timed("learn the tokenizer", size):
+            tokenizer = learn_tokenizer(corpus.train.texts, kind)
         with timed("encode", size):
             parts = (corpus.train.blocks(), corpus.validation.blocks())
             TokenStore.write(scratch / "tokens", *parts, tokenizer, corpus.has_documents)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from variants import Schedule
 
-from textgen.models.lstm import LSTMModel
+from textgen.models.lstm import OUTPUT_GAIN, LSTMModel
 from textgen.models.lstm_scan import lstm_scan
 from textgen.training import optimizers
 
@@ -20,7 +20,7 @@ class Settings:
     """What variants change; the defaults are what textgen does."""
 
     # The optimizer.
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     optimizer: str = "adamw"  # or "muon"
     square: bool = False  # Muon takes the four gates' kernels one by one
     adam_output: bool = False  # AdamW keeps the output's kernel from Muon
@@ -31,15 +31,15 @@ class Settings:
     # The schedule.
     schedule: str = "cosine"
     final: float = 0.1
-    warmup: float | None = None
-    average: float = 0.0  # the share of the steps whose weights are averaged
+    warmup: float = 0.05  # of the steps, but 100 at most
+    mean: float = 0.0  # the share of the steps, at the end, whose weights are averaged
     # Windows that follow each other, each from the state that the last one left.
     carry: bool = False
     # The model.
     tie: bool = False
     residual: bool = False
     norm: str = ""  # of each layer's output: "layer" or "rms"
-    gain: float = 1.0  # what each layer's output is multiplied with
+    gain: float = OUTPUT_GAIN  # what each layer's output is multiplied with
     zoneout: float = 0.0
     recurrent_dropout: float = 0.0
     variational: bool = False  # dropout is the same at all times
@@ -51,6 +51,8 @@ class Settings:
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
+    "before": {"gain": 1.0, "learning_rate": 4e-3},
+    "no-gain": {"gain": 1.0},
     "muon": {"optimizer": "muon", "learning_rate": 2e-2},
     "square": {"square": True},
     "adam-output": {"adam_output": True},

@@ -117,23 +117,38 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     windows = TrainingWindows(train, args.context, args.batch, seed)
     if is_lstm and settings.carry:
         windows = lstm_variants.Streams(train, args.context, args.batch)
-    times, sums, count = [], [0.0] * len(learner.model.trainable_variables), 0
+    times, means = [], Means(learner.model.trainable_variables)
     for first in range(0, args.steps, STEPS_A_CALL):
+        if first > args.steps * (1 - settings.mean):
+            means.add()
         started = time.perf_counter()
         learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
         times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
-        if first >= args.steps * (1 - settings.average):
-            values = learner.model.trainable_variables
-            sums, count = [a + b.numpy() for a, b in zip(sums, values, strict=True)], count + 1
-    if count:
-        for variable, total in zip(learner.model.trainable_variables, sums, strict=True):
-            variable.assign(total / count)
+    if settings.mean:
+        means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
     total = sum(learner.summed_loss(*batch) for batch in held_out)
     carried = None
     if is_lstm:
         carried = ratio * lstm_variants.carried_loss(learner.model, validation, args.context)
     return total / held_out.num_targets * ratio, carried, statistics.median(times)
+
+
+class Means:
+    """The mean of what variables were, each time `add` was called."""
+
+    def __init__(self, variables) -> None:
+        self.variables, self.count = variables, 0
+        self.sums = [np.zeros(v.shape) for v in variables]
+
+    def add(self) -> None:
+        self.count += 1
+        for total, variable in zip(self.sums, self.variables, strict=True):
+            total += np.asarray(variable)
+
+    def put_in(self) -> None:
+        for total, variable in zip(self.sums, self.variables, strict=True):
+            variable.assign(total / self.count)
 
 
 if __name__ == "__main__":

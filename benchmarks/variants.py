@@ -24,11 +24,13 @@ class Settings:
     momentum: float = 0.95
     attention: str = "matrix"  # to Muon; or "heads", each by itself, or "adam"
     scale: bool = False  # updates of wide matrices by sqrt(columns / rows)
+    weight_decay: float = 0.1
+    beta_2: float = 0.99
     # The schedule.
     schedule: str = "cosine"  # or "linear", or the share of the steps that decays: "0.4"
     final: float = 0.1
-    warmup: float | None = None
-    average: float = 0.0  # the share of the steps whose weights are averaged
+    warmup: float = 0.05  # of the steps, but 100 at most
+    mean: float = 0.0  # the share of the steps, at the end, whose weights are averaged
     clip_norm: float = 1.0
     # The model.
     activation: str = "gelu"  # or "relu2", "swiglu"
@@ -37,9 +39,10 @@ class Settings:
     value_residual: bool = False
     token_shift: bool = False
     residual_scale: float = 1.0  # of the initial projections back into the residual stream
+    embedding_stddev: float = 0.02
 
 
-OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][10:]
+OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][12:]
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     "adam-attention": {"attention": "adam"},
@@ -71,13 +74,20 @@ class Muon(optimizers.Muon):
         adam = self.settings.attention == "adam" and len(variable.shape) == 3
         return adam or super()._should_use_adamw(variable)
 
+    # One matrix after the other, as Keras does it: each of them may be treated differently.
+    _backend_update_step = keras.optimizers.Muon._backend_update_step
+    _muon_update_step = keras.optimizers.Muon._muon_update_step
+
     def zeropower_via_newtonschulz5(self, x, steps):
-        if self.settings.attention != "heads" or len(x.shape) == 2:
-            return super().zeropower_via_newtonschulz5(x, steps)
-        order = (1, 0, 2) if x.shape[0] == max(x.shape) else (0, 1, 2)  # [D, H, K] or [H, K, D]
-        heads = ops.transpose(x, order)
-        heads = keras.optimizers.Muon.zeropower_via_newtonschulz5(self, heads, steps)
-        return ops.transpose(heads, order)
+        matrix, order = x, None
+        if len(x.shape) == 3 and self.settings.attention == "heads":
+            # [D, H, K] or [H, K, D]
+            order = (1, 0, 2) if x.shape[0] == max(x.shape) else (0, 1, 2)
+            matrix = ops.transpose(x, order)
+        elif len(x.shape) == 3:
+            matrix = ops.reshape(x, (max(x.shape), max(x.shape)))
+        direction = keras.optimizers.Muon.zeropower_via_newtonschulz5(self, matrix, steps)
+        return ops.transpose(direction, order) if order else ops.reshape(direction, x.shape)
 
     def lr_adjust(self, x):
         is_wide = self.settings.scale and len(x.shape) == 2
@@ -89,7 +99,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, settings: Settings, steps: int) -> None:
         self.settings, self.steps = settings, steps
-        self.warmup = min(100, steps // 20) if settings.warmup is None else settings.warmup
+        self.warmup = min(100, int(steps * settings.warmup))
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
@@ -133,8 +143,9 @@ class VariantModel(TransformerModel):
 
     def initial_value(self, path, shape, generator):
         value = super().initial_value(path, shape, generator)
-        projects = "attention_output" in path or "feedforward_output" in path
-        return value * self.settings.residual_scale if projects else value
+        if "attention_output" in path or "feedforward_output" in path:
+            return value * self.settings.residual_scale
+        return value * self.settings.embedding_stddev / 0.02 if "embedding" in path else value
 
     def call(self, token_ids, training=False):
         s, x, first_value = self.settings, self.embedding(token_ids), None
@@ -215,10 +226,10 @@ def builders(settings: Settings, batch_size: int):
         optimizer = Muon(
             learning_rate=Schedule(settings, config.max_steps),
             adam_lr_ratio=settings.adam_ratio,
-            adam_beta_2=0.99,
+            adam_beta_2=settings.beta_2,
             momentum=settings.momentum,
-            weight_decay=config.weight_decay,
-            adam_weight_decay=config.weight_decay,
+            weight_decay=settings.weight_decay,
+            adam_weight_decay=settings.weight_decay,
         )
         optimizer.settings = settings
         optimizer.exclude_from_weight_decay(

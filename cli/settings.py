@@ -113,7 +113,11 @@ _TRAINING_OPTIONS = (
     click.option("--seed", type=int, default=_TRAINING.seed, show_default=True),
     click.option("--validate-every", type=int, help="Steps.  [default: planned]"),
     click.option("--patience", type=int, help="Stop after so many validations without a gain."),
-    click.option("--mixed-precision", is_flag=True, help="Compute in bfloat16."),
+    click.option(
+        "--mixed-precision/--no-mixed-precision",
+        default=None,
+        help="Compute in bfloat16.  [default: where it pays]",
+    ),
     click.option(
         "--strategy",
         type=click.Choice(["auto", "none", "mirrored", "multi-worker"]),

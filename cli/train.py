@@ -116,20 +116,26 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     """Make the first Ctrl-C a wish to stop; the second one ends the program.
 
     Yields:
-        A function that tells whether there was one.
+        A function that tells whether there was one. Before it is asked for the first time
+        there is nothing to be saved, and the first Ctrl-C ends the program, too.
     """
-    stopped = False
+    stopped = asked = False
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked = True
+        return stopped
 
     def handle(signum: int, frame: object) -> None:
         nonlocal stopped
-        if stopped:
+        if stopped or not asked:
             raise KeyboardInterrupt
         stopped = True
         click.echo("Stopping: exporting the best so far. Ctrl-C again quits at once.", err=True)
 
     before = signal.signal(signal.SIGINT, handle)
     try:
-        yield lambda: stopped
+        yield should_stop
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -177,7 +176,7 @@ def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, 
 @pytest.mark.slow
 def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
     command = [sys.executable, "-m", "textgen.cli", "train", str(corpus), *SMALL]
-    command += ["--max-steps", "1000000", "--validate-every", "100000"]
+    command += ["--max-steps", "1000000", "--validate-every", "20"]
     process = subprocess.Popen(
         [*command, "--models-dir", str(tmp_path)],
         stderr=subprocess.PIPE,
@@ -185,12 +184,30 @@ def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     for line in process.stderr:
-        if line.startswith("compiling"):
+        if line.startswith("step 20:"):
             break
-    time.sleep(2)
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 0, rest
     assert "Stopping" in rest
     assert "stopped by Ctrl-C" in rest
     assert (tmp_path / "fox" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.mark.slow
+def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
+    command = [sys.executable, "-m", "textgen.cli", "train", "-", *SMALL]
+    process = subprocess.Popen(
+        [*command, "--models-dir", str(tmp_path)],
+        stdin=subprocess.PIPE,  # which says nothing and does not end
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    for line in process.stderr:
+        if line.startswith("reading"):
+            break
+    process.send_signal(signal.SIGINT)
+    assert not process.stderr.read().strip()
+    assert process.wait(timeout=60) == 130
+    assert not any(tmp_path.iterdir())

@@ -72,7 +72,7 @@ trainings = st.builds(
     seed=st.integers(0, 2**31 - 1),
     validate_every=st.none() | counts,
     patience=st.none() | counts,
-    mixed_precision=st.booleans(),
+    mixed_precision=st.sampled_from([None, True, False]),
     strategy=st.sampled_from(["auto", "none", "mirrored", "multi-worker"]),
     jit_compile=st.sampled_from([None, True, False]),
 )

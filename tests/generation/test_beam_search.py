@@ -260,7 +260,7 @@ def test_it_finds_what_hugging_face_finds(make_model, monkeypatch):
     torch = pytest.importorskip("torch")
     ends = 0
     for num_beams, length_penalty, n in itertools.product((2, 5), (-1.0, 1.0, 3.0), (25,)):
-        prompts = ["ab", "é。", "\nd"]  # of one length: GPT-2 pads on the left
+        prompts = ["ab", "é。", "\nd", "cb", "aé"]  # of one length: GPT-2 pads on the left
         ids = torch.tensor([model.encode(prompt) for prompt in prompts])
         theirs = gpt2.generate(
             ids,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.tokenizer import learn_tokenizer, recommended
+from textgen.tokenizer import choice, learn_tokenizer, recommended
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,10 @@ def test_byte_pairs_have_room_for_the_script_and_the_bytes(num_characters, disti
     if kind == "bpe":
         assert 512 <= vocab_size <= 2**14
         assert vocab_size >= 4 * distinct
+
+
+def test_byte_pairs_are_learned_from_a_sample_spread_over_a_long_corpus(monkeypatch):
+    monkeypatch.setattr(choice, "_MOST_CHARACTERS", 100)
+    texts = ["aaaaaaaaaa" if number % 4 == 0 else "bbbbbbbbbb" for number in range(40)]
+    tokenizer = learn_tokenizer(lambda: texts, "bpe", vocab_size=270)
+    assert {piece[:1] for piece in tokenizer.pieces[259:]} == {b"a"}

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from textgen.config import TrainingConfig
 from textgen.errors import ConfigError
+from textgen.training.step import choose_dtype
 
 
 def losses(trainer):
@@ -86,3 +88,24 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_an_error(make_trainer, batc
 def test_a_batch_that_has_no_such_parts_is_an_error_before_any_device_is_asked():
     with pytest.raises(ConfigError, match="batch_size=16, accumulate=3"):
         TrainingConfig(accumulate=3)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "architecture", "asked", "dtype"),
+    [
+        ([], "transformer", None, "float32"),
+        ([(9, 0)], "transformer", None, "mixed_bfloat16"),
+        ([(9, 0), (7, 5)], "transformer", None, "float32"),
+        ([(9, 0)], "lstm", None, "float32"),
+        ([(9, 0)], "transformer", False, "float32"),
+        ([], "lstm", True, "mixed_bfloat16"),
+    ],
+)
+def test_bfloat16_is_chosen_where_all_gpus_are_made_for_it(
+    monkeypatch, capabilities, architecture, asked, dtype
+):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: capabilities)
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": gpu}
+    )
+    assert choose_dtype(TrainingConfig(mixed_precision=asked), architecture) == dtype

@@ -35,7 +35,8 @@ class TrainingConfig(Record):
         seed: of initial weights, window order and dropout.
         validate_every: steps between validations; a tenth of `max_steps` where `None`.
         patience: validations without improvement before training stops; `None` never stops.
-        mixed_precision: compute in bfloat16, keep weights in float32.
+        mixed_precision: compute in bfloat16, keep weights in float32; `None` does so for the
+            Transformer on GPUs that are made for it.
         strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
         jit_compile: compile the step with XLA; `None` lets the program choose.
         keep_checkpoints: how many of the newest stay on disk.
@@ -52,7 +53,7 @@ class TrainingConfig(Record):
     seed: int = 0
     validate_every: int | None = None
     patience: int | None = None
-    mixed_precision: bool = False
+    mixed_precision: bool | None = None
     strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
     jit_compile: bool | None = None
     keep_checkpoints: int = 2

@@ -13,7 +13,8 @@ import numpy as np
 
 from textgen.errors import ConfigError, TokenizerError
 from textgen.tokenizer.base import SPECIAL_TOKENS, Tokenizer, unicode_bytes
-from textgen.tokenizer.words import PATTERN, parts
+from textgen.tokenizer.lexicon import Lexicon
+from textgen.tokenizer.words import PATTERN, parts, words
 
 if TYPE_CHECKING:
     import tokenizers
@@ -34,8 +35,7 @@ _BYTES = {symbol: byte for byte, symbol in _SYMBOLS.items()}
 
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-f]{2})|\\)")
 
-# Parts of a text encoded at once, a million characters: `tokenizers` needs some hundred
-# bytes of memory a token while it works.
+# Parts of a text encoded at once, a million characters: a word is an object while it is looked up.
 _PARTS_A_BATCH = 256
 
 
@@ -124,20 +124,20 @@ class BytePairTokenizer(Tokenizer):
         return [b""] * len(SPECIAL_TOKENS) + list(self._ids)
 
     @cached_property
-    def _encoder(self) -> tokenizers.Tokenizer:
+    def _lexicon(self) -> Lexicon:
         from tokenizers import models
 
         vocabulary = {_to_symbols(piece): token for piece, token in self._ids.items()}
         merges = [(_to_symbols(left), _to_symbols(right)) for left, right in self.merges]
-        return _engine(models.BPE(vocab=vocabulary, merges=merges))
+        engine = _engine(models.BPE(vocab=vocabulary, merges=merges))
+        return Lexicon(lambda words: (each.ids for each in engine.encode_batch_fast(words)))
 
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, int32[num_tokens]; see `Tokenizer.encode`."""
         ids = [np.zeros(0, np.int32)]
         pending = _checked_parts(text)
         while batch := list(itertools.islice(pending, _PARTS_A_BATCH)):
-            encodings = self._encoder.encode_batch_fast(batch)
-            ids += [np.array(encoding.ids, np.int32) for encoding in encodings]
+            ids.append(self._lexicon.look_up([word for part in batch for word in words(part)])[0])
         return np.concatenate(ids)
 
     def unknown_characters(self, text: str) -> list[str]:

@@ -82,7 +82,7 @@ def _members(wanted: int) -> str:
 _LETTER, _BLANK, _SINGLE = (f"[{_members(kind)}]" for kind in (LETTER, BLANK, SINGLE))
 _OTHER = f"[^{_members(LETTER)}{_members(BLANK)}{_members(SINGLE)}]"
 
-# Matches one word after the other; for `tokenizers`. The last alternative leaves the last
+# Matches one word after the other; for `tokenizers`, too. The last alternative leaves the last
 # of several blanks to the letter or other character behind it.
 PATTERN = "|".join(
     (
@@ -98,6 +98,11 @@ PATTERN = "|".join(
 # Behind a match a word starts, whatever follows.
 _SEAM = f"{_SINGLE}|{_LETTER}(?!{_LETTER})"
 _PART_CHARACTERS = 2**12
+
+
+def words(text: str) -> list[str]:
+    """Cut a text into words, which together are the text."""
+    return re.findall(PATTERN, text)
 
 
 def parts(text: str) -> Iterator[str]:
