@@ -11,7 +11,6 @@ import tensorflow as tf
 from variants import Schedule
 
 from textgen.models.lstm import OUTPUT_GAIN, LSTMModel
-from textgen.models.lstm_scan import lstm_scan
 from textgen.training import optimizers
 
 
