@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from textgen.config import Architecture, TrainingConfig
 
-# Peak learning rates where none is given: the best of a few, see docs/benchmarks.md.
+# Peak learning rates where none is given: the best of a few, see docs/recipe.md.
 # Muon's is that of its orthogonalized matrices; its AdamW part runs at a fraction.
 _LEARNING_RATES = {
     ("muon", "transformer"): 2e-2,
