@@ -38,9 +38,11 @@ _SHAPES: dict[Architecture, tuple[dict[str, int], ...]] = {
 }
 # A shape pays if there is time for so many tokens for each weight of its matrices; where the
 # corpus sets the limit, so many will do.
-_TOKENS_IN_TIME, _TOKENS_READ = 2.0, 1.0
+_TOKENS_IN_TIME, _TOKENS_READ = 1.5, 1.0
 # Dropout, and how often it lets a model read a corpus before it learns it by heart.
-_DROPOUTS = ((0.0, 8.0), (0.1, 14.0), (0.2, 20.0))
+_DROPOUTS = ((0.0, 5.0), (0.1, 10.0), (0.2, 20.0))
+# It slows learning: only so many times the tokens make up for it.
+_WORTH_DROPOUT = 1.5
 # A smaller corpus must be read more often, or nothing is learned at all: with the root.
 _SMALL_CORPUS = 350_000  # tokens
 # The batch is doubled as long as enough steps are left; up to the usual size, few are enough.
@@ -56,7 +58,7 @@ _FEWEST_VALIDATIONS, _MOST_VALIDATIONS = 2, 10
 # How much of a corpus to compress, to see how hard it is: bzip2 looks at no more at a time.
 COMPRESSED_CHARACTERS = 2**20
 # Bits a character over those of bzip2, by how often what it saw was read; fitted to two runs.
-_LEAST_BITS, _MORE_BITS, _POWER = 0.5, 0.715, 0.366
+_LEAST_BITS, _MORE_BITS, _POWER = 0.6, 0.374, 0.2
 _MEMORY = 5.0  # so many further readings are worth as much as all there could ever be
 
 
@@ -219,8 +221,9 @@ class _Planner:
         if "max_steps" in self.fixed:
             pairs = zip(plans, dropouts, strict=True)
             return next((plan for plan, (_, most) in pairs if plan.epochs <= most), plans[-1])
-        # Dropout takes time of its own; of as many tokens, the first has the least of it.
-        return max(plans, key=lambda plan: plan.tokens)
+        # The least dropout that is not worth more.
+        most = max(plan.tokens for plan in plans)
+        return next(plan for plan in plans if _WORTH_DROPOUT * plan.tokens >= most)
 
     def _with_batch(self, model: ModelConfig, epochs: float) -> Plan:
         """Plan the batch that suits the number of steps, for so many epochs at most."""
