@@ -1,7 +1,6 @@
 """A plan fits its time and its corpus, and keeps what it was told to keep."""
 
 import dataclasses
-import math
 
 import pytest
 from hypothesis import given
@@ -115,7 +114,7 @@ def test_what_no_plan_is_about_stays_as_it_is(corpus, seconds):
 @given(corpora, seconds, machines)
 def test_no_plan_reads_a_corpus_until_it_is_known_by_heart(corpus, seconds, machine):
     made = plan(corpus, seconds, machine=machine)
-    most = 20 * max(1, math.sqrt(350_000 / corpus.train_tokens))
+    most = 20 * max(1, (350_000 / corpus.train_tokens) ** 0.25)
     assert made.epochs <= most * 1.001 or made.config.training.max_steps == 20
 
 
@@ -157,7 +156,7 @@ def test_without_any_time_there_are_a_few_steps():
 
 
 @pytest.mark.parametrize(
-    ("corpus", "steps", "measured"), [(NOVEL, 600, 2.20), (NOVEL, 1500, 2.07), (FABLES, 1581, 2.06)]
+    ("corpus", "steps", "measured"), [(NOVEL, 600, 2.20), (NOVEL, 1500, 2.07), (FABLES, 1020, 2.06)]
 )
 def test_the_expected_loss_is_about_what_was_measured(corpus, steps, measured):
     made = plan(corpus, 200, max_steps=steps, batch_size=16, context_length=64)

@@ -43,7 +43,7 @@ _TOKENS_IN_TIME, _TOKENS_READ = 1.5, 1.0
 _DROPOUTS = ((0.0, 5.0), (0.1, 10.0), (0.2, 20.0))
 # It slows learning: only so many times the tokens make up for it.
 _WORTH_DROPOUT = 1.5
-# A smaller corpus must be read more often, or nothing is learned at all: with the root.
+# A smaller corpus must be read more often, or nothing is learned at all: with the fourth root.
 _SMALL_CORPUS = 350_000  # tokens
 # The batch is doubled as long as enough steps are left; up to the usual size, few are enough.
 _SMALLEST_BATCH, _BATCH_SIZE = 4, 16
@@ -153,7 +153,7 @@ class Plan:
 
 def _rereading(corpus: CorpusSize) -> float:
     """How much more often than a large corpus this one may and must be read."""
-    return max(1.0, math.sqrt(_SMALL_CORPUS / corpus.train_tokens))
+    return max(1.0, (_SMALL_CORPUS / corpus.train_tokens) ** 0.25)
 
 
 def make_plan(
