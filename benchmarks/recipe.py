@@ -124,7 +124,7 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
         started = time.perf_counter()
         learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
         times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
-    if settings.mean:
+    if means.count:
         means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
     total = sum(learner.summed_loss(*batch) for batch in held_out)

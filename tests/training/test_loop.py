@@ -180,7 +180,7 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_float32(
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "transformer"])
-@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adamw", 2e-2), ("muon", 0.1)])
+@pytest.mark.parametrize(("optimizer", "learning_rate"), [("adamw", 2e-2), ("muon", 0.05)])
 def test_a_periodic_text_is_learned(make_trainer, architecture, optimizer, learning_rate):
     trainer = make_trainer(
         model={"architecture": architecture},
