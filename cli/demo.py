@@ -23,7 +23,7 @@ _MODULES = (
 @click.command()
 @click.option("--code", is_flag=True, help="Learn Python code instead of prose.")
 @click.option(
-    "--max-steps", type=int, default=1200, show_default=True, help="About a minute on 2 cores."
+    "--max-steps", type=int, default=700, show_default=True, help="About a minute on 2 cores."
 )
 @options.models_dir
 def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
