@@ -142,15 +142,19 @@ def test_more_beams_may_find_a_likelier_text_than_greed_does(model):
 def test_what_follows_a_stop_string_in_its_token_is_cut(make_model):
     tokenizer = BytePairTokenizer.learn(["the cat sat on the mat, the cat sat"] * 20, 300)
     model = make_model("lstm", tokenizer, has_documents=False)
-    free = model.run("beam_search", ["the"], n=20, num_beams=3, length_penalty=1.0)
+    prompts = ["the", "cat", "sat on", "mat,"]
+    free = model.run("beam_search", prompts, n=20, num_beams=3, length_penalty=1.0)
     long = next(
-        piece for piece in map(tokenizer.pieces.__getitem__, free.token_ids[0]) if len(piece) > 1
+        piece
+        for piece in map(tokenizer.pieces.__getitem__, free.token_ids.ravel())
+        if len(piece) > 1
     )
     stop = long[:1].decode()
-    result = model.run("beam_search", ["the"], n=20, num_beams=3, length_penalty=1.0, stop=[stop])
-    assert result.text_bytes[0].endswith(stop.encode())
-    assert result.text_bytes[0].count(stop.encode()) == 1
-    assert result.finish_reason[0] == b"stop"
+    result = model.run("beam_search", prompts, n=20, num_beams=3, length_penalty=1.0, stop=[stop])
+    for text in result.text_bytes[result.finish_reason == b"stop"]:
+        assert text.endswith(stop.encode())
+        assert text.count(stop.encode()) == 1
+    assert b"stop" in result.finish_reason
 
 
 def test_rows_that_cannot_write_leave_their_neighbours_alone(model):
