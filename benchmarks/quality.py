@@ -101,8 +101,8 @@ def _curve(args: argparse.Namespace, side: str, python: str, seed: int) -> list[
         points = receive(process, side)["points"]
     if args.output:
         with args.output.open("a") as file:
-            label = side if side == "torch" else f"textgen, {args.optimizer}"
-            file.write(json.dumps({"label": label, "points": points}) + "\n")
+            names = {"torch": "PyTorch, AdamW", "textgen": f"textgen, {args.optimizer.title()}"}
+            file.write(json.dumps({"label": names[side], "points": points}) + "\n")
     return points
 
 
