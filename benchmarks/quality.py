@@ -101,8 +101,9 @@ def _curve(args: argparse.Namespace, side: str, python: str, seed: int) -> list[
         points = receive(process, side)["points"]
     if args.output:
         with args.output.open("a") as file:
-            names = {"torch": "PyTorch, AdamW", "textgen": f"textgen, {args.optimizer.title()}"}
-            file.write(json.dumps({"label": names[side], "points": points}) + "\n")
+            optimizer = {"adamw": "AdamW", "muon": "Muon"}[args.optimizer]
+            label = "PyTorch, AdamW" if side == "torch" else f"textgen, {optimizer}"
+            file.write(json.dumps({"label": label, "points": points}) + "\n")
     return points
 
 
