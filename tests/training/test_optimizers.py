@@ -64,3 +64,10 @@ def test_matrices_found_together_move_as_each_by_itself_in_keras():
         plain.apply(gradients)
     for our, their in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(our, their, atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "peak"), [(96, 8e-3), (384, 8e-3), (768, 1e-3)])
+def test_a_wide_lstm_learns_at_a_lower_rate(width, peak):
+    kernel = keras.Variable(np.zeros((width, 4 * width), np.float32), name="recurrent_kernel")
+    optimizer = build_optimizer(TrainingConfig(warmup_steps=0), "lstm", [kernel])
+    assert float(optimizer.learning_rate) == pytest.approx(peak)

@@ -17,6 +17,9 @@ _LEARNING_RATES = {
     ("adamw", "transformer"): 1e-3,
     ("adamw", "lstm"): 8e-3,
 }
+# AdamW's rate for the LSTM is good up to this width; twice as wide it diverges, and an eighth of it
+# does best.
+_WIDEST_LSTM = 384
 _MUON_ADAM_RATIO = 0.2
 _FINAL_FRACTION = 0.1
 
@@ -29,14 +32,17 @@ def choose_optimizer(config: TrainingConfig, architecture: Architecture) -> str:
 
 
 def build_schedule(
-    config: TrainingConfig, architecture: Architecture
+    config: TrainingConfig, architecture: Architecture, lstm_width: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """Return linear warmup, then a cosine down to a tenth of the peak.
 
     Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983.
     """
     optimizer = choose_optimizer(config, architecture)
-    peak = config.learning_rate or _LEARNING_RATES[optimizer, architecture]
+    usual = _LEARNING_RATES[optimizer, architecture]
+    if (optimizer, architecture) == ("adamw", "lstm"):
+        usual *= min(1.0, _WIDEST_LSTM / lstm_width) ** 3
+    peak = config.learning_rate or usual
     warmup = config.warmup_steps
     if warmup is None:
         warmup = min(100, config.max_steps // 20)
@@ -144,7 +150,8 @@ def build_optimizer(
     et al. 2024, https://kellerjordan.github.io/posts/muon/, with AdamW for embeddings,
     norms and biases.
     """
-    schedule = build_schedule(config, architecture)
+    recurrent = (v.shape[0] for v in variables if v.path.endswith("recurrent_kernel"))
+    schedule = build_schedule(config, architecture, lstm_width=max(recurrent, default=1))
     if choose_optimizer(config, architecture) == "muon":
         optimizer = Muon(
             learning_rate=schedule,
