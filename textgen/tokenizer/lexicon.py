@@ -27,6 +27,7 @@ class Lexicon:
     def _forget(self) -> None:
         self._numbers = _Numbers()
         self._lengths = np.zeros(0, np.int64)
+        self._starts = np.zeros(0, np.int64)
         self._ids = np.zeros(0, np.int32)  # of all words, one after the other
 
     def look_up(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -36,9 +37,8 @@ class Lexicon:
         numbers = np.fromiter(map(self._numbers.__getitem__, words), np.int64, len(words))
         self._learn(self._numbers.take_new())
         lengths = self._lengths[numbers]
-        starts = np.cumsum(self._lengths) - self._lengths
         # Each id's place: where its word starts, plus its own place in the word.
-        places = np.repeat(starts[numbers] - (np.cumsum(lengths) - lengths), lengths)
+        places = np.repeat(self._starts[numbers] - (np.cumsum(lengths) - lengths), lengths)
         places += np.arange(len(places))
         return self._ids[places], lengths
 
@@ -47,6 +47,7 @@ class Lexicon:
             ids = [np.asarray(each, np.int32) for each in self._encode(words)]
             self._ids = np.concatenate([self._ids, *ids])
             self._lengths = np.concatenate([self._lengths, [len(each) for each in ids]])
+            self._starts = np.cumsum(self._lengths) - self._lengths
 
 
 class _Numbers(dict[str, int]):
