@@ -173,19 +173,25 @@ def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, 
     assert (tmp_path / "fox" / "2").is_dir()
 
 
-@pytest.mark.slow
-def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
-    command = [sys.executable, "-m", "textgen.cli", "train", str(corpus), *SMALL]
-    command += ["--max-steps", "1000000", "--validate-every", "20"]
+def start_until(shown, *arguments, **streams):
+    """Start a training run; return its process when it has shown such a line."""
     process = subprocess.Popen(
-        [*command, "--models-dir", str(tmp_path)],
+        [sys.executable, "-m", "textgen.cli", "train", *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        **streams,
     )
     for line in process.stderr:
-        if line.startswith("step 20:"):
+        if line.startswith(shown):
             break
+    return process
+
+
+@pytest.mark.slow
+def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
+    endless = ["--max-steps", "1000000", "--validate-every", "20", "--models-dir", tmp_path]
+    process = start_until("step 20:", corpus, *SMALL, *endless)
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 0, rest
@@ -196,17 +202,9 @@ def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
-    command = [sys.executable, "-m", "textgen.cli", "train", "-", *SMALL]
-    process = subprocess.Popen(
-        [*command, "--models-dir", str(tmp_path)],
-        stdin=subprocess.PIPE,  # which says nothing and does not end
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    for line in process.stderr:
-        if line.startswith("reading"):
-            break
+    # Standard input says nothing and does not end.
+    where = ["--models-dir", tmp_path]
+    process = start_until("reading", "-", *SMALL, *where, stdin=subprocess.PIPE)
     process.send_signal(signal.SIGINT)
     assert not process.stderr.read().strip()
     assert process.wait(timeout=60) == 130

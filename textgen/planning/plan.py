@@ -57,7 +57,7 @@ _VALIDATION_SHARE = 0.06
 _FEWEST_VALIDATIONS, _MOST_VALIDATIONS = 2, 10
 # How much of a corpus to compress, to see how hard it is: bzip2 looks at no more at a time.
 COMPRESSED_CHARACTERS = 2**20
-# Bits a character over those of bzip2, by how often what it saw was read; fitted to two runs.
+# Bits a character over those of bzip2, by how often what it saw was read; see docs/recipe.md.
 _LEAST_BITS, _MORE_BITS, _POWER = 0.6, 0.374, 0.2
 _MEMORY = 5.0  # so many further readings are worth as much as all there could ever be
 
