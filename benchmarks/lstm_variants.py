@@ -32,6 +32,9 @@ class Settings:
     final: float = 0.1
     warmup: float = 0.05  # of the steps, but 100 at most
     mean: float = 0.0  # the share of the steps, at the end, whose weights are averaged
+    # What the first half of the tokens is read in; 0: batches and windows of the usual size.
+    first_batch: int = 0
+    first_context: int = 0
     # Windows that follow each other, each from the state that the last one left.
     carry: bool = False
     # The model.
@@ -56,6 +59,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "square": {"square": True},
     "adam-output": {"adam_output": True},
     "linear": {"schedule": "linear", "final": 0.0},
+    "no-warmup": {"warmup": 0.0},
+    "small-batches-first": {"first_batch": 8},
+    "short-windows-first": {"first_batch": 32, "first_context": 32},
     "carry": {"carry": True},
     "tie": {"tie": True},  # Press and Wolf 2017, https://arxiv.org/abs/1608.05859
     "residual": {"residual": True},

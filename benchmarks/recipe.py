@@ -12,6 +12,7 @@ JSON when it ends, and a table follows the last. See README.md beside this file.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -19,7 +20,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 # The textgen of this checkout, whatever is installed.
@@ -103,8 +104,10 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     Between them, of an LSTM, the loss of a state that is carried from window to window.
     """
     kind, is_lstm = KINDS[args.model], args.model == "lstm"
+    stages = _stages(args, settings)
+    steps = sum(stage.end - stage.first for stage in stages)
     config = TrainingConfig(
-        max_steps=args.steps, batch_size=args.batch, seed=seed, clip_norm=settings.clip_norm
+        max_steps=steps, batch_size=args.batch, seed=seed, clip_norm=settings.clip_norm
     )
     # As many weights in three matrices as in the usual two.
     swiglu = not is_lstm and settings.activation == "swiglu"
@@ -114,16 +117,23 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     )
     step.build_model, step.build_optimizer = kind.builders(settings, args.batch)
     learner = step.Step(shape, config, vocab_size, tf.distribute.get_strategy())
-    windows = TrainingWindows(train, args.context, args.batch, seed)
-    if is_lstm and settings.carry:
-        windows = lstm_variants.Streams(train, args.context, args.batch)
-    times, means = [], Means(learner.model.trainable_variables)
-    for first in range(0, args.steps, STEPS_A_CALL):
-        if first > args.steps * (1 - settings.mean):
-            means.add()
-        started = time.perf_counter()
-        learner.run(windows.batches(first, min(STEPS_A_CALL, args.steps - first)), first)
-        times.append(1000 * (time.perf_counter() - started) / STEPS_A_CALL)
+    times, means, done = [], Means(learner.model.trainable_variables), 0
+    for stage in stages:
+        if len(stages) > 1:
+            # The same variables; the graphs are made for batches of one size.
+            learner._config = dataclasses.replace(config, batch_size=stage.batch)
+            learner._compile(dataclasses.replace(shape, context_length=stage.context))
+        windows = TrainingWindows(train, stage.context, stage.batch, seed)
+        if is_lstm and settings.carry:
+            windows = lstm_variants.Streams(train, stage.context, stage.batch)
+        for first in range(stage.first, stage.end, STEPS_A_CALL):
+            count = min(STEPS_A_CALL, stage.end - first)
+            if done > steps * (1 - settings.mean):
+                means.add()
+            started = time.perf_counter()
+            learner.run(windows.batches(first, count), done)
+            times.append(1000 * (time.perf_counter() - started) / count)
+            done += count
     if means.count:
         means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
@@ -132,6 +142,25 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     if is_lstm:
         carried = ratio * lstm_variants.carried_loss(learner.model, validation, args.context)
     return total / held_out.num_targets * ratio, carried, statistics.median(times)
+
+
+class Stage(NamedTuple):
+    """Steps on batches of one size; `first` and `end` count batches of that size."""
+
+    batch: int
+    context: int
+    first: int
+    end: int
+
+
+def _stages(args: argparse.Namespace, settings) -> list[Stage]:
+    """Return one stage, or two that read half of the tokens each; all read as many."""
+    batch, context = settings.first_batch or args.batch, settings.first_context or args.context
+    if (batch, context) == (args.batch, args.context):
+        return [Stage(batch, context, 0, args.steps)]
+    half = args.steps // 2
+    first = Stage(batch, context, 0, half * args.batch * args.context // (batch * context))
+    return [first, Stage(args.batch, args.context, half, args.steps)]
 
 
 class Means:

@@ -32,6 +32,9 @@ class Settings:
     warmup: float = 0.05  # of the steps, but 100 at most
     mean: float = 0.0  # the share of the steps, at the end, whose weights are averaged
     clip_norm: float = 1.0
+    # What the first half of the tokens is read in; 0: batches and windows of the usual size.
+    first_batch: int = 0
+    first_context: int = 0
     # The model.
     activation: str = "gelu"  # or "relu2", "swiglu"
     positions: str = "relative"  # or "learned", "rotary", "alibi", "none"
@@ -40,9 +43,10 @@ class Settings:
     token_shift: bool = False
     residual_scale: float = 1.0  # of the initial projections back into the residual stream
     embedding_stddev: float = 0.02
+    untied: bool = False  # the output has an embedding of its own
 
 
-OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][12:]
+OF_THE_MODEL = [field.name for field in dataclasses.fields(Settings)][14:]
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
     "adam-attention": {"attention": "adam"},
@@ -62,6 +66,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },  # Zhou et al. 2024, https://arxiv.org/abs/2410.17897
     "token-shift": {"token_shift": True},
     "zero-residual": {"residual_scale": 0.0},
+    "untied": {"untied": True},
+    "no-warmup": {"warmup": 0.0},
+    # Smith et al. 2018, https://arxiv.org/abs/1711.00489
+    "small-batches-first": {"first_batch": 8},
+    # Li et al. 2022, https://arxiv.org/abs/2108.06084
+    "short-windows-first": {"first_batch": 32, "first_context": 32},
 }
 
 
@@ -140,6 +150,8 @@ class VariantModel(TransformerModel):
             self.value_mixes = [add(f"value_{i}_beta", 2) for i in layers]
         if s.token_shift:
             self.shift = add("shift_beta", width)
+        if s.untied:
+            self.output_embedding = add("output_embedding", self.vocab_size, width)
 
     def initial_value(self, path, shape, generator):
         value = super().initial_value(path, shape, generator)
@@ -158,6 +170,8 @@ class VariantModel(TransformerModel):
             mixed, first_value = self._attend(block, index, normed, first_value)
             x += mixed
             x += self._feed_forward(block, index, block._feedforward_layer_norm(x))
+        if s.untied:
+            return self.norm(x) @ ops.transpose(self.output_embedding)
         return self.embedding(self.norm(x), reverse=True)
 
     def _attend(self, block, index, x, first_value):

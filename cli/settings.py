@@ -181,5 +181,6 @@ def given_settings(ctx: click.Context, settings: dict[str, Any]) -> dict[str, An
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
     if "size" in given:
-        given |= ModelConfig.SIZES[settings["architecture"]][given.pop("size")]
+        # What is given besides takes the place of a setting of the size.
+        given = ModelConfig.SIZES[settings["architecture"]][given.pop("size")] | given
     return given

@@ -36,3 +36,8 @@ def test_a_size_is_given_as_the_settings_it_stands_for(read):
     config, given = read("--model", "lstm", "--size", "tiny")
     assert config.model == ModelConfig.of_size("lstm", "tiny")
     assert given == {"architecture": "lstm", **ModelConfig.SIZES["lstm"]["tiny"]}
+
+
+def test_what_is_given_beside_a_size_takes_the_place_of_its_own(read):
+    config, given = read("--size", "tiny", "--num-layers", "3")
+    assert (given["num_layers"], config.model.num_layers) == (3, 3)

@@ -48,6 +48,10 @@ def test_rare_characters_are_unknown_to_the_character_tokenizer():
     assert tokenizer.unknown_characters("a☃") == ["☃"]
 
 
+def test_byte_pairs_take_any_min_count():
+    assert learn_tokenizer(lambda: TEXT, "bpe", min_count=10**6).kind == "bpe"
+
+
 @given(st.integers(0, 10**12), st.integers(0, 150_000))
 def test_byte_pairs_have_room_for_the_script_and_the_bytes(num_characters, distinct):
     kind, vocab_size = recommended(num_characters, distinct)

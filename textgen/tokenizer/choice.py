@@ -76,7 +76,9 @@ def learn_tokenizer(
             num_characters += len(text)
             yield text
 
-    characters = CharacterTokenizer.learn(counted(), min_count)
+    # Byte pairs write every character, however rare.
+    fewest = 1 if kind == BytePairTokenizer.kind else min_count
+    characters = CharacterTokenizer.learn(counted(), fewest)
     best, size = recommended(num_characters, len(characters.characters))
     if kind == CharacterTokenizer.kind or (kind == "auto" and best == CharacterTokenizer.kind):
         return characters
