@@ -102,7 +102,10 @@ def _print_table(rows: list[dict]) -> None:
             _size(row["num_bytes"]),
             row["corpus"],
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 10_000  # Folded rows are for eyes, not for pipes.
+    console.print(table)
 
 
 def _size(num_bytes: int) -> str:

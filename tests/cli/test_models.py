@@ -1,6 +1,7 @@
 """`textgen list` and `textgen info`."""
 
 import json
+import shutil
 
 
 def test_list_tells_size_corpus_and_quality(run, models):
@@ -13,6 +14,15 @@ def test_list_tells_size_corpus_and_quality(run, models):
     )
     assert row["corpus"] == "fox.txt"
     assert row["bits_per_character"] > 0
+
+
+def test_list_keeps_each_model_on_a_line_of_its_own_in_a_pipe(run, models, tmp_path):
+    name = "a-name-as-long-as-" * 5
+    shutil.copytree(models / "fox", tmp_path / name)
+    header, row = run("list", "--models-dir", tmp_path).stdout.splitlines()
+    assert header.startswith("Name")
+    assert row.startswith(name)
+    assert row.rstrip().endswith("fox.txt")
 
 
 def test_list_of_nothing_says_what_to_do(run, tmp_path):
