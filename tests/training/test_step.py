@@ -1,14 +1,15 @@
 """A step learns the same from a batch, whole or in parts."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from textgen.config import TrainingConfig
+from textgen.config import ModelConfig, TrainingConfig
 from textgen.errors import ConfigError
-from textgen.training.step import choose_dtype
+from textgen.training.step import Step, choose_dtype
 
 
 def losses(trainer):
@@ -109,3 +110,45 @@ def test_bfloat16_is_chosen_where_all_gpus_are_made_for_it(
         tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": gpu}
     )
     assert choose_dtype(TrainingConfig(mixed_precision=asked), architecture) == dtype
+
+
+def traced_for_a_gpu(monkeypatch, architecture):
+    """The graph of a step's gradients as a machine with a new GPU makes it, by op and type."""
+    gpu, ours = tf.config.LogicalDevice("/device:GPU:0", "GPU"), tf.config.list_logical_devices
+    monkeypatch.setattr(
+        tf.config, "list_logical_devices", lambda kind: [gpu] if kind == "GPU" else ours(kind)
+    )
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [gpu])
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda _: {"compute_capability": (9, 0)}
+    )
+    shape = {"num_layers": 2, "num_heads": 2, "hidden_dim": 8, "context_length": 6}
+    learner = Step(
+        ModelConfig(architecture, **shape),
+        TrainingConfig(batch_size=4, max_steps=1),
+        11,
+        tf.distribute.get_strategy(),
+    )
+    seeds = learner._dropout_seeds(tf.constant(0, tf.int64))
+    graph = learner._gradients_graph.get_concrete_function(
+        tf.TensorSpec((4, 7), tf.int32), tf.TensorSpec(seeds.shape, seeds.dtype)
+    )
+    ops = Counter((node.op, node.attr["T"].type) for node in graph.graph.as_graph_def().node)
+    return ops, graph.function_def.attr["_XlaMustCompile"].b
+
+
+def test_on_a_gpu_the_lstm_runs_on_cudnn(monkeypatch):
+    ops, is_jit = traced_for_a_gpu(monkeypatch, "lstm")
+    assert not is_jit  # XLA has no cuDNN LSTM.
+    for direction in ("CudnnRNNV3", "CudnnRNNBackpropV3"):
+        assert ops[direction, tf.float32.as_datatype_enum] == 2
+    assert not {op for op, _ in ops} & {"While", "StatelessWhile"}
+
+
+def test_on_a_new_gpu_the_transformer_multiplies_in_bfloat16(monkeypatch):
+    ops, is_jit = traced_for_a_gpu(monkeypatch, "transformer")
+    assert is_jit
+    assert ops["BatchMatMulV2", tf.bfloat16.as_datatype_enum] > 0
+    assert ops["BatchMatMulV2", tf.float32.as_datatype_enum] == 0
+    # The logits and their two gradients: small ones would be lost.
+    assert ops["MatMul", tf.float32.as_datatype_enum] == 3
