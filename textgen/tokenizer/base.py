@@ -39,14 +39,15 @@ class Tokenizer(ABC):
     def pieces(self) -> list[bytes]:
         """The UTF-8 bytes each id writes, by id; special tokens write nothing."""
 
-    @abstractmethod
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, int32[num_tokens], without special tokens around it.
 
         Raises:
             TokenizerError: the text holds half a surrogate pair and is not Unicode text.
         """
+        return self.encode_all([text])[0]
 
+    @abstractmethod
     def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Encode texts one by one.
 
@@ -57,8 +58,6 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: as for `encode`.
         """
-        ids = [self.encode(text) for text in texts]
-        return np.concatenate(ids), np.array([len(each) for each in ids])
 
     @abstractmethod
     def unknown_characters(self, text: str) -> list[str]:

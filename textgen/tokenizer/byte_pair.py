@@ -132,13 +132,19 @@ class BytePairTokenizer(Tokenizer):
         engine = _engine(models.BPE(vocab=vocabulary, merges=merges))
         return Lexicon(lambda words: (each.ids for each in engine.encode_batch_fast(words)))
 
-    def encode(self, text: str) -> np.ndarray:
-        """Return the ids of `text`, int32[num_tokens]; see `Tokenizer.encode`."""
-        ids = [np.zeros(0, np.int32)]
-        pending = _checked_parts(text)
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Encode texts one by one; see `Tokenizer.encode_all`."""
+        all_ids, counts = [np.zeros(0, np.int32)], np.zeros(len(texts), np.int64)
+        pending = ((row, part) for row, text in enumerate(texts) for part in _checked_parts(text))
+        # Parts of many short texts together, because most of a look-up of few words is overhead.
         while batch := list(itertools.islice(pending, _PARTS_A_BATCH)):
-            ids.append(self._lexicon.look_up([word for part in batch for word in words(part)])[0])
-        return np.concatenate(ids)
+            rows, words_of_parts = zip(*((row, words(part)) for row, part in batch), strict=True)
+            ids, lengths = self._lexicon.look_up([*itertools.chain.from_iterable(words_of_parts)])
+            all_ids.append(ids)
+            ends = np.cumsum([len(each) for each in words_of_parts])
+            read = np.cumsum(lengths)[ends - 1]
+            np.add.at(counts, list(rows), np.diff(read, prepend=0))
+        return np.concatenate(all_ids), counts
 
     def unknown_characters(self, text: str) -> list[str]:
         """Return no characters: bytes write them all."""

@@ -96,14 +96,10 @@ class CharacterTokenizer(Tokenizer):
         """The UTF-8 bytes each id writes, by id; special tokens write nothing."""
         return [b""] * len(SPECIAL_TOKENS) + [text.encode() for text in self.characters]
 
-    def encode(self, text: str) -> np.ndarray:
-        """Return the ids of `text`, int32[len(text)]; see `Tokenizer.encode`."""
-        return self._ids.take(_code_points(text), mode="clip")
-
     def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Encode texts one by one; see `Tokenizer.encode_all`."""
-        # A token a character: one call for all, because most of a short text's call is overhead.
-        return self.encode("".join(texts)), np.array([len(text) for text in texts])
+        """Encode texts one by one, a token a character; see `Tokenizer.encode_all`."""
+        lengths = np.array([len(text) for text in texts], np.int64)
+        return self._ids.take(_code_points("".join(texts)), mode="clip"), lengths
 
     @cached_property
     def _ids(self) -> np.ndarray:
