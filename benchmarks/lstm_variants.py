@@ -44,6 +44,7 @@ class Settings:
     gain: float = OUTPUT_GAIN  # what each layer's output is multiplied with
     zoneout: float = 0.0
     recurrent_dropout: float = 0.0
+    weight_drop: float = 0.0  # of the recurrent kernels
     variational: bool = False  # dropout is the same at all times
     embedding_std: float = 0.1
     embedding_gain: float = 1.0
@@ -70,6 +71,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "zoneout": {"zoneout": 0.1},  # Krueger et al. 2017, https://arxiv.org/abs/1606.01305
     # Gal and Ghahramani 2016, https://arxiv.org/abs/1512.05287
     "recurrent-dropout": {"recurrent_dropout": 0.1},
+    "weight-drop": {"weight_drop": 0.3},  # Merity et al. 2018, https://arxiv.org/abs/1708.02182
     "variational": {"variational": True},
     "chrono": {"chrono": True},  # Tallec and Ollivier 2018, https://arxiv.org/abs/1804.11188
 }
@@ -113,6 +115,8 @@ class VariantModel(LSTMModel):
             ]
         if s.recurrent_dropout:
             self.recurrent_dropouts = [keras.layers.Dropout(s.recurrent_dropout) for _ in layers]
+        if s.weight_drop:
+            self.weight_drops = [keras.layers.Dropout(s.weight_drop) for _ in layers]
         if s.zoneout:
             self.zoneouts = [keras.layers.Dropout(s.zoneout) for _ in range(2 * len(layers))]
         if s.carry:
@@ -157,6 +161,8 @@ class VariantModel(LSTMModel):
             kernel, recurrent_kernel = (
                 tf.convert_to_tensor(v) for v in (lstm.cell.kernel, lstm.cell.recurrent_kernel)
             )
+            if s.weight_drop:
+                recurrent_kernel = self.weight_drops[index](recurrent_kernel, training=training)
             below = x
             if x is None:
                 projected = self._project_tokens(token_ids, kernel) * s.embedding_gain
