@@ -217,17 +217,48 @@ def _train_and_export(
 ) -> Trained:
     """Train the run that `open_run(is_chief)` gives and publish the result."""
     # Imported here: whoever mistyped a file name should not wait for TensorFlow.
+    from textgen.training.distribution import reporting_device_errors
+
+    with reporting_device_errors(strategy_name):
+        run, outcome = _train(
+            catalog.model_folder(name) / "train",
+            strategy_name,
+            open_run,
+            resumed=resumed,
+            planning=planning,
+            tensorboard=tensorboard,
+            reporter=reporter,
+            should_stop=should_stop,
+        )
+    if not outcome.is_chief:
+        return Trained(name, None, outcome)
+    reporter.phase("exporting")
+    return Trained(name, _export(catalog, name, run, outcome), outcome)
+
+
+def _train(
+    folder: Path,
+    strategy_name: str,
+    open_run: Callable[[bool], Run],
+    *,
+    resumed: bool,
+    planning: Planning | None,
+    tensorboard: bool,
+    reporter: Reporter,
+    should_stop: Callable[[], bool],
+) -> tuple[Run, Outcome]:
+    """Train the run that `open_run(is_chief)` gives, which is to be in `folder`."""
     from textgen.generation import SampleWriter
     from textgen.training.checkpoints import Checkpoints
     from textgen.training.distribution import build_strategy, is_chief
     from textgen.training.history import History
     from textgen.training.loop import Trainer
+    from textgen.training.workers import Workers
 
     # First of all: a multi-worker strategy must exist before any TensorFlow op runs.
     strategy = build_strategy(strategy_name)
     chief = is_chief(strategy)
     run = open_run(chief)
-    folder = catalog.model_folder(name) / "train"
     deadline = math.inf
     try:
         if planning is not None:
@@ -235,6 +266,11 @@ def _train_and_export(
             run = replan(run, planned.config)
             deadline = planning.deadline(planned)
             reporter.planned(str(planned))
+        if not Workers(strategy).have_same(f"{run.config.to_dict()} {run.corpus['digest']}"):
+            raise ConfigError(
+                "All workers must train on the same corpus with the same settings. "
+                "Received: others there than here."
+            )
         trainer = Trainer(
             run.config.model,
             run.config.training,
@@ -261,10 +297,7 @@ def _train_and_export(
     )
     if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
         outcome = dataclasses.replace(outcome, ended_by="time_budget")
-    if not outcome.is_chief:
-        return Trained(name, None, outcome)
-    reporter.phase("exporting")
-    return Trained(name, _export(catalog, name, run, outcome), outcome)
+    return run, outcome
 
 
 def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:

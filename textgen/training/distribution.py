@@ -30,7 +30,7 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
             GPUs), or `multi-worker` (reads TF_CONFIG).
 
     Raises:
-        DeviceError: TF_CONFIG is missing or damaged.
+        DeviceError: TF_CONFIG is missing or damaged, or the workers do not find each other.
     """
     if name == "multi-worker":
         return _multi_worker()  # before TensorFlow is asked anything, even for its devices
@@ -61,7 +61,13 @@ def _multi_worker() -> tf.distribute.Strategy:
         ) from error
     if not known:
         raise DeviceError(f"TF_CONFIG names a task that is not in its cluster. Received: {text}.")
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise DeviceError(
+            f"This worker could not join the others of TF_CONFIG ({_first_line(error)}). "
+            f"Received: {text}."
+        ) from error
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -75,8 +81,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 @contextmanager
-def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Say in one sentence that another worker was lost, whatever TensorFlow calls it.
+def reporting_device_errors(strategy_name: str) -> Iterator[None]:
+    """Say in one sentence that another worker was lost, or that a device's memory is too small.
 
     A worker whose process ends is missed at once, because its connections break. One whose
     machine hangs or leaves the network is missed after about 10 s, because its heartbeats
@@ -88,9 +94,18 @@ def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except _LOST as error:
-        if strategy.cluster_resolver is None:
+        if strategy_name != "multi-worker":
             raise
         raise DeviceError(
             "Another worker stopped answering, so this one stopped too. Start all workers "
-            "again with --resume to go on from the last checkpoint."
+            "again; --resume goes on from the last checkpoint, if there is one."
         ) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise DeviceError(
+            "A device has not enough memory for a step; try a smaller --batch-size, "
+            "--context-length or model, or --accumulate 2 and more."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")

@@ -23,11 +23,12 @@ from textgen.errors import CheckpointError, TrainingDivergedError
 from textgen.models import LanguageModel
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.clock import Clock
-from textgen.training.distribution import is_chief, reporting_lost_workers
+from textgen.training.distribution import is_chief
 from textgen.training.history import History
 from textgen.training.keeper import Keeper, State
 from textgen.training.reporter import Progress, Reporter, Validation
 from textgen.training.step import Step
+from textgen.training.workers import Workers
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -93,6 +94,7 @@ class Trainer:
         self.history = history
         self.strategy = strategy
         self.is_chief = is_chief(self.strategy)
+        self._workers = Workers(strategy)
         self._tokens_per_character = tokens_per_character
         context_length = model_config.context_length
         self.windows = TrainingWindows(
@@ -124,21 +126,10 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to resume from.
             TrainingDivergedError: the loss stopped being a number.
-            DeviceError: another worker was lost.
         """
-        with reporting_lost_workers(self.strategy):
-            return self._fit(resume, should_stop, write_sample)
-
-    def _fit(
-        self,
-        resume: bool,
-        should_stop: Callable[[], bool],
-        write_sample: Callable[[LanguageModel], str] | None,
-    ) -> Outcome:
         if resume:
             self._state = self._keeper.restore()
-            (mean,) = self._mean_over_workers(self._state.step)
-            if mean != self._state.step:
+            if not self._workers.have_same(str(self._state.step)):
                 raise CheckpointError(
                     "All workers must go on from the same checkpoint, so they must share the "
                     f"models folder. Received: one of step {self._state.step} here, others there."
@@ -258,15 +249,8 @@ class Trainer:
         All workers must do the same steps in a call and leave the loop at the same one, or
         they would wait for each other without end.
         """
-        stops, mean = self._mean_over_workers(stop, steps)
+        stops, mean = self._workers.mean(stop, steps)
         return stops > 0, max(1, int(mean))
-
-    def _mean_over_workers(self, *values: float) -> list[float]:
-        if self.strategy.cluster_resolver is None:
-            return list(values)
-        own = self.strategy.run(lambda: tf.constant(values, tf.float64))
-        total = self.strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None)
-        return (total.numpy() / self.strategy.num_replicas_in_sync).tolist()
 
     def _save(self) -> None:
         """Write a checkpoint; only the chief has files."""

@@ -62,6 +62,8 @@ class Step:
     ) -> None:
         self._config = config
         self._strategy = strategy
+        # Also with one replica a strategy has its own way of running things.
+        self._is_distributed = strategy is not tf.distribute.get_strategy()
         self._replicas = strategy.num_replicas_in_sync
         if config.batch_size % (self._replicas * config.accumulate):
             raise ConfigError(
@@ -112,11 +114,10 @@ class Step:
         # Without AutoGraph, which takes a second to read code that has nothing for it.
         function = functools.partial(tf.function, autograph=False)
         self._gradients_graph = function(self._gradients, jit_compile=jit)
-        # With several replicas the optimizer talks to other devices, which neither XLA nor
-        # a graph within the graph can.
-        one_replica = self._replicas == 1
+        # Under a strategy the optimizer talks to other devices, which neither XLA nor a graph
+        # within the graph can.
         self._update_graph = (
-            function(self._update, jit_compile=jit) if one_replica else self._update
+            self._update if self._is_distributed else function(self._update, jit_compile=jit)
         )
         self._loss_graph = function(self._replica_loss, jit_compile=jit)
         length = model_config.context_length
