@@ -7,7 +7,7 @@ value came from: the command line, Python, or a JSON file.
 """
 
 from textgen.config.corpus import CorpusConfig, DocumentSplit, Normalization
-from textgen.config.model import Architecture, ModelConfig
+from textgen.config.model import Architecture, ModelConfig, share_width
 from textgen.config.run import RunConfig
 from textgen.config.sampling import SamplingConfig
 from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
@@ -24,4 +24,5 @@ __all__ = [
     "RunConfig",
     "SamplingConfig",
     "TrainingConfig",
+    "share_width",
 ]
