@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import CORPUS, SMALL
+from textgen.run import RunLock
 
 
 def test_a_run_leaves_a_version_with_card_and_history(models):
@@ -179,6 +180,15 @@ def test_a_models_folder_that_cannot_be_written_is_named(run, corpus, tmp_path):
     assert result.exit_code == 1
     assert "models/fox" in result.stderr
     assert result.stderr.count("Error:") == 1
+
+
+def test_a_model_that_is_in_training_is_named(run, corpus, tmp_path):
+    with RunLock(tmp_path / "fox") as lock:
+        lock.acquire()
+        result = run("train", corpus, *SMALL, "--models-dir", tmp_path)
+    assert result.exit_code == 1
+    assert f"the model 'fox' is going on in {tmp_path / 'fox'}" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
@@ -142,5 +141,3 @@ def replace_run(folder: Path, new: Path) -> None:
 def discard_run(new: Path) -> None:
     """Leave no trace of a run that could not start."""
     shutil.rmtree(new, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        new.parent.rmdir()  # only where it is empty: the name was a new one
