@@ -97,6 +97,7 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
         (["GOOD", "--size", "small", "--num-heads", "3"], 2, "hidden_dim=128, num_heads=3"),
         (["GOOD", "--batch-size", "4", "--accumulate", "8"], 2, "multiple of accumulate"),
         (["GOOD", "--dropout", "1"], 2, "dropout must be in [0, 1). Received: 1.0"),
+        (["GOOD", "--tokenizer", "bpe", "--vocab-size", "2000000000"], 2, "in [259, 1048576]"),
         (["GOOD", "--max-steps", "0"], 2, "max_steps"),
         (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
