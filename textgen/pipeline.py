@@ -166,7 +166,7 @@ def resume(
 
     Raises:
         CheckpointError: there is no run to go on with, or the corpus is another.
-        ConfigError: a setting differs that must not.
+        ConfigError: a setting differs that must not, or there is none of a name.
         ModelBusyError: another run of `name` is going on.
         TextgenError: see `textgen.errors`.
     """
