@@ -153,11 +153,13 @@ def run_config(settings: dict[str, Any]) -> RunConfig:
     Raises:
         ConfigError: a value is outside its range.
     """
-    model = ModelConfig.of_size(
-        settings["architecture"],
-        settings["size"] or "small",
-        **{field: settings[field] for field in _MODEL_FIELDS},
-    )
+    architecture, size = settings["architecture"], settings["size"]
+    shape = {field: settings[field] for field in _MODEL_FIELDS}
+    if size is None and architecture == "transformer":
+        # Of the size small, too, but what is left out makes way for what is given.
+        model = ModelConfig(**{name: value for name, value in shape.items() if value is not None})
+    else:
+        model = ModelConfig.of_size(architecture, size or "small", **shape)
     return RunConfig(
         corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
         model=model,

@@ -24,7 +24,7 @@ ALLOWED = {
     "files": set(),
     "config": {"errors"},
     "corpus": {"config", "errors"},
-    "tokenizer": {"errors", "files"},
+    "tokenizer": {"config", "errors", "files"},
     "planning": {"config", "errors"},
     "permutation": set(),
     "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},

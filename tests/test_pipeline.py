@@ -67,11 +67,17 @@ def test_training_again_writes_the_next_version_and_keeps_the_run_before(trained
         ({"hidden_dim": 32}, "--hidden-dim"),
         ({"min_count": 2, "max_steps": 9}, "--min-count"),
         ({"lowercase": True}, "--lowercase"),
+        ({"architecture": "transformer"}, "--model"),
     ],
 )
 def test_resuming_with_another_setting_names_its_flag(models, changes, flag):
     with pytest.raises(ConfigError, match=f"^{flag} cannot change"):
         textgen.resume("mine", changes, models_dir=models)
+
+
+def test_resuming_with_a_setting_that_does_not_exist_names_it(models):
+    with pytest.raises(ConfigError, match=r"must name settings of a run\. Received: max_step$"):
+        textgen.resume("mine", {"max_step": 9, "seed": 1}, models_dir=models)
 
 
 def test_resuming_with_another_corpus_is_refused(models, tmp_path):

@@ -6,6 +6,7 @@
     ├── TokenizerError        a saved tokenizer is damaged, or a text cannot be encoded
     ├── ModelNotFoundError    no model of that name
     ├── ModelDamagedError     a SavedModel is there but cannot be loaded
+    ├── ModelBusyError        another run of the model is going on
     ├── CheckpointError       a checkpoint is missing, damaged, or of other settings
     ├── TrainingDivergedError the loss stopped being a number
     ├── DeviceError           the asked-for devices or workers are not there
@@ -41,6 +42,10 @@ class ModelNotFoundError(TextgenError):
 
 class ModelDamagedError(TextgenError):
     """A SavedModel is there but cannot be loaded."""
+
+
+class ModelBusyError(TextgenError):
+    """Another run of the model is going on."""
 
 
 class CheckpointError(TextgenError):

@@ -6,7 +6,8 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,16 @@ from textgen.planning import (
     make_plan,
     measure_machine,
 )
-from textgen.run import Run, began_with, discard_run, prepare_run, reopen_run, replace_run, replan
+from textgen.run import (
+    Run,
+    RunLock,
+    began_with,
+    discard_run,
+    prepare_run,
+    reopen_run,
+    replace_run,
+    replan,
+)
 from textgen.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -74,6 +84,7 @@ def train(
             exported all the same.
 
     Raises:
+        ModelBusyError: another run of `name` is going on.
         TextgenError: see `textgen.errors`; versions exported earlier are untouched.
         OSError: a folder cannot be written.
     """
@@ -82,17 +93,19 @@ def train(
     if planning is not None:
         _check_plannable(config)
     catalog = Catalog(models_dir)
-    return _train_and_export(
-        catalog,
-        name,
-        config.training.strategy,
-        prepare_run(paths, catalog.model_folder(name), config, reporter),
-        resumed=False,
-        planning=planning,
-        tensorboard=tensorboard,
-        reporter=reporter,
-        should_stop=should_stop,
-    )
+    with _lock(catalog, name, config) as lock:
+        return _train_and_export(
+            catalog,
+            name,
+            config.training.strategy,
+            prepare_run(paths, catalog.model_folder(name), config, reporter),
+            lock,
+            resumed=False,
+            planning=planning,
+            tensorboard=tensorboard,
+            reporter=reporter,
+            should_stop=should_stop,
+        )
 
 
 def plan(
@@ -153,29 +166,42 @@ def resume(
 
     Raises:
         CheckpointError: there is no run to go on with, or the corpus is another.
-        ConfigError: a setting differs that must not.
+        ConfigError: a setting differs that must not, or there is none of a name.
+        ModelBusyError: another run of `name` is going on.
         TextgenError: see `textgen.errors`.
     """
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
     reporter.phase("reading")
     run = reopen_run(catalog.model_folder(name) / "train", changes)
-    if paths and not began_with(run, paths, catalog.folder, reporter):
-        raise CheckpointError(
-            f"The corpus is not the one the run of {name!r} began with. "
-            "Leave out --resume to train on it anew."
+    with _lock(catalog, name, run.config) as lock:
+        if paths and not began_with(run, paths, catalog.folder, reporter):
+            raise CheckpointError(
+                f"The corpus is not the one the run of {name!r} began with. "
+                "Leave out --resume to train on it anew."
+            )
+        return _train_and_export(
+            catalog,
+            name,
+            run.config.training.strategy,
+            lambda chief: run,
+            lock,
+            resumed=True,
+            planning=None,
+            tensorboard=tensorboard,
+            reporter=reporter,
+            should_stop=should_stop,
         )
-    return _train_and_export(
-        catalog,
-        name,
-        run.config.training.strategy,
-        lambda chief: run,
-        resumed=True,
-        planning=None,
-        tensorboard=tensorboard,
-        reporter=reporter,
-        should_stop=should_stop,
-    )
+
+
+@contextmanager
+def _lock(catalog: Catalog, name: str, config: RunConfig) -> Iterator[RunLock]:
+    """Keep other runs out of a model's folder, to the end of the block."""
+    with RunLock(catalog.model_folder(name)) as lock:
+        # Of several workers only the chief writes, who is known when they have come together.
+        if config.training.strategy != "multi-worker":
+            lock.acquire()
+        yield lock
 
 
 def _check_plannable(config: RunConfig) -> None:
@@ -208,6 +234,7 @@ def _train_and_export(
     name: str,
     strategy_name: str,
     open_run: Callable[[bool], Run],
+    lock: RunLock,
     *,
     resumed: bool,
     planning: Planning | None,
@@ -258,6 +285,8 @@ def _train(
     # First of all: a multi-worker strategy must exist before any TensorFlow op runs.
     strategy = build_strategy(strategy_name)
     chief = is_chief(strategy)
+    if chief:
+        lock.acquire()
     run = open_run(chief)
     deadline = math.inf
     try:

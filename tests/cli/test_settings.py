@@ -38,6 +38,23 @@ def test_a_size_is_given_as_the_settings_it_stands_for(read):
     assert given == {"architecture": "lstm", **ModelConfig.SIZES["lstm"]["tiny"]}
 
 
+@pytest.mark.parametrize(
+    ("given", "fitting"),
+    [
+        (("--accumulate", "3"), {"batch_size": 18}),
+        (("--accumulate", "8"), {"batch_size": 16}),
+        (("--num-heads", "3"), {"hidden_dim": 144, "num_layers": 4}),
+        (("--hidden-dim", "130"), {"num_heads": 2}),
+    ],
+    ids=" ".join,
+)
+def test_what_is_left_out_makes_way_for_what_is_given(read, given, fitting):
+    config, named = read(*given)
+    settings = config.model.to_dict() | config.training.to_dict()
+    assert {name: settings[name] for name in fitting} == fitting
+    assert len(named) == 1
+
+
 def test_what_is_given_beside_a_size_takes_the_place_of_its_own(read):
     config, given = read("--size", "tiny", "--num-layers", "3")
     assert (given["num_layers"], config.model.num_layers) == (3, 3)

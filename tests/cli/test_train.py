@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from tests.cli.conftest import CORPUS, SMALL
+from textgen.run import RunLock
 
 
 def test_a_run_leaves_a_version_with_card_and_history(models):
@@ -46,6 +48,24 @@ def test_a_dry_run_says_the_plan_and_trains_nothing(run, corpus, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("option", "planned"),
+    [
+        (("--accumulate", "3"), {"batch": 3}),
+        (("--accumulate", "8"), {"batch": 8}),
+        (("--num-heads", "3"), {"width": 3}),
+        (("--hidden-dim", "130"), {"width": 130}),
+    ],
+    ids=" ".join,
+)
+def test_the_plan_suits_an_option_given_alone(run, corpus, tmp_path, option, planned):
+    result = run("train", corpus, "--dry-run", "--models-dir", tmp_path, *option)
+    assert result.exit_code == 0, result.output
+    shown = re.search(r"x (?P<width>\d+), context \d+, batch (?P<batch>\d+),", result.stdout)
+    for name, unit in planned.items():
+        assert int(shown[name]) % unit == 0
+
+
 def test_a_size_is_kept_and_the_rest_is_planned(run, corpus, tmp_path):
     command = ["train", corpus, "--dry-run", "--models-dir", tmp_path]
     result = run(*command, "--model", "lstm", "--size", "base", "--max-steps", "7")
@@ -73,8 +93,11 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
         (["SHORT"], 1, "longer than the context"),
         (["GOOD", "--name", "a/b"], 2, "plain folder name"),
         (["GOOD", "--name", ".."], 2, "plain folder name"),
-        (["GOOD", "--hidden-dim", "130"], 2, "multiple of num_heads"),
+        (["GOOD", "--hidden-dim", "130", "--num-heads", "4"], 2, "multiple of num_heads"),
+        (["GOOD", "--size", "small", "--num-heads", "3"], 2, "hidden_dim=128, num_heads=3"),
+        (["GOOD", "--batch-size", "4", "--accumulate", "8"], 2, "multiple of accumulate"),
         (["GOOD", "--dropout", "1"], 2, "dropout must be in [0, 1). Received: 1.0"),
+        (["GOOD", "--tokenizer", "bpe", "--vocab-size", "2000000000"], 2, "in [259, 1048576]"),
         (["GOOD", "--max-steps", "0"], 2, "max_steps"),
         (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
@@ -158,6 +181,15 @@ def test_a_models_folder_that_cannot_be_written_is_named(run, corpus, tmp_path):
     assert result.exit_code == 1
     assert "models/fox" in result.stderr
     assert result.stderr.count("Error:") == 1
+
+
+def test_a_model_that_is_in_training_is_named(run, corpus, tmp_path):
+    with RunLock(tmp_path / "fox") as lock:
+        lock.acquire()
+        result = run("train", corpus, *SMALL, "--models-dir", tmp_path)
+    assert result.exit_code == 1
+    assert f"the model 'fox' is going on in {tmp_path / 'fox'}" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, tmp_path):

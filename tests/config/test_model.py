@@ -3,8 +3,10 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from textgen.config import ModelConfig
+from textgen.config import ModelConfig, share_width
 from textgen.errors import ConfigError
 
 NAN, INF, HUGE = math.nan, math.inf, 10**400
@@ -15,8 +17,12 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
     [
         ("architecture", "must be one of lstm, transformer", ["gru", "LSTM", None]),
         *(
-            (name, "must be a whole number from 1 up", [0, -1, 2.0, "4", None, True])
+            (name, "must be a whole number from 1 up", [0, -1, 2.0, "4", True])
             for name in ("num_layers", "num_heads", "hidden_dim", "context_length")
+        ),
+        *(
+            (name, "must be a whole number from 1 up", [None])
+            for name in ("num_layers", "context_length")
         ),
         ("context_length", "must be at least 2", [1]),
         ("intermediate_dim", "must be a whole number from 1 up", [0, 2.5, "a"]),
@@ -42,6 +48,30 @@ def test_heads_must_share_the_width():
     with pytest.raises(ConfigError, match=r"multiple of num_heads.*hidden_dim=10, num_heads=4"):
         ModelConfig("transformer", hidden_dim=10, num_heads=4)
     assert ModelConfig("lstm", hidden_dim=10, num_heads=4).hidden_dim == 10
+
+
+def test_heads_or_a_width_left_out_suit_the_other():
+    def shape(**given):
+        config = ModelConfig(**given)
+        return config.num_heads, config.hidden_dim
+
+    assert shape() == (4, 128)
+    assert shape(num_heads=3) == (3, 144)
+    assert shape(num_heads=8) == (8, 128)
+    assert shape(hidden_dim=130) == (2, 130)
+    assert shape(hidden_dim=131) == (1, 131)
+    assert shape(architecture="lstm", num_heads=3) == (3, 128)
+    assert shape(architecture="lstm", hidden_dim=130) == (4, 130)
+
+
+@given(st.integers(1, 1000), st.integers(1, 10_000), st.sampled_from(["num_heads", "hidden_dim"]))
+def test_heads_share_the_width_whichever_of_them_is_fixed(num_heads, hidden_dim, fixed):
+    before = {"num_heads": num_heads, "hidden_dim": hidden_dim}
+    after = share_width(num_heads, hidden_dim, [fixed])
+    assert after["hidden_dim"] % after["num_heads"] == 0
+    assert after[fixed] == before[fixed]
+    if hidden_dim % num_heads == 0:
+        assert after == before
 
 
 @pytest.mark.parametrize("architecture", ["transformer", "lstm"])

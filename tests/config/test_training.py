@@ -5,6 +5,7 @@ import math
 import pytest
 
 from textgen.config import TrainingConfig
+from textgen.errors import ConfigError
 
 NAN, INF, HUGE = math.nan, math.inf, 10**400
 
@@ -20,6 +21,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
             (name, "must be greater than 0", [0, -1e-3, NAN, INF, HUGE, "1"])
             for name in ("learning_rate", "clip_norm")
         ),
+        ("accumulate", "must be a whole number from 1 up", [0, -1, 2.0, None]),
         ("weight_decay", "must be at least 0", [-0.1, NAN, INF, HUGE, None]),
         ("warmup_steps", "must be a whole number from 0 up", [-1, 0.5, "1"]),
         ("optimizer", "must be one of auto, adamw, muon", ["adam", None]),
@@ -40,3 +42,10 @@ def test_values_outside_their_range_are_refused(assert_refused, name, rule, valu
 )
 def test_the_ends_of_a_range_belong_to_it(assert_kept, settings):
     assert_kept(TrainingConfig, settings)
+
+
+def test_the_batch_is_a_multiple_of_its_parts():
+    with pytest.raises(ConfigError, match=r"accumulate.*batch_size=16, accumulate=3"):
+        TrainingConfig(batch_size=16, accumulate=3)
+    sizes = [TrainingConfig(accumulate=parts).batch_size for parts in (1, 3, 8, 100)]
+    assert sizes == [16, 18, 16, 100]

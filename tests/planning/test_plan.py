@@ -76,29 +76,42 @@ def test_more_time_never_plans_less_computation(corpus, seconds, factor, machine
     assert computation(more) * slack >= computation(less)
 
 
+def of_a_piece(kept):
+    """Make what is fixed together fit together; what is fixed alone may be any number."""
+    if {"num_heads", "hidden_dim"} <= kept.keys():
+        kept["hidden_dim"] *= kept["num_heads"]
+    if {"accumulate", "batch_size"} <= kept.keys():
+        kept["batch_size"] *= kept["accumulate"]
+    return kept
+
+
 @given(
     corpora,
     seconds,
+    machines,
     architectures,
     st.fixed_dictionaries(
         {},
         optional={
             "num_layers": st.integers(1, 30),
-            "hidden_dim": st.integers(1, 64).map(lambda n: 4 * n),
-            "num_heads": st.sampled_from([1, 2, 4]),
+            "hidden_dim": st.integers(1, 256),
+            "num_heads": st.integers(1, 32),
             "context_length": st.integers(2, 4096),
             "dropout": st.floats(0, 0.9),
             "max_steps": st.integers(1, 10**7),
             "batch_size": st.integers(1, 4096),
+            "accumulate": st.integers(1, 64),
             "validate_every": st.integers(1, 10**6),
             "learning_rate": st.floats(1e-6, 1),
         },
-    ),
+    ).map(of_a_piece),
 )
-def test_what_is_fixed_is_kept(corpus, seconds, kind, kept):
-    config = plan(corpus, seconds, architecture=kind, **kept).config
+def test_what_is_fixed_is_kept(corpus, seconds, machine, kind, kept):
+    config = plan(corpus, seconds, machine=machine, architecture=kind, **kept).config
     settings = config.model.to_dict() | config.training.to_dict()
     assert {name: settings[name] for name in kept} == kept
+    parts = machine.num_devices * kept.get("accumulate", 1)
+    assert "batch_size" in kept or settings["batch_size"] % parts == 0
 
 
 @given(corpora, seconds)
@@ -138,6 +151,21 @@ def test_more_time_gives_a_larger_model():
 def test_a_longer_plan_expects_a_better_model():
     bits = [plan(LIBRARY, 60 * 4**power).bits_per_character for power in range(4)]
     assert bits == sorted(bits, reverse=True)
+
+
+def test_heads_that_divide_a_measured_width_keep_it():
+    widths = {plan(LIBRARY, 60 * 4**power, num_heads=3).config.model.hidden_dim for power in (1, 4)}
+    assert widths <= {96, 144, 192, 288, 384, 528, 768}
+    assert plan(NOVEL, 600, num_heads=3).config.model.hidden_dim == 192
+
+
+def test_more_parts_let_a_larger_batch_fit_into_memory():
+    gpu = Machine("a GPU", 1e15, is_gpu=True)
+    long = {"context_length": 4096, "num_layers": 12}
+    one, many = (
+        plan(LIBRARY, 10**5, machine=gpu, accumulate=parts, **long).config for parts in (1, 16)
+    )
+    assert many.training.batch_size > one.training.batch_size
 
 
 def test_windows_fit_into_a_corpus_of_a_few_words():

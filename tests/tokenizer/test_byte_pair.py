@@ -177,9 +177,11 @@ def test_a_small_corpus_gives_fewer_merges():
     assert BytePairTokenizer.learn([], 4096).vocab_size == 259
 
 
-def test_a_vocabulary_smaller_than_the_bytes_is_refused():
-    with pytest.raises(ConfigError, match=r"at least 259.* Received: 258\."):
-        BytePairTokenizer.learn([CORPUS], 258)
+@pytest.mark.parametrize("vocab_size", [258, 2_000_000_000])
+def test_a_vocabulary_outside_its_range_is_refused_before_memory_is_reserved(vocab_size):
+    rule = rf"vocab_size must be a whole number in \[259, 1048576\]. Received: {vocab_size}"
+    with pytest.raises(ConfigError, match=rule):
+        BytePairTokenizer.learn([CORPUS], vocab_size)
 
 
 @pytest.mark.parametrize("use", [TOKENIZER.encode, lambda text: TOKENIZER.learn([text], 300)])

@@ -7,8 +7,8 @@ value came from: the command line, Python, or a JSON file.
 """
 
 from textgen.config.corpus import CorpusConfig, DocumentSplit, Normalization
-from textgen.config.model import Architecture, ModelConfig
-from textgen.config.run import RunConfig
+from textgen.config.model import Architecture, ModelConfig, share_width
+from textgen.config.run import RunConfig, check_vocab_size
 from textgen.config.sampling import SamplingConfig
 from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
 from textgen.config.training import TrainingConfig
@@ -24,4 +24,6 @@ __all__ = [
     "RunConfig",
     "SamplingConfig",
     "TrainingConfig",
+    "check_vocab_size",
+    "share_width",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Collection
 from typing import Any, ClassVar, Literal
 
 from textgen.config.checks import check, check_choice, check_positive_int
@@ -10,6 +12,28 @@ from textgen.config.record import Record
 from textgen.errors import ConfigError
 
 Architecture = Literal["lstm", "transformer"]
+
+_USUAL = {"num_heads": 4, "hidden_dim": 128}
+_WIDTH_UNIT = 16  # what matrix units are made for
+
+
+def share_width(num_heads: int, hidden_dim: int, fixed: Collection[str]) -> dict[str, int]:
+    """Return heads and a width that they share evenly, near the given ones.
+
+    Args:
+        num_heads: attention heads a block.
+        hidden_dim: width of the model. Where it does not suit the heads and is not fixed, it
+            becomes the next multiple of them and of 16.
+        fixed: which of the two must stay. Where only the width is fixed, the heads become the
+            next fewer that divide it; where both are, nothing is changed.
+    """
+    if hidden_dim % num_heads:
+        if "hidden_dim" not in fixed:
+            unit = math.lcm(num_heads, _WIDTH_UNIT)
+            hidden_dim = -(-hidden_dim // unit) * unit
+        elif "num_heads" not in fixed:
+            num_heads = max(fewer for fewer in range(1, num_heads) if hidden_dim % fewer == 0)
+    return {"num_heads": num_heads, "hidden_dim": hidden_dim}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +43,10 @@ class ModelConfig(Record):
     Attributes:
         architecture: `"lstm"` or `"transformer"`.
         num_layers: number of LSTM layers or Transformer blocks.
-        num_heads: attention heads a block; must divide `hidden_dim`. Unused by the LSTM.
-        hidden_dim: width of the embedding and of every layer.
+        num_heads: attention heads a block; must divide `hidden_dim`. Unused by the LSTM. Where
+            left out, 4 or what suits `hidden_dim`; see `share_width`.
+        hidden_dim: width of the embedding and of every layer. Where left out, 128 or what suits
+            `num_heads`.
         context_length: tokens in a training window, and the longest span attended to.
         dropout: share of activations dropped in training.
         intermediate_dim: width of the feed-forward layer; 4 x `hidden_dim` where `None`.
@@ -28,8 +54,8 @@ class ModelConfig(Record):
 
     architecture: Architecture = "transformer"
     num_layers: int = 4
-    num_heads: int = 4
-    hidden_dim: int = 128
+    num_heads: int = None  # type: ignore[assignment]  # never from __post_init__ on
+    hidden_dim: int = None  # type: ignore[assignment]
     context_length: int = 128
     dropout: float = 0.1
     intermediate_dim: int | None = None
@@ -49,6 +75,8 @@ class ModelConfig(Record):
 
     def __post_init__(self) -> None:
         check_choice(self, "architecture", ("lstm", "transformer"))
+        given = [name for name in _USUAL if getattr(self, name) is not None]
+        self._set({name: usual for name, usual in _USUAL.items() if name not in given})
         check_positive_int(self, "num_layers", "num_heads", "hidden_dim", "context_length")
         if self.intermediate_dim is not None:
             check_positive_int(self, "intermediate_dim")
@@ -58,11 +86,17 @@ class ModelConfig(Record):
             self.dropout,
         )
         check(self.context_length >= 2, "context_length must be at least 2", self.context_length)
-        if self.architecture == "transformer" and self.hidden_dim % self.num_heads:
-            raise ConfigError(
-                "hidden_dim must be a multiple of num_heads. "
-                f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
-            )
+        if self.architecture == "transformer":
+            self._set(share_width(self.num_heads, self.hidden_dim, given))
+            if self.hidden_dim % self.num_heads:
+                raise ConfigError(
+                    "hidden_dim must be a multiple of num_heads. "
+                    f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
+                )
+
+    def _set(self, values: dict[str, int]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of_size(cls, architecture: Architecture, size: str, **overrides: Any) -> ModelConfig:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from textgen.config.checks import check, check_choice, check_positive_int, check_whole
+from textgen.config.checks import check, check_choice, check_positive_int, is_int
 from textgen.config.corpus import CorpusConfig
 from textgen.config.model import ModelConfig
 from textgen.config.record import Record
 from textgen.config.training import TrainingConfig
+
+# At least the 3 special tokens and the 256 bytes. At most more than any model has: `tokenizers`
+# reserves memory for all before it learns one, 70 bytes each, and aborts where there is none.
+_FEWEST_TOKENS, _MOST_TOKENS = 259, 2**20
+
+
+def check_vocab_size(vocab_size: int) -> None:
+    """Check the number of tokens of byte pairs.
+
+    Raises:
+        ConfigError: it is outside its range.
+    """
+    fits = is_int(vocab_size) and _FEWEST_TOKENS <= vocab_size <= _MOST_TOKENS
+    rule = f"vocab_size must be a whole number in [{_FEWEST_TOKENS}, {_MOST_TOKENS}]"
+    check(fits, rule, vocab_size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +37,8 @@ class RunConfig(Record):
         training: how it is trained.
         tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"` (characters for the LSTM,
             for small corpora and for scripts of many characters; byte pairs for the others).
-        vocab_size: tokens of byte pairs at most; by the size of the corpus where `None`.
+        vocab_size: tokens of byte pairs at most, 259 to 1,048,576; by the size of the corpus
+            where `None`.
         min_count: characters seen less often become the unknown token; byte pairs know all.
     """
 
@@ -37,7 +53,7 @@ class RunConfig(Record):
         check_positive_int(self, "min_count")
         check_choice(self, "tokenizer", ("auto", "character", "bpe"))
         if self.vocab_size is not None:
-            check_whole(self, "vocab_size", 259)
+            check_vocab_size(self.vocab_size)
             fits = self.tokenizer == "bpe"
             check(fits, "vocab_size needs the tokenizer bpe", self.tokenizer)
 

@@ -16,6 +16,8 @@ from textgen.config.checks import (
 from textgen.config.record import Record
 from textgen.errors import ConfigError
 
+_USUAL_BATCH_SIZE = 16
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig(Record):
@@ -23,7 +25,8 @@ class TrainingConfig(Record):
 
     Attributes:
         max_steps: optimizer steps.
-        batch_size: windows an optimizer step, over all replicas and micro-batches.
+        batch_size: windows an optimizer step, over all replicas and micro-batches. Where left
+            out, 16 or the next multiple of `accumulate`.
         accumulate: micro-batches a step, one after the other: the same gradients with as many
             times less memory for activations. Must divide `batch_size`.
         learning_rate: peak of the schedule; the optimizer's own default where `None`.
@@ -43,7 +46,7 @@ class TrainingConfig(Record):
     """
 
     max_steps: int = 2000
-    batch_size: int = 16
+    batch_size: int = None  # type: ignore[assignment]  # never from __post_init__ on
     accumulate: int = 1
     learning_rate: float | None = None
     optimizer: Literal["auto", "adamw", "muon"] = "auto"
@@ -59,7 +62,11 @@ class TrainingConfig(Record):
     keep_checkpoints: int = 2
 
     def __post_init__(self) -> None:
-        check_positive_int(self, "max_steps", "batch_size", "accumulate", "keep_checkpoints")
+        check_positive_int(self, "max_steps", "accumulate", "keep_checkpoints")
+        if self.batch_size is None:
+            batch_size = -(-_USUAL_BATCH_SIZE // self.accumulate) * self.accumulate
+            object.__setattr__(self, "batch_size", batch_size)
+        check_positive_int(self, "batch_size")
         if self.batch_size % self.accumulate:
             raise ConfigError(
                 "batch_size must be a multiple of accumulate. "

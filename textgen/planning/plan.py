@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from textgen.config import Architecture, ModelConfig, RunConfig
+from textgen.config import Architecture, ModelConfig, RunConfig, share_width
 from textgen.planning import cost
 from textgen.planning.machine import Machine
 
@@ -204,9 +204,8 @@ class _Planner:
         for planned in _SHAPES[config.architecture]:
             context_length = min(planned["context_length"], longest)
             shape: dict[str, Any] = {**planned, "context_length": context_length, **given}
-            if shape["hidden_dim"] % shape.get("num_heads", 1):
-                # One of them is fixed; the config's own go together.
-                shape |= {"num_heads": config.num_heads, "hidden_dim": config.hidden_dim}
+            if config.architecture == "transformer":
+                shape |= share_width(shape["num_heads"], shape["hidden_dim"], self.fixed)
             yield dataclasses.replace(config, **shape)
 
     def _with_dropout(self, model: ModelConfig) -> Plan:
@@ -236,17 +235,21 @@ class _Planner:
         plan = self._with_steps(model, batch_size, epochs)
         while True:
             batch_size *= 2
-            fits = batch_size * window_bytes <= _ACTIVATION_BYTES * self.machine.num_devices
+            fits = batch_size * window_bytes <= _ACTIVATION_BYTES * self._num_parts
             larger = self._with_steps(model, batch_size, epochs)
             enough = _FEW_STEPS if batch_size <= _BATCH_SIZE else _MANY_STEPS
             if not fits or larger.config.training.max_steps < enough:
                 return plan
             plan = larger
 
+    @property
+    def _num_parts(self) -> int:
+        """Parts of a batch, of which a device holds one at a time."""
+        return self.machine.num_devices * self.config.training.accumulate
+
     def _shared_out(self, batch_size: int) -> int:
-        """Return the next multiple of the number of devices."""
-        devices = self.machine.num_devices
-        return -(-batch_size // devices) * devices
+        """Return the next multiple of the number of parts."""
+        return -(-batch_size // self._num_parts) * self._num_parts
 
     def _with_steps(self, model: ModelConfig, batch_size: int, epochs: float) -> Plan:
         """Plan as many steps as time and epochs allow."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
@@ -83,7 +82,7 @@ def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
 
     Raises:
         CheckpointError: there is no run, or its settings are damaged.
-        ConfigError: a setting differs that must not.
+        ConfigError: a setting differs that must not, or there is none of a name.
         TextgenError: its tokenizer or its tokens are damaged.
     """
     try:
@@ -95,9 +94,11 @@ def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{folder}: config.json is damaged ({error}).") from error
     began = _flat(config)
+    if unknown := sorted(changes.keys() - began.keys()):
+        raise ConfigError(f"changes must name settings of a run. Received: {', '.join(unknown)}")
     for name, value in changes.items():
         if value != began[name] and name not in RESUMABLE:
-            flag = "--" + name.replace("_", "-")
+            flag = "--model" if name == "architecture" else "--" + name.replace("_", "-")
             raise ConfigError(
                 f"{flag} cannot change in a run that is resumed; it began with {began[name]!r}. "
                 f"Received: {value!r}"
@@ -142,5 +143,3 @@ def replace_run(folder: Path, new: Path) -> None:
 def discard_run(new: Path) -> None:
     """Leave no trace of a run that could not start."""
     shutil.rmtree(new, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        new.parent.rmdir()  # only where it is empty: the name was a new one

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from textgen.errors import ConfigError, TokenizerError
+from textgen.config import check_vocab_size
+from textgen.errors import TokenizerError
 from textgen.tokenizer.base import SPECIAL_TOKENS, Tokenizer, unicode_bytes
 from textgen.tokenizer.lexicon import Lexicon
 from textgen.tokenizer.words import PATTERN, parts, words
@@ -90,16 +91,12 @@ class BytePairTokenizer(Tokenizer):
                 There are fewer where no further pair appears twice.
 
         Raises:
-            ConfigError: `vocab_size` is below 259.
+            ConfigError: `vocab_size` is outside its range; see `check_vocab_size`.
             TokenizerError: a document holds half a surrogate pair and is not Unicode text.
         """
         from tokenizers import models, pre_tokenizers, trainers
 
-        if vocab_size < FIRST_MERGE:
-            raise ConfigError(
-                f"The vocab_size of byte pairs must be at least {FIRST_MERGE}: "
-                f"{FIRST_BYTE} special tokens and 256 bytes. Received: {vocab_size}."
-            )
+        check_vocab_size(vocab_size)
         learner = _engine(models.BPE())
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size - FIRST_BYTE,

@@ -66,7 +66,7 @@ def learn_tokenizer(
 
     Raises:
         TokenizerError: the texts give no vocabulary.
-        ConfigError: the vocabulary's size is too small.
+        ConfigError: the vocabulary's size is outside its range.
     """
     num_characters = 0
 
