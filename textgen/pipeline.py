@@ -25,7 +25,17 @@ from textgen.planning import (
     make_plan,
     measure_machine,
 )
-from textgen.run import Run, began_with, discard_run, prepare_run, reopen_run, replace_run, replan
+from textgen.run import (
+    Run,
+    began_with,
+    discard_run,
+    exported_step,
+    note_export,
+    prepare_run,
+    reopen_run,
+    replace_run,
+    replan,
+)
 from textgen.training.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -258,6 +268,7 @@ def _train_and_export(
         resumed,
         lambda: should_stop() or time.monotonic() >= deadline,
         SampleWriter(run.tokenizer, run.has_documents),
+        exported_step(folder) if resumed else None,
     )
     if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
         outcome = dataclasses.replace(outcome, ended_by="time_budget")
@@ -276,5 +287,6 @@ def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
     card = make_card(name, run, outcome)
     with catalog.new_version(name) as (scratch, path):
         write_saved_model(scratch, generator, run.tokenizer, card)
+    note_export(path.with_name("train"), outcome.step, path.name)
     write_configuration(path.parent, name)
     return path

@@ -5,6 +5,7 @@ NAME/train.new/        a run that is about to take its place
 NAME/train.previous/   the run before
 """
 
+from textgen.run.exported import exported_step, note_export
 from textgen.run.new import prepare_run
 from textgen.run.reuse import began_with
 from textgen.run.run import RESUMABLE, Run, discard_run, reopen_run, replace_run, replan
@@ -14,6 +15,8 @@ __all__ = [
     "Run",
     "began_with",
     "discard_run",
+    "exported_step",
+    "note_export",
     "prepare_run",
     "reopen_run",
     "replace_run",
