@@ -127,7 +127,7 @@ class Trainer:
         Raises:
             CheckpointError: there is nothing to resume from, or the run has ended and its
                 model is exported.
-            TrainingDivergedError: the loss stopped being a number.
+            TrainingDivergedError: loss or weights stopped being finite; no checkpoint has them.
             DeviceError: another worker was lost.
         """
         with reporting_lost_workers(self.strategy):
@@ -213,12 +213,7 @@ class Trainer:
             self.reporter.phase("training")
         finite = np.isfinite(losses)
         if not finite.all():
-            step = state.step + int(np.argmin(finite)) + 1
-            rate = float(self.optimizer.learning_rate)
-            raise TrainingDivergedError(
-                f"The loss stopped being a number at step {step}. Try a lower --learning-rate "
-                f"(now {rate:.2g}) or --optimizer adamw. The checkpoint before is kept."
-            )
+            raise self._diverged("loss", state.step + int(np.argmin(finite)) + 1)
         state.step += count
         state.loss_sum += float(losses.sum(dtype=np.float64))
         state.loss_count += count
@@ -233,12 +228,21 @@ class Trainer:
             )
         )
 
+    def _diverged(self, what: str, step: int) -> TrainingDivergedError:
+        rate = float(self.optimizer.learning_rate)
+        return TrainingDivergedError(
+            f"The {what} stopped being finite at step {step}. Try a lower --learning-rate "
+            f"(now {rate:.2g}) or --optimizer adamw. The checkpoint before is kept."
+        )
+
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
         """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
         total = sum(self._step.summed_loss(*batch) for batch in self.validation)
         loss = total / self.validation.num_targets
+        if not math.isfinite(loss):
+            raise self._diverged("validation loss", state.step)
         best = loss < state.best_loss
         validation = Validation(
             step=state.step,
@@ -283,5 +287,8 @@ class Trainer:
 
     def _save(self) -> None:
         """Write a checkpoint; only the chief has files."""
+        # The loss of a step is from before its update, so it is late to tell.
+        if not self._keeper.is_finite():
+            raise self._diverged("weights", self._state.step)
         if self.is_chief:
             self._keeper.save(self._state)
