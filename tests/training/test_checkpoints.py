@@ -43,6 +43,12 @@ def test_only_the_newest_are_kept(tmp_path, keep):
     assert names(checkpoints) == [f"step-{s:08d}.npz" for s in (1, 2, 30, 100)][-keep:]
 
 
+def test_steps_of_more_digits_than_the_name_has_room_for_are_the_newest(checkpoints):
+    save(checkpoints, 99_999_999, 100_000_000, 1_000_000_000)
+    assert names(checkpoints) == ["step-100000000.npz", "step-1000000000.npz"]
+    assert checkpoints.load_newest()[1] == {"step": 1_000_000_000}
+
+
 def test_the_best_is_not_one_of_those_removed(checkpoints):
     checkpoints.save_best({"model/x": np.ones(2)}, {"step": 1})
     save(checkpoints, 1, 2, 3, 4)

@@ -23,7 +23,7 @@ from textgen.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"step-(\d{8})\.npz")
+_NAME = re.compile(r"step-(\d{8,})\.npz")
 _PROGRESS = "progress"
 
 
@@ -81,7 +81,8 @@ class Checkpoints:
 
     def _newest_first(self) -> list[Path]:
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted((p for p in paths if _NAME.fullmatch(p.name)), reverse=True)
+        steps = {path: int(match[1]) for path in paths if (match := _NAME.fullmatch(path.name))}
+        return sorted(steps, key=steps.__getitem__, reverse=True)
 
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
