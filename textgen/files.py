@@ -10,15 +10,30 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 _UNPUBLISHED = ".unpublished."
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one.
+    """Write `content` to `path` as `replace_atomically` does.
 
-    The bytes reach the disk before the rename does, so that a power cut cannot leave
-    an empty file under the final name.
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is unchanged.
+    """
+    with replace_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replace_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that becomes `path` when the block ends without an error.
+
+    A reader sees the old file or the new one. The bytes reach the disk before the rename
+    does, so that a power cut cannot leave an empty file under the final name.
+
+    Yields:
+        A new file beside `path`, open for writing. It is removed where the block raises.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` is unchanged.
@@ -27,7 +42,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)

@@ -151,6 +151,8 @@ def resume(
 ) -> Trained:
     """Go on with the newest run of `name`, from its last checkpoint.
 
+    A run that had ended but was killed before its model was exported is only exported.
+
     Args:
         name: of the model.
         changes: training settings asked for now, by name; only those of `textgen.run.RESUMABLE` may
@@ -162,7 +164,8 @@ def resume(
         should_stop: asked between calls into TensorFlow.
 
     Raises:
-        CheckpointError: there is no run to go on with, or the corpus is another.
+        CheckpointError: there is no run to go on with, its model of max_steps is there, or
+            the corpus is another.
         ConfigError: a setting differs that must not.
         TextgenError: see `textgen.errors`.
     """

@@ -3,6 +3,7 @@
 import logging
 import os
 import resource
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -143,6 +144,17 @@ def test_a_write_that_fails_leaves_the_old_ones(checkpoints, monkeypatch, functi
             save(checkpoints, 3)
     assert names(checkpoints) == before
     assert checkpoints.load_newest()[1] == {"step": 2}
+
+
+def test_a_checkpoint_takes_little_memory_to_write(checkpoints):
+    arrays = {"model/x": np.zeros(2**25, np.float32)}
+    tracemalloc.start()
+    try:
+        checkpoints.save(1, arrays, {"step": 1})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < arrays["model/x"].nbytes / 2
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ process leaves the checkpoint before.
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from textgen.errors import CheckpointError
-from textgen.files import write_atomically
+from textgen.files import replace_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -86,12 +85,12 @@ class Checkpoints:
 
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     # Progress last: an archive whose list of contents was cut short lacks it.
     everything: dict[str, Any] = {**arrays, _PROGRESS: text}
-    np.savez(buffer, **everything)
-    write_atomically(path, buffer.getvalue())
+    # Array by array: an archive made in memory would be as large as weights and slots.
+    with replace_atomically(path) as file:
+        np.savez(file, **everything)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
