@@ -17,7 +17,7 @@ SOURCES = sorted((ROOT / "textgen").rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "keras_nlp", "keras_hub"}
 
 # What of textgen each part may import besides itself. A name with a dot is one module of
-# a package; pipeline and textgen/__init__.py bring the parts together and may import all.
+# a package; job, pipeline and textgen/__init__.py bring the parts together and may import all.
 ALLOWED = {
     "errors": set(),
     "version": set(),
@@ -47,7 +47,7 @@ STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "cata
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
-    *("inference", "card", "pipeline"),
+    *("inference", "card", "job", "pipeline"),
 }
 LAZY_EXCEPTIONS = {"tokenizer/graph.py", "tokenizer/graph_byte_pair.py"}
 

@@ -188,7 +188,7 @@ def test_a_failed_first_export_leaves_no_model(catalog):
 
 def test_what_a_killed_process_left_is_never_a_version(catalog):
     put(catalog, "mine")
-    for name in (".2.abcd1234", "train", "train.previous", "2.tmp", "٣", "²", "-4"):
+    for name in (".unpublished.abcd1234", "train", "train.previous", "2.tmp", "٣", "²", "-4"):
         litter = catalog.folder / "mine" / name
         litter.mkdir()
         (litter / "saved_model.pb").write_text("not a version")

@@ -1,5 +1,7 @@
 """Files are written whole or not at all."""
 
+import errno
+import fcntl
 import os
 import stat
 
@@ -73,9 +75,8 @@ def test_a_folder_appears_when_the_block_ends(tmp_path):
         (scratch / "sub").mkdir()
         (scratch / "sub" / "file").write_text("x")
         assert not path.exists()
-        assert scratch.parent == path.parent  # the same file system: a rename, no copy
-        assert scratch.name.startswith(".")
-        assert not scratch.name.isdecimal()
+        assert scratch.parent.parent == path.parent  # the same file system: a rename, no copy
+        assert scratch.parent.name.startswith(".")
     assert (path / "sub" / "file").read_text() == "x"
     assert names(path.parent) == ["1"]
     # A server often runs as another user.
@@ -89,6 +90,44 @@ def test_a_failed_block_leaves_nothing(tmp_path, error):
         (scratch / "sub" / "file").write_text("x")
         raise error
     assert names(tmp_path) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from textgen.files import publish_folder
+
+with publish_folder(Path(sys.argv[1])) as scratch:
+    (scratch / "half").write_text("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_folder(tmp_path, run_python):
+    run_python(KILLED, tmp_path / "1", check=False)
+    assert names(tmp_path) != []
+    with publish_folder(tmp_path / "2"):
+        pass
+    assert names(tmp_path) == ["2"]
+
+
+def test_what_another_is_writing_stays(tmp_path):
+    with publish_folder(tmp_path / "1") as slow:
+        (slow / "file").write_text("x")
+        with publish_folder(tmp_path / "2"):
+            pass
+    assert names(tmp_path) == ["1", "2"]
+    assert names(tmp_path / "1") == ["file"]
+
+
+def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with publish_folder(tmp_path / "1"), publish_folder(tmp_path / "2"):
+        pass
+    assert names(tmp_path) == ["1", "2"]
 
 
 def test_a_folder_with_content_is_kept(tmp_path):

@@ -109,6 +109,36 @@ def test_a_run_goes_on_to_more_steps_on_the_same_corpus(corpus, tmp_path):
     assert longer.path.name == "2"
 
 
+def test_a_run_killed_in_its_export_is_exported_when_it_is_resumed(corpus, tmp_path, monkeypatch):
+    import textgen.export
+
+    def kill(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(textgen.export, "write_saved_model", kill)
+        textgen.train([corpus], "mine", CONFIG, tmp_path)
+    assert textgen.Catalog(tmp_path).entries() == []
+    resumed = textgen.resume("mine", {}, models_dir=tmp_path)
+    undisturbed = textgen.train([corpus], "undisturbed", CONFIG, tmp_path)
+    assert resumed.path == tmp_path / "mine" / "1"
+    assert resumed.outcome.step == undisturbed.outcome.step
+    assert resumed.outcome.validation_loss == undisturbed.outcome.validation_loss
+    texts = []
+    for path in (resumed.path, undisturbed.path):
+        with textgen.load(path) as model:
+            texts.append(model.generate("abc", seed=3, max_new_tokens=20))
+    assert texts[0] == texts[1]
+
+
+def test_a_run_ends_once_for_every_model_that_is_there(corpus, tmp_path):
+    trained = textgen.train([corpus], "mine", CONFIG, tmp_path)
+    with pytest.raises(CheckpointError, match="already ended at step 4"):
+        textgen.resume("mine", {}, models_dir=tmp_path)
+    trained.path.rename(tmp_path / "elsewhere")
+    assert textgen.resume("mine", {}, models_dir=tmp_path).path == trained.path
+
+
 # What stays the same makes the run short; the plan's own models take minutes.
 FIXED = frozenset({"num_layers", "hidden_dim", "context_length", "dropout", "batch_size"})
 

@@ -8,7 +8,7 @@
     ├── ModelDamagedError     a SavedModel is there but cannot be loaded
     ├── ModelBusyError        another run of the model is going on
     ├── CheckpointError       a checkpoint is missing, damaged, or of other settings
-    ├── TrainingDivergedError the loss stopped being a number
+    ├── TrainingDivergedError loss or weights stopped being finite
     ├── DeviceError           the asked-for devices or workers are not there
     └── GenerationError       the model could not answer a request
 
@@ -53,7 +53,7 @@ class CheckpointError(TextgenError):
 
 
 class TrainingDivergedError(TextgenError):
-    """The loss stopped being a number."""
+    """The loss or the weights stopped being finite."""
 
 
 class DeviceError(TextgenError):

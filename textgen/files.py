@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+_UNPUBLISHED = ".unpublished."
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the new one.
+    """Write `content` to `path` as `replace_atomically` does.
 
-    The bytes reach the disk before the rename does, so that a power cut cannot leave
-    an empty file under the final name.
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is unchanged.
+    """
+    with replace_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replace_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Give a file that becomes `path` when the block ends without an error.
+
+    A reader sees the old file or the new one. The bytes reach the disk before the rename
+    does, so that a power cut cannot leave an empty file under the final name.
+
+    Yields:
+        A new file beside `path`, open for writing. It is removed where the block raises.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` is unchanged.
@@ -23,7 +42,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
@@ -38,17 +57,51 @@ def publish_folder(path: Path) -> Iterator[Path]:
     """Give a scratch folder that becomes `path` when the block ends without an error.
 
     Yields:
-        A new folder beside `path`, hidden from TensorFlow Serving because its name is
-        not a number. It is removed where the block raises.
+        A new folder two levels below `path.parent`, where neither TensorFlow Serving nor the
+        catalog looks. It is removed where the block raises; where the process is killed, by
+        the next call for a folder beside `path`.
 
     Raises:
         OSError: the folder cannot be written, or `path` exists and is not empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    _remove_abandoned(path.parent)
+    # The lock is on a folder around the scratch folder, which its writer may make anew.
+    holder = Path(tempfile.mkdtemp(prefix=_UNPUBLISHED, dir=path.parent))
     try:
-        yield scratch
-        os.chmod(scratch, 0o755)
-        os.rename(scratch, path)
+        with _locked(holder):
+            scratch = holder / path.name
+            scratch.mkdir()
+            yield scratch
+            os.chmod(scratch, 0o755)
+            os.rename(scratch, path)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left unpublished: a model's size each."""
+    for holder in folder.glob(f"{_UNPUBLISHED}*"):
+        # It may be another user's, or gone by now.
+        with contextlib.suppress(OSError), _locked(holder) as is_abandoned:
+            if is_abandoned:
+                shutil.rmtree(holder, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Lock a folder for the block; the kernel unlocks it when the process ends, however it does.
+
+    Yields:
+        Whether it is locked: not if it was, nor on a file system without such locks.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        is_locked = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            is_locked = False
+        yield is_locked
+    finally:
+        os.close(descriptor)

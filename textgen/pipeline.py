@@ -1,60 +1,19 @@
-"""From a corpus to a SavedModel: reading, training, exporting, in this order."""
+"""What users ask for: training on a corpus, only the plan of it, going on with a run."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from textgen.card import make_card
 from textgen.catalog import Catalog
 from textgen.config import RunConfig
-from textgen.dataset import MAX_VALIDATION_TARGETS
 from textgen.errors import CheckpointError, ConfigError
-from textgen.planning import (
-    COMPRESSED_CHARACTERS,
-    CorpusSize,
-    Plan,
-    Planning,
-    compressed_bits,
-    make_plan,
-    measure_machine,
-)
-from textgen.run import (
-    Run,
-    RunLock,
-    began_with,
-    discard_run,
-    prepare_run,
-    reopen_run,
-    replace_run,
-    replan,
-)
+from textgen.job import Job, Trained, plan_run
+from textgen.planning import Plan, Planning
+from textgen.run import RunLock, began_with, prepare_run, reopen_run
 from textgen.training.reporter import Reporter
-
-if TYPE_CHECKING:
-    from textgen.training.loop import Outcome
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training run left.
-
-    Attributes:
-        name: of the model.
-        path: the SavedModel, or `None` in a worker that is not the chief.
-        outcome: how training ended.
-    """
-
-    name: str
-    path: Path | None
-    outcome: Outcome
 
 
 def train(
@@ -94,7 +53,7 @@ def train(
         _check_plannable(config)
     catalog = Catalog(models_dir)
     with _lock(catalog, name, config) as lock:
-        return _train_and_export(
+        return Job(
             catalog,
             name,
             config.training.strategy,
@@ -105,7 +64,7 @@ def train(
             tensorboard=tensorboard,
             reporter=reporter,
             should_stop=should_stop,
-        )
+        ).do()
 
 
 def plan(
@@ -139,7 +98,7 @@ def plan(
     strategy = build_strategy(config.training.strategy)
     # Not as the chief, who would write a folder.
     run = prepare_run(paths, Catalog(models_dir).model_folder(name), config, reporter)(False)
-    return _make_plan(run, planning or Planning(), strategy.num_replicas_in_sync)
+    return plan_run(run, planning or Planning(), strategy.num_replicas_in_sync)
 
 
 def resume(
@@ -154,6 +113,8 @@ def resume(
 ) -> Trained:
     """Go on with the newest run of `name`, from its last checkpoint.
 
+    A run that had ended but was killed before its model was exported is only exported.
+
     Args:
         name: of the model.
         changes: training settings asked for now, by name; only those of `textgen.run.RESUMABLE` may
@@ -165,7 +126,8 @@ def resume(
         should_stop: asked between calls into TensorFlow.
 
     Raises:
-        CheckpointError: there is no run to go on with, or the corpus is another.
+        CheckpointError: there is no run to go on with, its model of max_steps is there, or
+            the corpus is another.
         ConfigError: a setting differs that must not, or there is none of a name.
         ModelBusyError: another run of `name` is going on.
         TextgenError: see `textgen.errors`.
@@ -180,7 +142,7 @@ def resume(
                 f"The corpus is not the one the run of {name!r} began with. "
                 "Leave out --resume to train on it anew."
             )
-        return _train_and_export(
+        return Job(
             catalog,
             name,
             run.config.training.strategy,
@@ -191,7 +153,7 @@ def resume(
             tensorboard=tensorboard,
             reporter=reporter,
             should_stop=should_stop,
-        )
+        ).do()
 
 
 @contextmanager
@@ -210,133 +172,3 @@ def _check_plannable(config: RunConfig) -> None:
             "A run of several workers cannot be planned: each would measure another machine, "
             "and all need the same settings. Received: strategy='multi-worker'"
         )
-
-
-def _make_plan(run: Run, planning: Planning, num_devices: int) -> Plan:
-    """Plan a run whose tokens are known."""
-    characters = run.corpus["num_characters"] - run.corpus["validation_characters"]
-    share = min(1.0, COMPRESSED_CHARACTERS / characters)
-    begin = run.tokenizer.decode(run.store.train[: round(share * run.store.train.size)])
-    size = CorpusSize(
-        train_characters=characters,
-        validation_characters=run.corpus["validation_characters"],
-        train_tokens=run.store.train.size,
-        validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
-        vocab_size=run.tokenizer.vocab_size,
-        compressed_bits=compressed_bits(begin),
-    )
-    machine = measure_machine(num_devices)
-    return make_plan(run.config, planning.fixed, size, machine, planning.seconds_left(machine))
-
-
-def _train_and_export(
-    catalog: Catalog,
-    name: str,
-    strategy_name: str,
-    open_run: Callable[[bool], Run],
-    lock: RunLock,
-    *,
-    resumed: bool,
-    planning: Planning | None,
-    tensorboard: bool,
-    reporter: Reporter,
-    should_stop: Callable[[], bool],
-) -> Trained:
-    """Train the run that `open_run(is_chief)` gives and publish the result."""
-    # Imported here: whoever mistyped a file name should not wait for TensorFlow.
-    from textgen.training.distribution import reporting_device_errors
-
-    with reporting_device_errors(strategy_name):
-        run, outcome = _train(
-            catalog.model_folder(name) / "train",
-            strategy_name,
-            open_run,
-            resumed=resumed,
-            planning=planning,
-            tensorboard=tensorboard,
-            reporter=reporter,
-            should_stop=should_stop,
-        )
-    if not outcome.is_chief:
-        return Trained(name, None, outcome)
-    reporter.phase("exporting")
-    return Trained(name, _export(catalog, name, run, outcome), outcome)
-
-
-def _train(
-    folder: Path,
-    strategy_name: str,
-    open_run: Callable[[bool], Run],
-    *,
-    resumed: bool,
-    planning: Planning | None,
-    tensorboard: bool,
-    reporter: Reporter,
-    should_stop: Callable[[], bool],
-) -> tuple[Run, Outcome]:
-    """Train the run that `open_run(is_chief)` gives, which is to be in `folder`."""
-    from textgen.generation import SampleWriter
-    from textgen.training.checkpoints import Checkpoints
-    from textgen.training.distribution import build_strategy, is_chief
-    from textgen.training.history import History
-    from textgen.training.loop import Trainer
-    from textgen.training.workers import Workers
-
-    # First of all: a multi-worker strategy must exist before any TensorFlow op runs.
-    strategy = build_strategy(strategy_name)
-    chief = is_chief(strategy)
-    if chief:
-        lock.acquire()
-    run = open_run(chief)
-    deadline = math.inf
-    try:
-        if planning is not None:
-            planned = _make_plan(run, planning, strategy.num_replicas_in_sync)
-            run = replan(run, planned.config)
-            deadline = planning.deadline(planned)
-            reporter.planned(str(planned))
-        if not Workers(strategy).have_same(f"{run.config.to_dict()} {run.corpus['digest']}"):
-            raise ConfigError(
-                "All workers must train on the same corpus with the same settings. "
-                "Received: others there than here."
-            )
-        trainer = Trainer(
-            run.config.model,
-            run.config.training,
-            run.tokenizer.vocab_size,
-            run.store.train,
-            run.store.validation,
-            Checkpoints(folder / "checkpoints", run.config.training.keep_checkpoints),
-            History(folder / "history.jsonl", folder / "tensorboard" if tensorboard else None),
-            strategy,
-            tokens_per_character=run.tokens_per_character,
-            reporter=reporter,
-        )
-    except BaseException:
-        # Only the chief wrote a folder; a worker may hold the run before in its place.
-        if chief and not resumed:
-            discard_run(run.folder)
-        raise
-    if chief and not resumed:
-        replace_run(folder, run.folder)
-    outcome = trainer.fit(
-        resumed,
-        lambda: should_stop() or time.monotonic() >= deadline,
-        SampleWriter(run.tokenizer, run.has_documents),
-    )
-    if time.monotonic() >= deadline and outcome.ended_by == "interrupt" and not should_stop():
-        outcome = dataclasses.replace(outcome, ended_by="time_budget")
-    return run, outcome
-
-
-def _export(catalog: Catalog, name: str, run: Run, outcome: Outcome) -> Path:
-    from textgen.export import write_saved_model
-    from textgen.generation import Generator
-    from textgen.serving import write_configuration
-
-    generator = Generator.of_model(outcome.model, run.tokenizer, run.has_documents)
-    card = make_card(name, run, outcome)
-    with catalog.new_version(name) as (scratch, path):
-        write_saved_model(scratch, generator, run.tokenizer, card)
-    write_configuration(path.parent, name)
-    return path

@@ -3,6 +3,7 @@
 import logging
 import os
 import resource
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -41,6 +42,12 @@ def test_only_the_newest_are_kept(tmp_path, keep):
     checkpoints = Checkpoints(tmp_path / "checkpoints", keep)
     save(checkpoints, 1, 2, 30, 100)
     assert names(checkpoints) == [f"step-{s:08d}.npz" for s in (1, 2, 30, 100)][-keep:]
+
+
+def test_steps_of_more_digits_than_the_name_has_room_for_are_the_newest(checkpoints):
+    save(checkpoints, 99_999_999, 100_000_000, 1_000_000_000)
+    assert names(checkpoints) == ["step-100000000.npz", "step-1000000000.npz"]
+    assert checkpoints.load_newest()[1] == {"step": 1_000_000_000}
 
 
 def test_the_best_is_not_one_of_those_removed(checkpoints):
@@ -137,6 +144,17 @@ def test_a_write_that_fails_leaves_the_old_ones(checkpoints, monkeypatch, functi
             save(checkpoints, 3)
     assert names(checkpoints) == before
     assert checkpoints.load_newest()[1] == {"step": 2}
+
+
+def test_a_checkpoint_takes_little_memory_to_write(checkpoints):
+    arrays = {"model/x": np.zeros(2**25, np.float32)}
+    tracemalloc.start()
+    try:
+        checkpoints.save(1, arrays, {"step": 1})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < arrays["model/x"].nbytes / 2
 
 
 @pytest.fixture

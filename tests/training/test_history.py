@@ -1,10 +1,12 @@
 """The history of a run: readable, cut back on resume, and in TensorBoard's format."""
 
+import contextlib
 import importlib.util
 import json
 import resource
 
 import pytest
+import tensorflow as tf
 
 from textgen.errors import ConfigError
 from textgen.training.history import History
@@ -13,6 +15,17 @@ from textgen.training.reporter import Validation
 
 def validation(step):
     return Validation(step, 2.0, 1.9, 2.7, 1e-3, 1000.0, best=True)
+
+
+@contextlib.contextmanager
+def no_file_longer_than(num_bytes):
+    """Let the kernel refuse to write past so many bytes of a file, as it does on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_every_validation_is_a_line_of_json(tmp_path):
@@ -38,13 +51,8 @@ def test_a_line_that_a_full_disk_cuts_short_is_taken_back(tmp_path):
     history = History(tmp_path / "history.jsonl")
     history.record(validation(10))
     before = history.path.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.raises(OSError, match="File too large"):
-            history.record(validation(20))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with no_file_longer_than(len(before) + 10), pytest.raises(OSError, match="File too large"):
+        history.record(validation(20))
     assert history.path.read_bytes() == before
     history.record(validation(30))
     assert [json.loads(line)["step"] for line in history.path.open()] == [10, 30]
@@ -55,6 +63,29 @@ def test_tensorboard_gets_event_files(tmp_path):
     history.record(validation(10))
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"validation_loss" in events.read_bytes()
+
+
+def test_an_event_that_a_full_disk_cuts_short_spoils_no_later_one(tmp_path):
+    history = History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
+    history.record(validation(10))
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    limit = no_file_longer_than(events.stat().st_size + 10)
+    with limit, pytest.raises(OSError, match=r"File too large$"):
+        history.record(validation(20))
+    history.record(validation(30))
+    assert [json.loads(line)["step"] for line in history.path.open()] == [10, 20, 30]
+    newest = max((tmp_path / "tensorboard").iterdir())
+    assert newest != events
+    records = tf.data.TFRecordDataset(str(newest)).as_numpy_iterator()
+    steps = {tf.compat.v1.Event.FromString(record).step for record in records}
+    assert steps == {0, 30}  # 0: of the file's head
+
+
+def test_tensorboard_s_folder_that_cannot_be_made_is_an_os_error(tmp_path):
+    (tmp_path / "tensorboard").write_text("in the way")
+    history = History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
+    with pytest.raises(OSError, match="tensorboard"):
+        history.record(validation(10))
 
 
 def test_without_the_package_tensorboard_the_error_says_how_to_get_it(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from textgen.errors import TrainingDivergedError
+from textgen.training import clock, loop
 from textgen.training.reporter import Reporter
 
 
@@ -57,6 +58,41 @@ def test_divergence_names_the_very_step_and_keeps_the_checkpoint_before(make_tra
     with pytest.raises(TrainingDivergedError, match=r"at step 5\."):
         trainer.fit(resume=True)
     assert trainer.checkpoints.load_newest()[1]["step"] == 4
+
+
+def poison_after(trainer, step):
+    """Make the update of a step spoil a weight, when the loss of that step is worked out."""
+    run = trainer._step.run
+
+    def run_and_poison(batches, first_step):
+        losses = run(batches, first_step)
+        if first_step + len(batches) == step:
+            weight = trainer.model.trainable_variables[0]
+            weight.assign(np.full(weight.shape, np.nan, np.float32))
+        return losses
+
+    trainer._step.run = run_and_poison
+
+
+@pytest.mark.parametrize("step", [8, 12])
+def test_a_validation_that_is_no_number_is_neither_recorded_nor_saved(make_trainer, step):
+    trainer = make_trainer()
+    poison_after(trainer, step)
+    with pytest.raises(TrainingDivergedError, match=rf"validation loss .* at step {step}\."):
+        trainer.fit()
+    assert trainer.checkpoints.load_newest()[1]["step"] == step - 4
+    assert "NaN" not in trainer.history.path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_weights_that_are_no_numbers_are_not_saved(make_trainer, monkeypatch, is_interrupted):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(loop, "_SECONDS_BETWEEN_CHECKPOINTS", 1e9 if is_interrupted else 0.0)
+    trainer = make_trainer()
+    poison_after(trainer, 6)
+    with pytest.raises(TrainingDivergedError, match=r"weights .* at step 6\."):
+        trainer.fit(should_stop=lambda: is_interrupted and trainer._state.step == 6)
+    assert trainer.checkpoints.load_newest()[1]["step"] == (4 if is_interrupted else 5)
 
 
 def test_patience_stops_early_and_the_best_weights_are_returned(make_trainer):

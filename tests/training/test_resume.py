@@ -4,6 +4,7 @@ import json
 import random
 import time
 
+import numpy as np
 import pytest
 
 import textgen
@@ -79,10 +80,62 @@ def test_a_checkpoint_from_before_the_last_validation_is_enough(
     assert read_history(resumed.history.path) == read_history(whole.history.path)
 
 
-def test_a_run_that_has_ended_cannot_be_resumed(make_trainer):
+# A rate far too high: after the first validations it only gets worse.
+IMPATIENT = {
+    "learning_rate": 3.0,
+    "warmup_steps": 1,
+    "optimizer": "adamw",
+    "max_steps": 60,
+    "validate_every": 2,
+    "patience": 2,
+}
+
+
+@pytest.mark.parametrize(("settings", "reason"), [({}, "max_steps"), (IMPATIENT, "patience")])
+def test_a_run_that_ended_but_was_not_exported_takes_no_step_more(
+    make_trainer, read_history, settings, reason
+):
+    ended = make_trainer(**settings)
+    outcome = ended.fit()
+    history = read_history(ended.history.path)
+    resumed = make_trainer(**settings)
+    again = resumed.fit(resume=True)
+    assert again.ended_by == outcome.ended_by == reason
+    assert (again.step, again.best_step) == (outcome.step, outcome.best_step)
+    assert again.validation_loss == outcome.validation_loss
+    for found, wanted in zip(again.model.get_weights(), outcome.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    assert read_history(resumed.history.path) == history
+
+
+def test_a_run_that_has_ended_and_is_exported_cannot_be_resumed(make_trainer):
     make_trainer(max_steps=2).fit()
-    with pytest.raises(CheckpointError, match="--max-steps"):
-        make_trainer(max_steps=2).fit(resume=True)
+    with pytest.raises(CheckpointError, match=r"already ended at step 2 .*--max-steps"):
+        make_trainer(max_steps=2).fit(resume=True, exported_step=2)
+    assert make_trainer(max_steps=3).fit(resume=True, exported_step=2).step == 3
+
+
+def test_a_run_that_patience_ended_goes_on_with_more_of_it(make_trainer):
+    ended = make_trainer(**IMPATIENT).fit()
+    longer = make_trainer(**{**IMPATIENT, "patience": 4})
+    assert longer.fit(resume=True).step >= ended.step + 4
+
+
+def test_an_interrupt_where_the_run_ends_anyway_is_none(make_trainer, monkeypatch):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    step = make_trainer(**IMPATIENT).fit().step
+    outcome = make_trainer(**IMPATIENT).fit(should_stop=stop_after(step))
+    assert (outcome.ended_by, outcome.step) == ("patience", step)
+
+
+def test_fewer_steps_than_are_done_end_a_run_where_it_stands(make_trainer, monkeypatch):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    make_trainer().fit(should_stop=stop_after(6))
+    trainer = make_trainer(max_steps=5)
+    outcome = trainer.fit(resume=True)
+    assert (outcome.ended_by, outcome.step) == ("max_steps", 6)
+    lines = [json.loads(line) for line in trainer.history.path.open()]
+    assert [line["step"] for line in lines] == [4, 6]
 
 
 def test_a_checkpoint_of_another_shape_is_refused(make_trainer):

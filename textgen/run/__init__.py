@@ -6,6 +6,7 @@ NAME/train.previous/   the run before
 NAME/train.lock        locked while a run is going on
 """
 
+from textgen.run.exported import exported_step, note_export
 from textgen.run.lock import RunLock
 from textgen.run.new import prepare_run
 from textgen.run.reuse import began_with
@@ -17,6 +18,8 @@ __all__ = [
     "RunLock",
     "began_with",
     "discard_run",
+    "exported_step",
+    "note_export",
     "prepare_run",
     "reopen_run",
     "replace_run",

@@ -7,7 +7,6 @@ process leaves the checkpoint before.
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import re
@@ -19,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from textgen.errors import CheckpointError
-from textgen.files import write_atomically
+from textgen.files import replace_atomically
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"step-(\d{8})\.npz")
+_NAME = re.compile(r"step-(\d{8,})\.npz")
 _PROGRESS = "progress"
 
 
@@ -81,16 +80,17 @@ class Checkpoints:
 
     def _newest_first(self) -> list[Path]:
         paths = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted((p for p in paths if _NAME.fullmatch(p.name)), reverse=True)
+        steps = {path: int(match[1]) for path in paths if (match := _NAME.fullmatch(path.name))}
+        return sorted(steps, key=steps.__getitem__, reverse=True)
 
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
     # Progress last: an archive whose list of contents was cut short lacks it.
     everything: dict[str, Any] = {**arrays, _PROGRESS: text}
-    np.savez(buffer, **everything)
-    write_atomically(path, buffer.getvalue())
+    # Array by array: an archive made in memory would be as large as weights and slots.
+    with replace_atomically(path) as file:
+        np.savez(file, **everything)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -47,7 +47,8 @@ class History:
         """Append a validation.
 
         Raises:
-            OSError: the line cannot be written; the file is as it was.
+            OSError: the line cannot be written, and the file is as it was; or the line is
+                written, but TensorBoard's event is not.
         """
         values = dataclasses.asdict(validation)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,13 +67,21 @@ class History:
     def _record_scalars(self, values: dict[str, Any]) -> None:
         import tensorflow as tf
 
-        if self._writer is None:
-            self._writer = tf.summary.create_file_writer(str(self._tensorboard))
-        with self._writer.as_default(step=values["step"]):
-            for name, value in values.items():
-                if name not in ("step", "best"):
-                    tf.summary.scalar(name, value)
-        self._writer.flush()
+        try:
+            if self._writer is None:
+                self._writer = tf.summary.create_file_writer(str(self._tensorboard))
+            with self._writer.as_default(step=values["step"]):
+                for name, value in values.items():
+                    if name not in ("step", "best"):
+                        tf.summary.scalar(name, value)
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            # Nothing behind half an event can be read: the next one begins a new file.
+            self._writer = None
+            # TensorFlow's file errors are not OSErrors; callers know only those. What it says
+            # begins with the name of a graph's node and goes on with lines of its own doings.
+            reason = error.message.rpartition("}} ")[2].partition("\n")[0]
+            raise OSError(f"Cannot write {self._tensorboard}: {reason}") from error
 
 
 def _step_of(line: str) -> float:

@@ -57,6 +57,11 @@ class Keeper:
         weights = _values(self._weights)
         self._unwritten_best = {name: value.copy() for name, value in weights.items()}
 
+    def is_finite(self) -> bool:
+        """Whether all that the next `save` would write can be gone on from."""
+        values = _values(self._weights | self._slots).values()
+        return all(np.isfinite(value).all() for value in values)
+
     def save(self, state: State) -> None:
         """Write a checkpoint, and the best weights before it where they are new."""
         progress: dict[str, Any] = dataclasses.asdict(state)

@@ -115,17 +115,21 @@ class Trainer:
         resume: bool = False,
         should_stop: Callable[[], bool] = lambda: False,
         write_sample: Callable[[LanguageModel], str] | None = None,
+        exported_step: int | None = None,
     ) -> Outcome:
         """Train until `max_steps`, until patience runs out, or until told to stop.
 
         Args:
-            resume: go on from the newest checkpoint.
+            resume: go on from the newest checkpoint. A run that had ended, but was killed
+                before its model was exported, takes no step more.
             should_stop: asked between calls into TensorFlow.
             write_sample: shows what the model writes, after every validation.
+            exported_step: the step from which the run's model was exported last.
 
         Raises:
-            CheckpointError: there is nothing to resume from.
-            TrainingDivergedError: the loss stopped being a number.
+            CheckpointError: there is nothing to resume from, or the run has ended and its
+                model is exported.
+            TrainingDivergedError: loss or weights stopped being finite; no checkpoint has them.
         """
         if resume:
             self._state = self._keeper.restore()
@@ -134,44 +138,43 @@ class Trainer:
                     "All workers must go on from the same checkpoint, so they must share the "
                     f"models folder. Received: one of step {self._state.step} here, others there."
                 )
-            if self._state.step >= self.config.max_steps:
-                raise CheckpointError(
-                    f"The run already ended at step {self._state.step}. "
-                    "Give a larger --max-steps to go on, or leave out --resume to start anew."
-                )
-        if self.is_chief:
-            self.history.rewind(self._state.step)
         state, config = self._state, self.config
+        is_exported = state.step == exported_step
+        if is_exported and state.step >= config.max_steps:
+            raise CheckpointError(
+                f"The run already ended at step {state.step} and its model is exported. "
+                "Give a larger --max-steps to go on, or leave out --resume to start anew."
+            )
+        if self.is_chief:
+            self.history.rewind(state.step)
         every = config.validate_every or max(1, config.max_steps // 10)
-        ended_by = "max_steps"
         self.reporter.phase("compiling")
         clock = Clock(config.batch_size * self.windows.context_length)
+        if state.step >= config.max_steps and state.loss_count:
+            # Resumed with a smaller max_steps: the run ends where it stands.
+            self._validate(clock, write_sample)
+            self._save()
+        # Whoever resumes a run whose model is there wants more than patience gave it.
+        ended_by = None if is_exported else self._ended_by()
         saved_at = time.monotonic()
         steps = 1
-        while state.step < config.max_steps:
+        while ended_by is None:
             until_validation = every - state.step % every
             count = min(steps, until_validation, config.max_steps - state.step)
             self._run_steps(count, clock)
             validated = state.step % every == 0 or state.step == config.max_steps
             stop, steps = self._agreed(should_stop(), clock.steps_a_call())
-            interrupted = stop and state.step < config.max_steps
-            if interrupted and not validated:
-                # Saved before the validation, which only this run's outcome knows of.
-                self._save()
-                self._validate(clock, write_sample, scheduled=False)
-                ended_by = "interrupt"
-                break
             if validated:
                 self._validate(clock, write_sample)
                 # Saved after the validation, so that the best so far is part of it.
                 self._save()
                 saved_at = time.monotonic()
-                if interrupted:
-                    ended_by = "interrupt"
-                    break
-                if config.patience and state.validations_since_best >= config.patience:
-                    ended_by = "patience"
-                    break
+                ended_by = self._ended_by() or ("interrupt" if stop else None)
+            elif stop:
+                # Saved before the validation, which only this run's outcome knows of.
+                self._save()
+                self._validate(clock, write_sample, scheduled=False)
+                ended_by = "interrupt"
             elif time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
                 self._save()
                 saved_at = time.monotonic()
@@ -182,6 +185,15 @@ class Trainer:
             self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
         )
 
+    def _ended_by(self) -> str | None:
+        """Why the run ends where it stands, which it only does right after a validation."""
+        state, config = self._state, self.config
+        if state.loss_count:
+            return None
+        if config.patience and state.validations_since_best >= config.patience:
+            return "patience"
+        return "max_steps" if state.step >= config.max_steps else None
+
     def _run_steps(self, count: int, clock: Clock) -> None:
         state = self._state
         batches = self.windows.batches(state.step, count)
@@ -191,12 +203,7 @@ class Trainer:
             self.reporter.phase("training")
         finite = np.isfinite(losses)
         if not finite.all():
-            step = state.step + int(np.argmin(finite)) + 1
-            rate = float(self.optimizer.learning_rate)
-            raise TrainingDivergedError(
-                f"The loss stopped being a number at step {step}. Try a lower --learning-rate "
-                f"(now {rate:.2g}) or --optimizer adamw. The checkpoint before is kept."
-            )
+            raise self._diverged("loss", state.step + int(np.argmin(finite)) + 1)
         state.step += count
         state.loss_sum += float(losses.sum(dtype=np.float64))
         state.loss_count += count
@@ -211,12 +218,21 @@ class Trainer:
             )
         )
 
+    def _diverged(self, what: str, step: int) -> TrainingDivergedError:
+        rate = float(self.optimizer.learning_rate)
+        return TrainingDivergedError(
+            f"The {what} stopped being finite at step {step}. Try a lower --learning-rate "
+            f"(now {rate:.2g}) or --optimizer adamw. The checkpoint before is kept."
+        )
+
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
         """Validate; where it is not on the schedule, leave nothing of it on disk."""
         state = self._state
         self.reporter.phase("validating")
         total = sum(self._step.summed_loss(*batch) for batch in self.validation)
         loss = total / self.validation.num_targets
+        if not math.isfinite(loss):
+            raise self._diverged("validation loss", state.step)
         best = loss < state.best_loss
         validation = Validation(
             step=state.step,
@@ -254,5 +270,8 @@ class Trainer:
 
     def _save(self) -> None:
         """Write a checkpoint; only the chief has files."""
+        # The loss of a step is from before its update, so it is late to tell.
+        if not self._keeper.is_finite():
+            raise self._diverged("weights", self._state.step)
         if self.is_chief:
             self._keeper.save(self._state)
