@@ -88,7 +88,7 @@ def test_a_batch_that_cannot_be_shared_out_evenly_is_an_error(make_trainer, batc
 
 def test_a_batch_that_has_no_such_parts_is_an_error_before_any_device_is_asked():
     with pytest.raises(ConfigError, match="batch_size=16, accumulate=3"):
-        TrainingConfig(accumulate=3)
+        TrainingConfig(batch_size=16, accumulate=3)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.config import ModelConfig, RunConfig, TrainingConfig
-from textgen.planning import CorpusSize, Machine, compressed_bits, make_plan
+from textgen.planning import CorpusSize, Machine, make_plan
 
 CPU = Machine("2 CPU cores", 200e9)
 NOVEL = CorpusSize(1_003_854, 111_540, 345_842, 43_427, 2048, 2.35)
@@ -131,6 +131,11 @@ def test_no_plan_reads_a_corpus_until_it_is_known_by_heart(corpus, seconds, mach
     assert made.epochs <= most * 1.001 or made.config.training.max_steps == 20
 
 
+def test_an_lstm_gets_more_dropout_where_there_is_little_to_read():
+    dropouts = [plan(c, 3600, architecture="lstm").config.model.dropout for c in (NOVEL, FABLES)]
+    assert dropouts == [pytest.approx(0.2, rel=0.02), 0.5]
+
+
 @pytest.mark.parametrize("corpus", [NOVEL, FABLES], ids=["novel", "fables"])
 def test_a_small_corpus_ends_early_with_dropout_where_there_is_time(corpus):
     made = plan(corpus, 3600)
@@ -197,8 +202,3 @@ def test_a_plan_says_itself_in_two_lines():
     assert first.endswith("min on 2 CPU cores.")
     assert second.startswith("Corpus: 1.12 million characters, read ")
     assert "expect about 2." in second
-
-
-def test_text_that_repeats_itself_takes_fewer_bits():
-    assert compressed_bits("to be or not to be. " * 50) < 1
-    assert compressed_bits("") > 0
