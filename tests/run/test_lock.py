@@ -1,5 +1,6 @@
 """Who has the lock writes the model's folder; others are told at once."""
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -120,13 +121,11 @@ def test_a_model_in_training_is_no_other_model_or_version(held, tmp_path):
     assert path.name == "1"
 
 
-def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
-    fcntl = pytest.importorskip("fcntl")
-
+def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog):
     def refuse(*arguments):
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with RunLock(tmp_path / "mine") as lock, pytest.raises(OSError, match="cannot lock files") as e:
+    with RunLock(tmp_path / "mine") as lock:
         lock.acquire()
-    assert e.value.filename == str(tmp_path / "mine" / "train.lock")
+    assert "cannot lock files (Function not implemented)" in caplog.text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
 from textgen.errors import ModelBusyError
+
+logger = logging.getLogger(__name__)
 
 
 class RunLock:
@@ -32,7 +35,7 @@ class RunLock:
 
         Raises:
             ModelBusyError: another run has it.
-            OSError: the folder cannot be written, or its file system has no locks.
+            OSError: the folder cannot be written.
         """
         if self._lock.is_locked:
             return
@@ -47,12 +50,13 @@ class RunLock:
         except OSError as error:
             if error.filename is not None:
                 raise
-            raise OSError(
-                error.errno,
-                f"The file system cannot lock files ({error.strerror}); "
-                "choose a --models-dir on another one",
-                str(self._path),
-            ) from error
+            # Not to train at all would be worse; some clusters' file systems have no locks.
+            logger.warning(
+                "%s: the file system cannot lock files (%s). Another run of the same name would "
+                "not be noticed.",
+                self._path,
+                error.strerror,
+            )
 
     def __enter__(self) -> RunLock:
         return self
