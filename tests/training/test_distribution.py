@@ -1,6 +1,7 @@
 """Several devices or processes learn what one device does."""
 
 import json
+import signal
 import socket
 import subprocess
 import time
@@ -180,27 +181,36 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
         np.testing.assert_allclose([v[key] for v in together], [v[key] for v in alone], rtol=5e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("dies", ["the chief", "the other"])
-def test_where_a_worker_dies_the_other_says_so_and_both_go_on_from_the_checkpoint(
-    tmp_path, start_workers, read_history, dies
-):
-    config = make_config(strategy="multi-worker", max_steps=10**6, keep_checkpoints=1)
-    workers = start_workers(config, config)
-    train = tmp_path / "models" / "mine" / "train"
+ENDLESS = {"strategy": "multi-worker", "max_steps": 10**6, "keep_checkpoints": 1}
+
+
+def wait_for_checkpoint(train, workers):
     deadline = time.monotonic() + 150
     while not list(train.glob("checkpoints/step-*.npz")):
         assert [worker.poll() for worker in workers] == [None, None]
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
-    victim, survivor = workers if dies == "the chief" else reversed(workers)
-    victim.kill()
+
+def assert_it_says_so(survivor):
     _, errors = survivor.communicate(timeout=60)
     assert survivor.returncode == 1
     assert errors.splitlines()[-1].startswith(
         "textgen.errors.DeviceError: Another worker stopped answering"
     )
+
+
+@pytest.mark.slow
+def test_where_the_chief_dies_the_other_says_so_and_both_go_on_from_the_checkpoint(
+    tmp_path, start_workers, read_history
+):
+    config = make_config(**ENDLESS)
+    train = tmp_path / "models" / "mine" / "train"
+    workers = start_workers(config, config)
+    wait_for_checkpoint(train, workers)
+    chief, other = workers
+    chief.kill()
+    assert_it_says_so(other)
     (checkpoint,) = train.glob("checkpoints/step-*.npz")
     reached = int(checkpoint.stem[5:])
 
@@ -208,6 +218,19 @@ def test_where_a_worker_dies_the_other_says_so_and_both_go_on_from_the_checkpoin
     assert [outcome[1:3] for outcome in ended] == [[True, reached + 30], [False, reached + 30]]
     steps = [line["step"] for line in read_history(train / "history.jsonl")]
     assert steps == [*range(20, reached + 30, 20), reached + 30]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
+def test_where_another_worker_is_lost_the_chief_says_so(tmp_path, start_workers, how):
+    config = make_config(**ENDLESS)
+    chief, other = workers = start_workers(config, config)
+    wait_for_checkpoint(tmp_path / "models" / "mine" / "train", workers)
+    other.send_signal(how)
+    try:
+        assert_it_says_so(chief)
+    finally:
+        other.kill()
 
 
 @pytest.mark.slow
