@@ -170,10 +170,18 @@ def test_a_text_does_not_end_before_its_minimum(model):
 
 def test_time_that_is_up_ends_a_text(model):
     result = model.run(
-        "generate", prompts=["a", "a"], max_new_tokens=[100_000, 9], max_time=[0.05, 0.0]
+        "generate", prompts=["a", "a"], max_new_tokens=[2**31 - 1, 9], max_time=[0.05, 0.0]
     )
     assert result["finish_reason"].tolist() == [b"time", b"length"]
     assert result["num_tokens"][1] == 9
+
+
+@pytest.mark.parametrize("signature", ["generate", "beam_search", "contrastive_search"])
+def test_memory_is_for_what_is_written_not_for_what_may_be(model, signature):
+    any_character = [[*CHARACTERS]]
+    result = model.run(signature, prompts=["a"], max_new_tokens=[2**31 - 1], stop=any_character)
+    assert result["finish_reason"].tolist() == [b"stop"]
+    assert result["token_ids"].shape == (1, 1)
 
 
 def test_a_row_without_any_token_to_choose_says_so_and_leaves_the_others_alone(model):

@@ -125,21 +125,21 @@ class BeamSearch:
             start: from `Generator.prefill`.
         """
         limit = largest(self._max_new_tokens)
-        turn = self._first(start, limit)
-        count, end = tf.while_loop(
+        turn = self._first(start)
+        _, end = tf.while_loop(
             lambda i, turn: (i < limit) & tf.reduce_any(turn.is_running),
             lambda i, turn: (i + 1, self._turn(i, turn)),
             (tf.constant(0), turn),
             shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, turn)),
         )
-        best, token_ids = end.best, self._trace(end, count)
+        best, token_ids = end.best, self._trace(end)
         return BeamSearched(
             **make_texts(self._tokenizer, token_ids, best.overhang, best.finish),
             logprob=best.logprob,
             score=tf.where(best.length > 0, best.score, 0.0),
         )
 
-    def _first(self, start, limit):
+    def _first(self, start):
         """Begin with one hypothesis a row, which is empty."""
         none = tf.zeros_like(self._num_beams)
         zero = tf.zeros_like(self._length_penalty)
@@ -155,9 +155,9 @@ class BeamSearch:
         is_running = self._max_new_tokens > 0
         finish = tf.where(is_running, ERROR, LENGTH)
         best = _Hypothesis(zero + _NONE, zero, none, none, none, none, finish)
-        blank = tf.fill([limit, self._batch_size, self._width], NO_TOKEN)
+        nothing = tf.zeros([0, self._batch_size, self._width], tf.int32)
         scores = tf.fill([self._batch_size, self._width], _NONE)
-        return _Turn(beams, is_running, scores, best, blank, blank)
+        return _Turn(beams, is_running, scores, best, nothing, nothing)
 
     def _turn(self, i, turn):
         """Continue every hypothesis by one token."""
@@ -187,8 +187,8 @@ class BeamSearch:
             logprob=logprob,
             state=tuple(tf.gather(tensor, rows) for tensor in state),
         )
-        tokens = tf.tensor_scatter_nd_update(turn.tokens, [[i]], token[None])
-        parents = tf.tensor_scatter_nd_update(turn.parents, [[i]], parent[None])
+        tokens = tf.concat([turn.tokens, token[None]], 0)
+        parents = tf.concat([turn.parents, parent[None]], 0)
         return _Turn(beams, is_running, scores, best, tokens, parents)
 
     def _make_room(self, beams, is_running):
@@ -250,7 +250,7 @@ class BeamSearch:
         """From a row for each text to one for each beam, some times."""
         return repeat_rows(values, self._batch_size, times * self._width)
 
-    def _trace(self, end, count):
+    def _trace(self, end):
         """Follow the best hypotheses back from their last token, int32[B, N]."""
         best = end.best
 
@@ -263,7 +263,7 @@ class BeamSearch:
             return i - 1, tf.where(is_in, parent, beam), token_ids
 
         blank = tf.fill(tf.shape(end.tokens)[:2], NO_TOKEN)
-        start = (count - 1, tf.zeros_like(best.parent), blank)
+        start = (tf.shape(end.tokens)[0] - 1, tf.zeros_like(best.parent), blank)
         return tf.transpose(tf.while_loop(lambda i, *_: i >= 0, back, start)[2])
 
 

@@ -97,7 +97,7 @@ class ContrastiveSearch:
             lengths: int32[B], tokens in each row; at least 1.
         """
         limit = largest(self._max_new_tokens)
-        turn = self._first(window, lengths, limit)
+        turn = self._first(window, lengths)
         _, end = tf.while_loop(
             lambda i, turn: (i < limit) & tf.reduce_any(tf.equal(turn.finish, RUNNING)),
             lambda i, turn: (i + 1, self._turn(i, turn)),
@@ -110,7 +110,7 @@ class ContrastiveSearch:
             logprob=end.logprob,
         )
 
-    def _first(self, window, lengths, limit):
+    def _first(self, window, lengths):
         """Read the prompts."""
         hidden, state = self._decoder.prefill(window, lengths)
         context = self._decoder.config.context_length
@@ -123,7 +123,7 @@ class ContrastiveSearch:
             position=tf.where(is_running, lengths, 0),
             recent=newest(window, lengths, context, NO_TOKEN),
             state=state,
-            token_ids=tf.fill([limit, self._batch_size], NO_TOKEN),
+            token_ids=tf.zeros([0, self._batch_size], tf.int32),
             tail=tf.fill([self._batch_size], ""),
             overhang=none,
             finish=tf.where(is_running, RUNNING, LENGTH),
@@ -164,7 +164,7 @@ class ContrastiveSearch:
             position=turn.position + tf.cast(tf.equal(finish, RUNNING), tf.int32),
             recent=tf.concat([turn.recent[:, 1:], token[:, None]], 1),
             state=tuple(tf.gather(tensor, rows) for tensor in state),
-            token_ids=tf.tensor_scatter_nd_update(turn.token_ids, [[i]], ids[None]),
+            token_ids=tf.concat([turn.token_ids, ids[None]], 0),
             tail=tail,
             overhang=tf.where(is_running & stopped, overhang, turn.overhang),
             finish=finish,

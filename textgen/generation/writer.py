@@ -84,7 +84,9 @@ class Writer:
         )
         start = (
             tf.constant(0),
-            _Turn(self._blank(limit), tf.zeros_like(writing.count), writing),
+            # As long as what is written, not as what may be: one row of a server's batch that asks
+            # for a billion tokens must not take the memory of the others.
+            _Turn(self._blank(0), tf.zeros_like(writing.count), writing),
         )
 
         def block(index, total):
@@ -94,18 +96,19 @@ class Writer:
             numbers = self._numbers(writing, size)
 
             def turns(is_plain):
-                _, part = tf.while_loop(
+                return tf.while_loop(
                     lambda i, part: (i < size) & _any_running(part.writing),
                     lambda i, part: (i + 1, self._turn(i, tf.gather(numbers, i), part, is_plain)),
                     (tf.constant(0), _Turn(self._blank(size), total.overhang, writing)),
                 )
-                return part
 
             # What most texts ask for has a loop of its own: four conditions a token, none of
             # which ever holds, take a seventh of a small model's time.
-            part = tf.cond(self._is_plain, lambda: turns(True), lambda: turns(False))
-            notes = self._append(total.notes, index + tf.range(size), part.notes)
-            return index + size, part._replace(notes=notes)
+            count, part = tf.cond(self._is_plain, lambda: turns(True), lambda: turns(False))
+            notes = tf.nest.map_structure(
+                lambda note, new: tf.concat([note, new[:count]], 0), total.notes, part.notes
+            )
+            return index + count, part._replace(notes=notes)
 
         _, end = tf.while_loop(
             lambda index, total: (index < limit) & _any_running(total.writing),
@@ -224,14 +227,6 @@ class Writer:
 
         measured = tf.cond(self._wants_logprobs, measure, lambda: tuple(notes[1:]))
         return Notes(_put(notes.token_ids, i, tokens), *measured)
-
-    def _append(self, notes, rows, part):
-        """Put the notes of a block where they belong in the notes of all tokens."""
-
-        def put(note, new):
-            return tf.tensor_scatter_nd_update(note, rows[: tf.shape(new)[0], None], new)
-
-        return tf.nest.map_structure(put, notes, part)
 
 
 def _put(note, i, value):
