@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from textgen.cli.screen import print_text, visible
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
@@ -49,7 +50,7 @@ def write_together(
         click.echo(err=True)
         raise click.exceptions.Exit(130) from None
     finally:  # whatever happened, nothing that was written is lost
-        click.echo((prompt if echo else "") + "".join(parts))
+        print_text((prompt if echo else "") + "".join(parts))
 
 
 class _Proposer:
@@ -103,7 +104,7 @@ def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
 
 def _show(proposals: dict[str, str]) -> dict[str, str]:
     for number, text in proposals.items():
-        click.echo(f"{number:>3}|{_on_one_line(text)}", err=True)
+        click.echo(f"{number:>3}|{visible(text)}", err=True)
     if not proposals:
         click.echo("The model proposes nothing: for it the text ends here.", err=True)
     return proposals
@@ -111,7 +112,7 @@ def _show(proposals: dict[str, str]) -> dict[str, str]:
 
 def _ask(text: str) -> str | None:
     """Show the end of the text, and let the writer type what comes next, `None` at the end."""
-    line = _on_one_line(text.rpartition("\n")[2])
+    line = visible(text.rpartition("\n")[2])
     width = shutil.get_terminal_size().columns // 2
     shown = line if len(line) <= width else "..." + line[-width:]
     click.echo(f"  > {shown}", nl=False, err=True)
@@ -120,8 +121,3 @@ def _ask(text: str) -> str | None:
         click.echo(err=True)
         return None
     return answer.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
-def _on_one_line(text: str) -> str:
-    """Write what would move the cursor as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -58,6 +58,12 @@ def test_a_number_without_a_proposal_is_said_and_adds_nothing(write):
     assert "There is no proposal 7; +7 writes it." in errors
 
 
+def test_control_characters_are_printed_as_they_are_but_shown_as_escapes(write):
+    text, _, errors = write("\x1b[1m\t明", "q")
+    assert text == "The \x1b[1m\t明\n"
+    assert errors.endswith(r"  > The \x1b[1m\t明")
+
+
 def test_without_echo_only_what_is_new_is_printed(write):
     assert write("own", "q", arguments=("The ", "--no-echo"))[0] == "own\n"
 
