@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
+from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls
 from textgen.cli.screen import is_terminal, print_text
 from textgen.cli.search import search_config, search_options
@@ -95,10 +97,11 @@ def generate(
         if stream:
             results = [_stream(generator, prompt, config, echo)]
         else:
-            if search is None:
-                results = generator.generate_batch([prompt] * (num_samples or 1), config)
-            else:
-                results = [generator.search(prompt, search)]
+            with on_interrupt(signal.SIG_DFL):  # nothing is shown yet, so nothing is lost
+                if search is None:
+                    results = generator.generate_batch([prompt] * (num_samples or 1), config)
+                else:
+                    results = [generator.search(prompt, search)]
             _print(results, prompt if echo else "", generator.entry.name if as_json else None)
     if any(result.finish_reason == "error" for result in results):
         raise GenerationError(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
+from textgen.cli.interrupt import on_interrupt
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.errors import CorpusError
@@ -58,7 +57,7 @@ def score(
         for source in sources:
             text = "".join(read_text(source, encoding))
             warn_of_unseen(generator, text)
-            with _interruptible():
+            with on_interrupt(signal.SIG_DFL):
                 scored = generator.score(text)
             if not scored.text:
                 raise CorpusError(f"{source.name}: there is no text to score.")
@@ -67,16 +66,6 @@ def score(
                 click.echo(json.dumps(rows[-1], ensure_ascii=False))
     if not as_json:
         _print_table(rows)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the program at once: Python would wait for the end of the call."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _numbers(score: Score) -> dict[str, Any]:
