@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
-from textgen.cli.sampling import controls
+from textgen.cli.sampling import controls, no_token_left
 from textgen.cli.screen import is_terminal, print_text
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
-from textgen.errors import CorpusError, GenerationError
+from textgen.errors import CorpusError
 
 if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
@@ -104,10 +104,7 @@ def generate(
                     results = [generator.search(prompt, search)]
             _print(results, prompt if echo else "", generator.entry.name if as_json else None)
     if any(result.finish_reason == "error" for result in results):
-        raise GenerationError(
-            "No token was left to choose: --ban, --logit-bias or --no-repeat-ngram-size exclude "
-            "them all, or the model's weights are broken."
-        )
+        raise no_token_left()
 
 
 def _check_combination(

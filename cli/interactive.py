@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from textgen.cli.sampling import no_token_left
 from textgen.cli.screen import print_text, visible
 from textgen.cli.unseen import warn_of_unseen
 
@@ -41,6 +42,7 @@ def write_together(
 
     Raises:
         click.exceptions.Exit: Ctrl-C ended it.
+        GenerationError: settings or a broken model exclude every token.
     """
     parts: list[str] = []
     click.echo(_HELP, err=True)
@@ -67,13 +69,19 @@ class _Proposer:
         )
 
     def propose(self, text: str) -> dict[str, str]:
-        """Return different continuations by their numbers."""
+        """Return different continuations by their numbers.
+
+        Raises:
+            GenerationError: nothing can be written, which is not to say that the text ends.
+        """
         # Twice as many as needed, because some will be the same.
         results = self.generator.generate_batch([text] * 2 * self._count, self._config)
         if self._config.seed is not None:
             seed = (self._config.seed + len(results)) % 2**63
             self._config = dataclasses.replace(self._config, seed=seed)
         texts = dict.fromkeys(filter(None, map(_first_words, results)))
+        if not texts and all(result.finish_reason == "error" for result in results):
+            raise no_token_left()
         return {str(number): text for number, text in enumerate([*texts][: self._count], start=1)}
 
 
