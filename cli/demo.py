@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from textgen.cli import options
+from textgen.cli.screen import print_text
 from textgen.cli.train import load_tensorflow, report, stop_on_interrupt
 
 from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
@@ -59,7 +60,7 @@ def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
     with load(trained.path) as generator:
         for prompt in prompts:
             result = generator.generate(prompt, max_new_tokens=300, stop=stop, temperature=0.7)
-            click.echo(f"\n{prompt}{result.text}")
+            print_text(f"\n{prompt}{result.text}")
 
 
 def _prose() -> str:

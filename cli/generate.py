@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
-from textgen.cli.sampling import controls
+from textgen.cli.interrupt import on_interrupt
+from textgen.cli.sampling import controls, no_token_left
+from textgen.cli.screen import is_terminal, print_text
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
-from textgen.errors import CorpusError, GenerationError
+from textgen.errors import CorpusError
 
 if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
@@ -90,25 +93,18 @@ def generate(
             write_together(generator, prompt, config, num_samples or _PROPOSALS, echo)
             return
         if stream is None:
-            stream = (
-                search is None
-                and not as_json
-                and num_samples in (None, 1)
-                and _is_terminal(sys.stdout)
-            )
+            stream = search is None and not as_json and num_samples in (None, 1) and is_terminal()
         if stream:
             results = [_stream(generator, prompt, config, echo)]
         else:
-            if search is None:
-                results = generator.generate_batch([prompt] * (num_samples or 1), config)
-            else:
-                results = [generator.search(prompt, search)]
+            with on_interrupt(signal.SIG_DFL):  # nothing is shown yet, so nothing is lost
+                if search is None:
+                    results = generator.generate_batch([prompt] * (num_samples or 1), config)
+                else:
+                    results = [generator.search(prompt, search)]
             _print(results, prompt if echo else "", generator.entry.name if as_json else None)
     if any(result.finish_reason == "error" for result in results):
-        raise GenerationError(
-            "No token was left to choose: --ban, --logit-bias or --no-repeat-ngram-size exclude "
-            "them all, or the model's weights are broken."
-        )
+        raise no_token_left()
 
 
 def _check_combination(
@@ -136,9 +132,9 @@ def _stream(
     text = generator.stream(prompt, **config.to_dict())
     try:
         if echo:
-            click.echo(prompt, nl=False)
+            print_text(prompt, nl=False)
         for piece in text:
-            click.echo(piece, nl=False)
+            print_text(piece, nl=False)
         click.echo()
     except KeyboardInterrupt:
         click.echo()
@@ -152,11 +148,7 @@ def _print(results: list[Generation], before: str, model: str | None) -> None:
         if model is not None:
             click.echo(json.dumps({"model": model, **result.to_dict()}, ensure_ascii=False))
         else:
-            click.echo(("---\n" if index else "") + before + result.text)
-
-
-def _is_terminal(stream: Any) -> bool:
-    return stream is not None and stream.isatty()
+            print_text(("---\n" if index else "") + before + result.text)
 
 
 def _prompt(argument: str | None) -> str:

@@ -12,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from textgen.cli.sampling import no_token_left
+from textgen.cli.screen import print_text, visible
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.config import SamplingConfig
@@ -40,6 +42,7 @@ def write_together(
 
     Raises:
         click.exceptions.Exit: Ctrl-C ended it.
+        GenerationError: settings or a broken model exclude every token.
     """
     parts: list[str] = []
     click.echo(_HELP, err=True)
@@ -49,7 +52,7 @@ def write_together(
         click.echo(err=True)
         raise click.exceptions.Exit(130) from None
     finally:  # whatever happened, nothing that was written is lost
-        click.echo((prompt if echo else "") + "".join(parts))
+        print_text((prompt if echo else "") + "".join(parts))
 
 
 class _Proposer:
@@ -66,13 +69,19 @@ class _Proposer:
         )
 
     def propose(self, text: str) -> dict[str, str]:
-        """Return different continuations by their numbers."""
+        """Return different continuations by their numbers.
+
+        Raises:
+            GenerationError: nothing can be written, which is not to say that the text ends.
+        """
         # Twice as many as needed, because some will be the same.
         results = self.generator.generate_batch([text] * 2 * self._count, self._config)
         if self._config.seed is not None:
             seed = (self._config.seed + len(results)) % 2**63
             self._config = dataclasses.replace(self._config, seed=seed)
         texts = dict.fromkeys(filter(None, map(_first_words, results)))
+        if not texts and all(result.finish_reason == "error" for result in results):
+            raise no_token_left()
         return {str(number): text for number, text in enumerate([*texts][: self._count], start=1)}
 
 
@@ -103,7 +112,7 @@ def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
 
 def _show(proposals: dict[str, str]) -> dict[str, str]:
     for number, text in proposals.items():
-        click.echo(f"{number:>3}|{_on_one_line(text)}", err=True)
+        click.echo(f"{number:>3}|{visible(text)}", err=True)
     if not proposals:
         click.echo("The model proposes nothing: for it the text ends here.", err=True)
     return proposals
@@ -111,7 +120,7 @@ def _show(proposals: dict[str, str]) -> dict[str, str]:
 
 def _ask(text: str) -> str | None:
     """Show the end of the text, and let the writer type what comes next, `None` at the end."""
-    line = _on_one_line(text.rpartition("\n")[2])
+    line = visible(text.rpartition("\n")[2])
     width = shutil.get_terminal_size().columns // 2
     shown = line if len(line) <= width else "..." + line[-width:]
     click.echo(f"  > {shown}", nl=False, err=True)
@@ -120,8 +129,3 @@ def _ask(text: str) -> str | None:
         click.echo(err=True)
         return None
     return answer.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
-def _on_one_line(text: str) -> str:
-    """Write what would move the cursor as escapes."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

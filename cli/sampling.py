@@ -9,6 +9,7 @@ import click
 from textgen.cli.options import SectionedOption
 
 from textgen.config import SamplingConfig
+from textgen.errors import GenerationError
 
 _DEFAULTS = SamplingConfig()
 _COMMON = "Options"
@@ -113,3 +114,11 @@ def controls(command: Callable) -> Callable:
     for control in reversed(_CONTROLS):
         command = control(command)
     return command
+
+
+def no_token_left() -> GenerationError:
+    """Return the error that says why a text could not go on."""
+    return GenerationError(
+        "No token was left to choose: --ban, --logit-bias or --no-repeat-ngram-size exclude "
+        "them all, or the model's weights are broken."
+    )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
+from textgen.cli.interrupt import on_interrupt
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.errors import CorpusError
@@ -17,14 +16,15 @@ from textgen.errors import CorpusError
 if TYPE_CHECKING:
     from textgen.inference import Score
 
-# The table's columns: title, what a row shows there, and how.
+# The table's columns: title, what a row shows there, and how. The widths suit texts of a few
+# hundred million characters: a row is shown at once, when the next ones are not known yet.
 _COLUMNS = (
-    ("Chars", "num_characters", ",d"),
-    ("Tokens", "num_tokens", ",d"),
-    ("Logprob", "logprob", ",.1f"),
-    ("Perplexity", "perplexity", ",.3f"),
-    ("Bits/char", "bits_per_character", ".3f"),
-    ("Bits/byte", "bits_per_byte", ".3f"),
+    ("Chars", "num_characters", "11,d"),
+    ("Tokens", "num_tokens", "11,d"),
+    ("Logprob", "logprob", "14,.1f"),
+    ("Perplexity", "perplexity", "10,.3f"),
+    ("Bits/char", "bits_per_character", "9.3f"),
+    ("Bits/byte", "bits_per_byte", "9.3f"),
     ("File", "file", ""),
 )
 
@@ -53,30 +53,19 @@ def score(
     from textgen.inference import load
 
     sources = find_files(files or ["-"], encoding=encoding)
-    rows = []
     with load(model, models_dir) as generator:
-        for source in sources:
+        for index, source in enumerate(sources):
             text = "".join(read_text(source, encoding))
-            warn_of_unseen(generator, text)
-            with _interruptible():
-                scored = generator.score(text)
-            if not scored.text:
+            if not generator.clean(text):
                 raise CorpusError(f"{source.name}: there is no text to score.")
-            rows.append({"model": generator.entry.name, "file": source.name, **_numbers(scored)})
+            warn_of_unseen(generator, text)
+            with on_interrupt(signal.SIG_DFL):
+                scored = generator.score(text)
+            row = {"model": generator.entry.name, "file": source.name, **_numbers(scored)}
             if as_json:
-                click.echo(json.dumps(rows[-1], ensure_ascii=False))
-    if not as_json:
-        _print_table(rows)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the program at once: Python would wait for the end of the call."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+                click.echo(json.dumps(row, ensure_ascii=False))
+            else:
+                _print_row(row, titled=index == 0)
 
 
 def _numbers(score: Score) -> dict[str, Any]:
@@ -84,10 +73,11 @@ def _numbers(score: Score) -> dict[str, Any]:
     return {name: getattr(score, name) for name in [*names.split(), "bits_per_byte"]}
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Print aligned rows; the names, which may have any length, at their ends."""
-    cells = [[title for title, _, _ in _COLUMNS]]
-    cells += [[format(row[key], form) for _, key, form in _COLUMNS] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
-    for *numbers, name in cells:
-        click.echo("  ".join([*map(str.rjust, numbers, widths), name]))
+def _print_row(row: dict[str, Any], titled: bool) -> None:
+    """Print a line of the table; the name, which may have any length, at its end."""
+    cells = [format(row[key], form) for _, key, form in _COLUMNS]
+    if titled:
+        titles = [title for title, _, _ in _COLUMNS]
+        widths = [*map(len, cells[:-1]), 0]
+        click.echo("  ".join(map(str.rjust, titles, widths)))
+    click.echo("  ".join(cells))

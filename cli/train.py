@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
+from textgen.cli.interrupt import on_interrupt
 from textgen.cli.settings import PLANNED, given_settings, run_config, run_options
 
 from textgen.catalog import check_name
@@ -133,11 +133,8 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         stopped = True
         click.echo("Stopping: exporting the best so far. Ctrl-C again quits at once.", err=True)
 
-    before = signal.signal(signal.SIGINT, handle)
-    try:
+    with on_interrupt(handle):
         yield should_stop
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def load_tensorflow() -> None:

@@ -4,10 +4,15 @@ import pytest
 from click.testing import CliRunner
 from textgen.cli.main import cli
 
-CORPUS = "The quick brown fox jumps over the lazy dog. 明月光。\n" * 60
+CORPUS = "The quick brown fox jumps over the lazy dog. 明月光。\x1b[m\n" * 60
 SMALL = [
     *("--num-layers", "1", "--num-heads", "1", "--hidden-dim", "16", "--context-length", "8"),
     *("--max-steps", "6", "--batch-size", "4", "--no-jit-compile"),
+]
+# The model writes the ANSI code "\x1b[m".
+WRITES_ESCAPE = [
+    *("-n", "3", "--temperature", "0", "--no-repeat-ngram-size", "1"),
+    *("--logit-bias", "\x1b=99", "--logit-bias", "[=66", "--logit-bias", "m=33"),
 ]
 
 

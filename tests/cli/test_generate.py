@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import CORPUS
+from tests.cli.conftest import CORPUS, WRITES_ESCAPE
 from textgen.config import SamplingConfig
 
 
@@ -57,6 +57,13 @@ def test_stop_ends_the_text(write):
 def test_a_stream_is_the_text(write):
     arguments = ("The ", "-n", 60, "--seed", 4)
     assert write(*arguments, "--stream").stdout == write(*arguments, "--no-stream").stdout
+
+
+@pytest.mark.parametrize("form", ["--stream", "--no-stream"])
+def test_a_pipe_gets_control_characters_as_they_are(write, form):
+    result = write("\r\x9b", form, *WRITES_ESCAPE)
+    assert result.stdout == "\r\x9b" + "\x1b[m\n"
+    assert json.loads(write("", "--json", *WRITES_ESCAPE).stdout)["text"] == "\x1b[m"
 
 
 def test_every_setting_has_a_flag(run):

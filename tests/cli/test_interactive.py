@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.cli.conftest import CORPUS
+
 
 @pytest.fixture
 def write(run, models):
@@ -58,6 +60,12 @@ def test_a_number_without_a_proposal_is_said_and_adds_nothing(write):
     assert "There is no proposal 7; +7 writes it." in errors
 
 
+def test_control_characters_are_printed_as_they_are_but_shown_as_escapes(write):
+    text, _, errors = write("\x1b[1m\t明", "q")
+    assert text == "The \x1b[1m\t明\n"
+    assert errors.endswith(r"  > The \x1b[1m\t明")
+
+
 def test_without_echo_only_what_is_new_is_printed(write):
     assert write("own", "q", arguments=("The ", "--no-echo"))[0] == "own\n"
 
@@ -66,6 +74,15 @@ def test_where_nothing_can_be_proposed_one_may_write_on(write):
     text, _, errors = write("own", "q", arguments=("The ", "--ban", "abcdefghijklmnopqrstuvwxyz T"))
     assert text == "The own\n"
     assert "proposes nothing" in errors or "|" in errors
+
+
+def test_where_no_token_is_left_the_text_so_far_is_printed_and_the_reason_said(run, models):
+    excluded = ("--ban", CORPUS, "--models-dir", models)
+    result = run("generate", "-i", "The ", *excluded, input="own\n")
+    assert result.exit_code == 1
+    assert "Error: No token was left to choose: --ban" in result.stderr
+    assert "the text ends here" not in result.stderr
+    assert result.stdout == "The \n"
 
 
 def test_an_unseen_character_in_own_text_is_named(write):

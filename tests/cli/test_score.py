@@ -41,6 +41,18 @@ def test_a_line_a_file_in_columns(score, file, tmp_path):
     assert title.index("File") == first.index(str(file)) == second.index(str(other))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "there is no text"), (b"ab\xff", "0xff at offset 2")]
+)
+def test_what_is_scored_is_shown_though_a_later_file_fails(score, file, tmp_path, content, message):
+    bad = tmp_path / "zzz.txt"
+    bad.write_bytes(content)
+    result = score(file, bad, file)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stdout == score(file).stdout
+
+
 def test_json_has_the_numbers_of_the_library(score, file, models):
     values = json.loads(score(file, "--json").stdout)
     with load("fox", models) as model:

@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from textgen.cli.screen import visible
+
+from tests.cli.conftest import WRITES_ESCAPE
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +52,14 @@ def test_a_terminal_gets_the_text_in_pieces_and_the_same_as_a_pipe(start, run, m
     shown = read_all(terminal)
     assert process.wait(60) == 0
     piped = run("generate", *arguments, "--models-dir", models).stdout
-    assert shown == piped
+    assert shown == visible(piped, keep="\n\t")
+
+
+@pytest.mark.parametrize("form", ["--stream", "--no-stream"])
+def test_a_terminal_shows_control_characters_as_escapes(start, form):
+    process, terminal = start("a\r\tb\nc\x9b", form, *WRITES_ESCAPE)
+    assert read_all(terminal) == "a\\r\tb\nc\\x9b\\x1b[m\n"
+    assert process.wait(60) == 0
 
 
 def test_ctrl_c_ends_the_text_with_its_line(start):

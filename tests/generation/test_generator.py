@@ -109,6 +109,23 @@ def test_an_empty_batch_and_an_unseen_character_are_answered(write):
     assert len(texts(write(["☃"], n=4))[0]) == 4
 
 
+@pytest.mark.parametrize("bias", [[3e38, 3e38], [np.inf, np.inf], [np.inf, np.nan]])
+def test_a_bias_of_any_size_only_prefers_its_token(write, bias):
+    assert texts(write(["ab"], n=20, bias_text=["a", "a"], bias=bias)) == ["a" * 20]
+
+
+@pytest.mark.parametrize("bias", [[-3e38, -3e38], [-np.inf, 5.0], [-np.inf, np.inf]])
+def test_a_negative_bias_of_any_size_only_avoids_its_token(write, bias):
+    result = write(["ab"], n=60, temperature=9.0, bias_text=["a", "a"], bias=bias)
+    assert result.finish_reason.numpy().tolist() == [b"length"]
+    assert "a" not in texts(result)[0]
+
+
+def test_minus_infinity_excludes_a_token(write):
+    result = write(["ab"], n=5, bias_text=["\nabcdé。"], bias=[-np.inf])
+    assert result.finish_reason.numpy().tolist() == [b"error"]
+
+
 def test_bad_values_in_one_row_leave_its_neighbour_alone(write):
     good = texts(write(["ab"], seed=3))[0]
     result = write(

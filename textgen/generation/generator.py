@@ -25,6 +25,7 @@ from textgen.generation.texts import make_texts
 from textgen.generation.window import newest
 from textgen.generation.writer import Writer
 from textgen.models.base import Decoder, LanguageModel
+from textgen.sampling.controls import LARGE, between
 from textgen.tokenizer.base import END, START, UNKNOWN, Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
@@ -85,7 +86,7 @@ class Generator(tf.Module):
 
         Args:
             texts: string[B, L], whose tokens get a bias.
-            bias: float32[B, L], one for each of them.
+            bias: float32[B, L], one for each of them, -1e6 to 1e6 or -inf.
             banned: string[B, M]; no token with one of their characters is written.
         """
         batch_size, vocab_size = tf.shape(texts)[0], self.decoder.vocab_size
@@ -94,6 +95,8 @@ class Generator(tf.Module):
         hits = tf.one_hot(ids, vocab_size, on_value=True, off_value=False, dtype=tf.bool)
         named = tf.cast(tf.reduce_any(hits & is_token[..., None], 1), tf.float32)
         named = tf.reshape(named, [batch_size, tf.shape(texts)[1], vocab_size])
+        # Their sum must not come to infinity: no token would be likelier than another.
+        bias = tf.where(bias == -np.inf, bias, between(bias, -LARGE, LARGE, off=0))
         total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
         total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
         silent = [UNKNOWN, START] if self._has_documents else [UNKNOWN, START, END]

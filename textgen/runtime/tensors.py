@@ -95,7 +95,9 @@ class NativeTensor(Tensor):
         if strings:
             ctypes.memmove(memory, _pack_strings(values, memory), size)
         else:
-            ctypes.memmove(memory, np.ascontiguousarray(array).ctypes.data, size)
+            # Its address alone does not keep a copy alive.
+            contiguous = np.ascontiguousarray(array)
+            ctypes.memmove(memory, contiguous.ctypes.data, size)
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
         number = dtypes.to_number(array.dtype)
         pointer = library.TF_NewTensor(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 # Beyond a million of either sign no probability changes any more, and sums of such
 # logits stay finite.
-_LARGE = 1e6
+LARGE = 1e6
 
 
 class SamplingControls(NamedTuple):
@@ -70,7 +70,7 @@ class SamplingControls(NamedTuple):
         on = self.temperature > 0  # not where it is NaN
         temperature = tf.clip_by_value(self.temperature, 1e-6, tf.float32.max)
         penalized = self.repetition_penalty > 0
-        repetition = tf.clip_by_value(self.repetition_penalty, 1 / _LARGE, _LARGE)
+        repetition = tf.clip_by_value(self.repetition_penalty, 1 / LARGE, LARGE)
         return self._replace(
             temperature=tf.where(on, temperature, 0.0),
             top_k=tf.maximum(self.top_k, 0),
@@ -78,14 +78,14 @@ class SamplingControls(NamedTuple):
             min_p=between(self.min_p, 0, 1, off=0),
             typical_p=between(self.typical_p, 0, 1, off=1),
             repetition_penalty=tf.where(penalized, repetition, 1.0),
-            presence_penalty=between(self.presence_penalty, -_LARGE, _LARGE, off=0),
-            frequency_penalty=between(self.frequency_penalty, -_LARGE, _LARGE, off=0),
+            presence_penalty=between(self.presence_penalty, -LARGE, LARGE, off=0),
+            frequency_penalty=between(self.frequency_penalty, -LARGE, LARGE, off=0),
             no_repeat_ngram_size=tf.maximum(self.no_repeat_ngram_size, 0),
             dry_multiplier=tf.where(
-                self.dry_base >= 1, between(self.dry_multiplier, 0, _LARGE, off=0), 0.0
+                self.dry_base >= 1, between(self.dry_multiplier, 0, LARGE, off=0), 0.0
             ),
             dry_base=between(self.dry_base, 1, tf.float32.max, off=1),
-            dry_allowed_length=tf.clip_by_value(self.dry_allowed_length, 0, int(_LARGE)),
+            dry_allowed_length=tf.clip_by_value(self.dry_allowed_length, 0, int(LARGE)),
             xtc_probability=tf.where(
                 self.xtc_threshold <= 0.5, between(self.xtc_probability, 0, 1, off=0), 0.0
             ),

@@ -1,0 +1,63 @@
+"""Ctrl-C during calls into TensorFlow, in processes of their own."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.conftest import SMALL
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def start():
+    processes = []
+
+    def run(*arguments, **options):
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "textgen.cli", *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                **options,
+            )
+        )
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("search", ["--num-beams=2", "--penalty-alpha=0.6"])
+def test_ctrl_c_ends_a_search_that_takes_long(start, models, search):
+    process = start("generate", "☃", search, "-n", "1000000", "--models-dir", models)
+    assert "SNOWMAN" in process.stderr.readline()  # the last that is said before the call
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) in (-signal.SIGINT, 130)
+
+
+@pytest.mark.parametrize("command", ["generate", "score", "train"])
+def test_a_program_started_deaf_to_ctrl_c_stays_so(start, models, corpus, tmp_path, command):
+    arguments = {
+        "generate": ["The ", "--num-beams", "2", "--models-dir", models],
+        "score": [corpus, "--models-dir", models],
+        "train": [corpus, *SMALL, "--models-dir", tmp_path],
+    }[command]
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start(command, *arguments)  # it inherits that
+    finally:
+        signal.signal(signal.SIGINT, before)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert process.returncode == 0
+    assert "Stopping" not in process.stderr.read()
