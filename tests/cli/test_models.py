@@ -3,6 +3,10 @@
 import json
 import shutil
 
+import pytest
+
+from textgen.catalog import CARD_PATH
+
 
 def test_list_tells_size_corpus_and_quality(run, models):
     result = run("list", "--models-dir", models)
@@ -23,6 +27,20 @@ def test_list_keeps_each_model_on_a_line_of_its_own_in_a_pipe(run, models, tmp_p
     assert header.startswith("Name")
     assert row.startswith(name)
     assert row.rstrip().endswith("fox.txt")
+
+
+@pytest.mark.parametrize("text", ["poems[draft]", "a:smile:", "[bold]x[/b]"])
+def test_list_shows_names_and_corpora_as_they_are(run, models, tmp_path, text):
+    # A folder's name holds no slash.
+    name = text.replace("/", "")
+    shutil.copytree(models / "fox", tmp_path / name)
+    path = tmp_path / name / "1" / CARD_PATH
+    card = json.loads(path.read_text("utf-8"))
+    card["corpus"]["description"] = text
+    path.write_text(json.dumps(card), "utf-8")
+    _, row = run("list", "--models-dir", tmp_path).stdout.splitlines()
+    assert row.startswith(f"{name} ")
+    assert row.rstrip().endswith(f" {text}")
 
 
 def test_list_of_nothing_says_what_to_do(run, tmp_path):
