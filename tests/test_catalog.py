@@ -11,7 +11,29 @@ from hypothesis import strategies as st
 from textgen.catalog import CARD_PATH, MODELS_VARIABLE, Catalog, check_name
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 
-CARD = {"model": {}, "corpus": {}, "validation_loss": 1.0}
+CARD = {
+    "model": {
+        "architecture": "lstm",
+        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), 1),
+    },
+    "num_parameters": 10,
+    "tokenizer": {"kind": "character", "vocab_size": 5},
+    "corpus": {
+        "description": "noise",
+        "digest": "0",
+        "has_documents": False,
+        "config": {},
+        "num_documents": 1,
+        "num_characters": 10,
+    },
+    "training": {"batch_size": 1, "optimizer": "adamw", "ended_by": "max_steps"},
+    "steps": 1,
+    "validation_loss": 1.0,
+    "perplexity": 2.7,
+    "bits_per_character": 1,
+    "created": "2000-01-01",
+    "versions": {"textgen": "0", "tensorflow": "0", "keras": "0"},
+}
 
 
 @pytest.fixture
@@ -230,3 +252,21 @@ def test_a_damaged_card_is_named(catalog, content):
         _ = catalog.find("mine").card
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+FIELDS = [
+    *((name,) for name in CARD),
+    *((part, name) for part, fields in CARD.items() if isinstance(fields, dict) for name in fields),
+]
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=".".join)
+@pytest.mark.parametrize("change", [dict.pop, lambda part, name: part.update({name: None})])
+def test_a_card_without_one_of_its_fields_is_damaged(catalog, field, change):
+    path = put(catalog, "mine")
+    card = json.loads(json.dumps(CARD))
+    *parts, name = field
+    change(card[parts[0]] if parts else card, name)
+    (path / CARD_PATH).write_text(json.dumps(card))
+    with pytest.raises(ModelDamagedError, match=name):
+        _ = catalog.find("mine").card

@@ -23,6 +23,32 @@ TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
+_NUMBER = (int, float)
+# What every card tells, by its parts ("" is the card itself).
+_CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "": {
+        **dict.fromkeys(("model", "tokenizer", "corpus", "training", "versions"), dict),
+        "num_parameters": int,
+        "steps": int,
+        "created": str,
+        **dict.fromkeys(("validation_loss", "bits_per_character", "perplexity"), _NUMBER),
+    },
+    "model": {
+        "architecture": str,
+        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), int),
+    },
+    "tokenizer": {"kind": str, "vocab_size": int},
+    "corpus": {
+        "description": str,
+        "digest": str,
+        "has_documents": bool,
+        "config": dict,
+        "num_documents": int,
+        "num_characters": int,
+    },
+    "training": {"batch_size": int, "optimizer": str, "ended_by": str},
+    "versions": dict.fromkeys(("textgen", "tensorflow", "keras"), str),
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +67,14 @@ class ModelEntry:
 
     @property
     def card(self) -> dict[str, Any]:
-        """The model card.
+        """The model card, with all that `textgen.card.make_card` promises.
 
         Raises:
-            ModelDamagedError: it is missing or damaged.
+            ModelDamagedError: it is missing, lacks something or holds another type.
         """
         try:
             card = json.loads((self.path / CARD_PATH).read_text(encoding="utf-8"))
-            card["model"], card["corpus"], card["validation_loss"]
+            _check_card(card)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError(
                 f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
@@ -59,6 +85,14 @@ class ModelEntry:
     def num_bytes(self) -> int:
         """Size of all files of the SavedModel."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+
+def _check_card(card: Any) -> None:
+    for part, fields in _CARD.items():
+        values = card[part] if part else card
+        for name, kind in fields.items():
+            if not isinstance(values[name], kind):
+                raise TypeError(f"{name} is a {type(values[name]).__name__}")
 
 
 def check_name(name: str) -> str:

@@ -49,6 +49,22 @@ def test_list_of_nothing_says_what_to_do(run, tmp_path):
     assert "textgen train" in result.stdout
 
 
+@pytest.mark.parametrize("change", [{"training": None}, {"model": "x"}, {"steps": "many"}])
+def test_a_card_with_something_else_in_it_is_told_and_the_others_are_listed(
+    run, models, tmp_path, change
+):
+    shutil.copytree(models / "fox", tmp_path / "fox")
+    shutil.copytree(models / "fox", tmp_path / "broken")
+    path = tmp_path / "broken" / "1" / CARD_PATH
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **change}), "utf-8")
+    listed = run("list", "--models-dir", tmp_path)
+    assert [row.split()[0] for row in listed.stdout.splitlines()] == ["Name", "fox"]
+    assert "broken" in listed.stderr
+    told = run("info", "broken", "--models-dir", tmp_path)
+    assert told.exit_code == 1
+    assert f"{path.parents[1]}: the model card" in told.stderr
+
+
 def test_a_model_with_a_damaged_card_is_passed_over_with_a_warning(run, models, tmp_path):
     (tmp_path / "broken" / "1").mkdir(parents=True)
     (tmp_path / "broken" / "1" / "saved_model.pb").write_bytes(b"")
