@@ -1,5 +1,6 @@
 """Models on disk: names, versions, and nothing half-written to be seen."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -121,6 +122,42 @@ def test_a_model_is_found_by_name_and_by_path(catalog, monkeypatch):
         monkeypatch.chdir(folder)
         entry = Catalog("elsewhere").find(wanted)
         assert (entry.name, entry.version) == ("mine", 1 if wanted == "1" else 2)
+
+
+def test_a_linked_model_has_the_name_of_the_link(catalog, tmp_path, monkeypatch):
+    elsewhere = Catalog(tmp_path / "elsewhere")
+    path = put(elsewhere, "m")
+    catalog.folder.mkdir()
+    (catalog.folder / "alias").symlink_to(path.parent)
+    (entry,) = catalog.entries()
+    assert (entry.name, entry.version) == ("alias", 1)
+    for wanted in (entry.name, "alias/1", entry.path, catalog.folder / "alias"):
+        assert (catalog.find(wanted).name, catalog.find(wanted).version) == ("alias", 1)
+    # A version may have another name as well.
+    (path.parent / "best").symlink_to("1")
+    found = elsewhere.find("m/best")
+    assert (found.name, found.version) == ("m", 1)
+    monkeypatch.chdir(path)
+    for wanted in (".", ".."):
+        assert (elsewhere.find(wanted).name, elsewhere.find(wanted).version) == ("m", 1)
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(catalog, monkeypatch, caplog):
+    put(catalog, "mine")
+    put(catalog, "secret")
+    read = Path.iterdir
+
+    def refuse(folder):
+        if folder.name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return read(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert [entry.name for entry in catalog.entries()] == ["mine"]
+    assert "secret cannot be read (Permission denied)" in caplog.text
+    assert catalog.find().name == "mine"
+    with pytest.raises(ModelNotFoundError, match="Models there: mine"):
+        catalog.find("nosuch")
 
 
 def test_a_saved_model_outside_a_version_folder_has_no_version(catalog, tmp_path):

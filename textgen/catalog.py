@@ -7,6 +7,7 @@ saved_models/NAME/train/       what the newest training run needs to go on
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
+_logger = logging.getLogger(__name__)
 _NUMBER = (int, float)
 # What every card tells, by its parts ("" is the card itself).
 _CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -125,12 +127,22 @@ class Catalog:
         return self.folder / check_name(name)
 
     def entries(self) -> list[ModelEntry]:
-        """Return the newest version of every model, the newest model first."""
+        """Return the newest version of every model, the newest model first.
+
+        A folder that cannot be read is passed over with a warning.
+        """
         if not self.folder.is_dir():
             return []
-        folders = (folder for folder in self.folder.iterdir() if not folder.name.startswith("."))
-        newest = (entry for folder in folders if (entry := _newest_version(folder)))
-        return sorted(newest, key=lambda entry: _written_at(entry.path), reverse=True)
+        newest = []
+        for folder in self.folder.iterdir():
+            if folder.name.startswith("."):
+                continue
+            try:
+                if entry := _newest_version(folder):
+                    newest.append((_written_at(entry.path), entry))
+            except OSError as error:
+                _logger.warning("%s cannot be read (%s).", folder, error.strerror)
+        return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
 
     def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
         """Return a model by its name here, by the path of its folder or of a version.
@@ -152,9 +164,11 @@ class Catalog:
         # A name wins over a folder of the same name in the working directory.
         for folder in (self.folder / path, path):
             if _has_graph(folder):
-                real = folder.resolve()
-                version = _version_number(real.name)
-                name = real.name if version is None else real.parent.name
+                # "." does not tell the version, nor does a link to one by another name.
+                is_version = _version_number(folder.name) is not None
+                named = folder if is_version else folder.resolve()
+                version = _version_number(named.name)
+                name = _own_name(named if version is None else named.parent)
                 return ModelEntry(name, version, folder)
             if entry := _newest_version(folder):
                 return entry
@@ -193,8 +207,13 @@ def _version_number(name: str) -> int | None:
 def _newest_version(folder: Path) -> ModelEntry | None:
     for version, path in sorted(_versions(folder).items(), reverse=True):
         if _has_graph(path):
-            return ModelEntry(folder.resolve().name, version, path)
+            return ModelEntry(_own_name(folder), version, path)
     return None
+
+
+def _own_name(folder: Path) -> str:
+    """A folder's name as its parent has it: that of a link, not of what it leads to."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name
 
 
 def _has_graph(folder: Path) -> bool:
