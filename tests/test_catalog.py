@@ -44,10 +44,13 @@ def catalog(tmp_path):
 
 def put(catalog, name, content="graph", written_at=None):
     """Publish a version as the export does; return its folder."""
-    with catalog.new_version(name) as (scratch, path):
-        (scratch / "saved_model.pb").write_text(content)
-        (scratch / CARD_PATH.parent).mkdir()
-        (scratch / CARD_PATH).write_text(json.dumps(CARD))
+
+    def write(folder):
+        (folder / "saved_model.pb").write_text(content)
+        (folder / CARD_PATH.parent).mkdir()
+        (folder / CARD_PATH).write_text(json.dumps(CARD))
+
+    path = catalog.add_version(name, write)
     if written_at is not None:
         os.utime(path / "saved_model.pb", (written_at, written_at))
     return path
@@ -69,8 +72,8 @@ def test_any_other_name_is_refused(catalog, name):
         catalog.model_folder(name)
     assert str(caught.value).isprintable()
     assert str(caught.value).endswith(f"Received: {name!r}")
-    with pytest.raises(ConfigError), catalog.new_version(name):
-        pass
+    with pytest.raises(ConfigError):
+        catalog.add_version(name, lambda folder: None)
     assert not catalog.folder.exists()
 
 
@@ -220,27 +223,28 @@ def test_an_empty_catalog_says_how_to_train(catalog):
 def test_a_failed_export_leaves_the_version_before(catalog, error):
     put(catalog, "mine", "good")
 
-    def fail():
-        with catalog.new_version("mine") as (scratch, path):
-            (scratch / "saved_model.pb").write_text("half")
-            (scratch / "variables").mkdir()
-            assert path.name == "2"
-            # Half-written, and nobody sees it.
-            assert catalog.find("mine").version == 1
-            assert [entry.version for entry in catalog.entries()] == [1]
-            raise error
+    def fail(folder):
+        (folder / "saved_model.pb").write_text("half")
+        (folder / "variables").mkdir()
+        # Half-written, and nobody sees it.
+        assert catalog.find("mine").version == 1
+        assert [entry.version for entry in catalog.entries()] == [1]
+        raise error
 
     with pytest.raises(type(error)):
-        fail()
+        catalog.add_version("mine", fail)
     assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
     assert (catalog.find("mine").path / "saved_model.pb").read_text() == "good"
     assert put(catalog, "mine", "next").name == "2"
 
 
 def test_a_failed_first_export_leaves_no_model(catalog):
-    with pytest.raises(OSError, match="full"), catalog.new_version("mine") as (scratch, _):
-        (scratch / "saved_model.pb").write_text("half")
+    def fail(folder):
+        (folder / "saved_model.pb").write_text("half")
         raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        catalog.add_version("mine", fail)
     assert catalog.entries() == []
     assert list((catalog.folder / "mine").iterdir()) == []
 
@@ -260,12 +264,41 @@ def test_what_a_killed_process_left_is_never_a_version(catalog):
     assert catalog.find("mine").version == 1
 
 
-def test_two_exports_at_once_do_not_mix(catalog):
-    with pytest.raises(OSError, match="mine"), catalog.new_version("mine") as (scratch, _):
-        (scratch / "saved_model.pb").write_text("slow")
+def test_of_two_exports_at_once_the_later_gets_the_next_number(catalog):
+    def write_slowly(folder):
+        (folder / "saved_model.pb").write_text("slow")
         assert put(catalog, "mine", "fast").name == "1"
-    assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
-    assert (catalog.find("mine").path / "saved_model.pb").read_text() == "fast"
+
+    assert catalog.add_version("mine", write_slowly).name == "2"
+    contents = {
+        child.name: (child / "saved_model.pb").read_text()
+        for child in (catalog.folder / "mine").iterdir()
+    }
+    assert contents == {"1": "fast", "2": "slow"}
+
+
+def test_a_number_taken_just_before_the_rename_is_passed_over(catalog, monkeypatch):
+    rename = os.rename
+
+    def race(source, target):
+        monkeypatch.undo()
+        put(catalog, "mine", "fast")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", race)
+    assert put(catalog, "mine", "slow").name == "2"
+    assert (catalog.folder / "mine" / "1" / "saved_model.pb").read_text() == "fast"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+def test_a_rename_that_fails_otherwise_is_not_tried_again(catalog, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        put(catalog, "mine")
+    assert list((catalog.folder / "mine").iterdir()) == []
 
 
 def test_the_size_counts_all_files(catalog):

@@ -6,17 +6,17 @@ saved_models/NAME/train/       what the newest training run needs to go on
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
-from textgen.files import publish_folder
+from textgen.files import publish, scratch_folder
 
 MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
@@ -178,18 +178,32 @@ class Catalog:
             f"path. Models there: {known}."
         )
 
-    @contextmanager
-    def new_version(self, name: str) -> Iterator[tuple[Path, Path]]:
-        """Give a scratch folder that becomes the model's next version.
+    def add_version(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Write a model's next version, which no reader sees before it is whole.
 
-        Yields:
-            The scratch folder to write into, and the folder it becomes when the block
-            ends without an error. Until then no reader sees it.
+        Args:
+            name: of the model.
+            write: puts the SavedModel into the folder that it is given.
+
+        Returns:
+            The version's folder. Its number follows those that are there when it is written.
+
+        Raises:
+            OSError: the folder cannot be written; nothing appears.
         """
         folder = self.model_folder(name)
-        path = folder / str(max(_versions(folder), default=0) + 1)
-        with publish_folder(path) as scratch:
-            yield scratch, path
+        with scratch_folder(folder) as scratch:
+            write(scratch)
+            while True:
+                path = folder / str(max(_versions(folder), default=0) + 1)
+                try:
+                    publish(scratch, path)
+                except OSError as error:
+                    # Another process may have taken the number just now.
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                else:
+                    return path
 
 
 def _versions(folder: Path) -> dict[int, Path]:

@@ -33,8 +33,7 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
             f"A model must be published outside of its own folder {entry.path}. "
             f"Received: {os.fspath(folder)!r}"
         )
-    with catalog.new_version(entry.name) as (scratch, path):
-        _copy(entry.path, scratch)
+    path = catalog.add_version(entry.name, lambda scratch: _copy(entry.path, scratch))
     write_configuration(path.parent, entry.name)
     return path
 
