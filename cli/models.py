@@ -102,7 +102,8 @@ def _print_table(rows: list[dict]) -> None:
             _size(row["num_bytes"]),
             row["corpus"],
         )
-    console = Console()
+    # Names and descriptions are shown as they are, "[draft]" and ":smile:" too.
+    console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = 10_000  # Folded rows are for eyes, not for pipes.
     console.print(table)

@@ -97,12 +97,19 @@ def export_model(tmp_path_factory):
             "name": name,
             "model": config.to_dict(),
             "tokenizer": {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size},
+            "num_parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
             "corpus": {
                 "description": "noise",
                 "digest": "0" * 64,
+                "has_documents": False,
+                "num_documents": 1,
+                "num_characters": 1000,
                 "config": CorpusConfig(**cleaning).to_dict(),
             },
-            "validation_loss": 1.0,
+            "training": {"batch_size": 1, "optimizer": "adamw", "ended_by": "max_steps"},
+            "steps": 1,
+            "created": "2000-01-01T00:00:00+00:00",
+            **dict.fromkeys(["validation_loss", "perplexity", "bits_per_character"], 1.0),
             "versions": dict.fromkeys(["textgen", "tensorflow", "keras"], "0"),
         }
         path = root / name / "1"

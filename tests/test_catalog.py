@@ -1,5 +1,6 @@
 """Models on disk: names, versions, and nothing half-written to be seen."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,29 @@ from hypothesis import strategies as st
 from textgen.catalog import CARD_PATH, MODELS_VARIABLE, Catalog, check_name
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 
-CARD = {"model": {}, "corpus": {}, "validation_loss": 1.0}
+CARD = {
+    "model": {
+        "architecture": "lstm",
+        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), 1),
+    },
+    "num_parameters": 10,
+    "tokenizer": {"kind": "character", "vocab_size": 5},
+    "corpus": {
+        "description": "noise",
+        "digest": "0",
+        "has_documents": False,
+        "config": {},
+        "num_documents": 1,
+        "num_characters": 10,
+    },
+    "training": {"batch_size": 1, "optimizer": "adamw", "ended_by": "max_steps"},
+    "steps": 1,
+    "validation_loss": 1.0,
+    "perplexity": 2.7,
+    "bits_per_character": 1,
+    "created": "2000-01-01",
+    "versions": {"textgen": "0", "tensorflow": "0", "keras": "0"},
+}
 
 
 @pytest.fixture
@@ -21,10 +44,13 @@ def catalog(tmp_path):
 
 def put(catalog, name, content="graph", written_at=None):
     """Publish a version as the export does; return its folder."""
-    with catalog.new_version(name) as (scratch, path):
-        (scratch / "saved_model.pb").write_text(content)
-        (scratch / CARD_PATH.parent).mkdir()
-        (scratch / CARD_PATH).write_text(json.dumps(CARD))
+
+    def write(folder):
+        (folder / "saved_model.pb").write_text(content)
+        (folder / CARD_PATH.parent).mkdir()
+        (folder / CARD_PATH).write_text(json.dumps(CARD))
+
+    path = catalog.add_version(name, write)
     if written_at is not None:
         os.utime(path / "saved_model.pb", (written_at, written_at))
     return path
@@ -46,8 +72,8 @@ def test_any_other_name_is_refused(catalog, name):
         catalog.model_folder(name)
     assert str(caught.value).isprintable()
     assert str(caught.value).endswith(f"Received: {name!r}")
-    with pytest.raises(ConfigError), catalog.new_version(name):
-        pass
+    with pytest.raises(ConfigError):
+        catalog.add_version(name, lambda folder: None)
     assert not catalog.folder.exists()
 
 
@@ -99,6 +125,42 @@ def test_a_model_is_found_by_name_and_by_path(catalog, monkeypatch):
         monkeypatch.chdir(folder)
         entry = Catalog("elsewhere").find(wanted)
         assert (entry.name, entry.version) == ("mine", 1 if wanted == "1" else 2)
+
+
+def test_a_linked_model_has_the_name_of_the_link(catalog, tmp_path, monkeypatch):
+    elsewhere = Catalog(tmp_path / "elsewhere")
+    path = put(elsewhere, "m")
+    catalog.folder.mkdir()
+    (catalog.folder / "alias").symlink_to(path.parent)
+    (entry,) = catalog.entries()
+    assert (entry.name, entry.version) == ("alias", 1)
+    for wanted in (entry.name, "alias/1", entry.path, catalog.folder / "alias"):
+        assert (catalog.find(wanted).name, catalog.find(wanted).version) == ("alias", 1)
+    # A version may have another name as well.
+    (path.parent / "best").symlink_to("1")
+    found = elsewhere.find("m/best")
+    assert (found.name, found.version) == ("m", 1)
+    monkeypatch.chdir(path)
+    for wanted in (".", ".."):
+        assert (elsewhere.find(wanted).name, elsewhere.find(wanted).version) == ("m", 1)
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(catalog, monkeypatch, caplog):
+    put(catalog, "mine")
+    put(catalog, "secret")
+    read = Path.iterdir
+
+    def refuse(folder):
+        if folder.name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return read(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert [entry.name for entry in catalog.entries()] == ["mine"]
+    assert "secret cannot be read (Permission denied)" in caplog.text
+    assert catalog.find().name == "mine"
+    with pytest.raises(ModelNotFoundError, match="Models there: mine"):
+        catalog.find("nosuch")
 
 
 def test_a_saved_model_outside_a_version_folder_has_no_version(catalog, tmp_path):
@@ -161,27 +223,28 @@ def test_an_empty_catalog_says_how_to_train(catalog):
 def test_a_failed_export_leaves_the_version_before(catalog, error):
     put(catalog, "mine", "good")
 
-    def fail():
-        with catalog.new_version("mine") as (scratch, path):
-            (scratch / "saved_model.pb").write_text("half")
-            (scratch / "variables").mkdir()
-            assert path.name == "2"
-            # Half-written, and nobody sees it.
-            assert catalog.find("mine").version == 1
-            assert [entry.version for entry in catalog.entries()] == [1]
-            raise error
+    def fail(folder):
+        (folder / "saved_model.pb").write_text("half")
+        (folder / "variables").mkdir()
+        # Half-written, and nobody sees it.
+        assert catalog.find("mine").version == 1
+        assert [entry.version for entry in catalog.entries()] == [1]
+        raise error
 
     with pytest.raises(type(error)):
-        fail()
+        catalog.add_version("mine", fail)
     assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
     assert (catalog.find("mine").path / "saved_model.pb").read_text() == "good"
     assert put(catalog, "mine", "next").name == "2"
 
 
 def test_a_failed_first_export_leaves_no_model(catalog):
-    with pytest.raises(OSError, match="full"), catalog.new_version("mine") as (scratch, _):
-        (scratch / "saved_model.pb").write_text("half")
+    def fail(folder):
+        (folder / "saved_model.pb").write_text("half")
         raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        catalog.add_version("mine", fail)
     assert catalog.entries() == []
     assert list((catalog.folder / "mine").iterdir()) == []
 
@@ -201,12 +264,41 @@ def test_what_a_killed_process_left_is_never_a_version(catalog):
     assert catalog.find("mine").version == 1
 
 
-def test_two_exports_at_once_do_not_mix(catalog):
-    with pytest.raises(OSError, match="mine"), catalog.new_version("mine") as (scratch, _):
-        (scratch / "saved_model.pb").write_text("slow")
+def test_of_two_exports_at_once_the_later_gets_the_next_number(catalog):
+    def write_slowly(folder):
+        (folder / "saved_model.pb").write_text("slow")
         assert put(catalog, "mine", "fast").name == "1"
-    assert [child.name for child in (catalog.folder / "mine").iterdir()] == ["1"]
-    assert (catalog.find("mine").path / "saved_model.pb").read_text() == "fast"
+
+    assert catalog.add_version("mine", write_slowly).name == "2"
+    contents = {
+        child.name: (child / "saved_model.pb").read_text()
+        for child in (catalog.folder / "mine").iterdir()
+    }
+    assert contents == {"1": "fast", "2": "slow"}
+
+
+def test_a_number_taken_just_before_the_rename_is_passed_over(catalog, monkeypatch):
+    rename = os.rename
+
+    def race(source, target):
+        monkeypatch.undo()
+        put(catalog, "mine", "fast")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", race)
+    assert put(catalog, "mine", "slow").name == "2"
+    assert (catalog.folder / "mine" / "1" / "saved_model.pb").read_text() == "fast"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC])
+def test_a_rename_that_fails_otherwise_is_not_tried_again(catalog, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        put(catalog, "mine")
+    assert list((catalog.folder / "mine").iterdir()) == []
 
 
 def test_the_size_counts_all_files(catalog):
@@ -230,3 +322,21 @@ def test_a_damaged_card_is_named(catalog, content):
         _ = catalog.find("mine").card
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+FIELDS = [
+    *((name,) for name in CARD),
+    *((part, name) for part, fields in CARD.items() if isinstance(fields, dict) for name in fields),
+]
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=".".join)
+@pytest.mark.parametrize("change", [dict.pop, lambda part, name: part.update({name: None})])
+def test_a_card_without_one_of_its_fields_is_damaged(catalog, field, change):
+    path = put(catalog, "mine")
+    card = json.loads(json.dumps(CARD))
+    *parts, name = field
+    change(card[parts[0]] if parts else card, name)
+    (path / CARD_PATH).write_text(json.dumps(card))
+    with pytest.raises(ModelDamagedError, match=name):
+        _ = catalog.find("mine").card

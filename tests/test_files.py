@@ -4,6 +4,8 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
+import threading
 
 import pytest
 
@@ -118,6 +120,29 @@ def test_what_another_is_writing_stays(tmp_path):
             pass
     assert names(tmp_path) == ["1", "2"]
     assert names(tmp_path / "1") == ["file"]
+
+
+def test_nobody_sweeps_between_the_making_of_a_folder_and_its_lock(tmp_path, monkeypatch):
+    make, others = tempfile.mkdtemp, []
+
+    def make_and_wait(**options):
+        name = make(**options)
+        # Another writer, while this one holds a folder that is not locked yet.
+        monkeypatch.undo()
+        others.append(threading.Thread(target=publish_other))
+        others[0].start()
+        others[0].join(0.3)
+        return name
+
+    def publish_other():
+        with publish_folder(tmp_path / "2"):
+            pass
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_and_wait)
+    with publish_folder(tmp_path / "1") as scratch:
+        others[0].join()
+        assert scratch.is_dir()
+    assert names(tmp_path) == ["1", "2"]
 
 
 def test_where_nothing_can_be_locked_nothing_is_removed(tmp_path, monkeypatch):

@@ -6,16 +6,17 @@ saved_models/NAME/train/       what the newest training run needs to go on
 
 from __future__ import annotations
 
+import errno
 import json
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
-from textgen.files import publish_folder
+from textgen.files import publish, scratch_folder
 
 MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
@@ -23,6 +24,33 @@ TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
+_logger = logging.getLogger(__name__)
+_NUMBER = (int, float)
+# What every card tells, by its parts ("" is the card itself).
+_CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "": {
+        **dict.fromkeys(("model", "tokenizer", "corpus", "training", "versions"), dict),
+        "num_parameters": int,
+        "steps": int,
+        "created": str,
+        **dict.fromkeys(("validation_loss", "bits_per_character", "perplexity"), _NUMBER),
+    },
+    "model": {
+        "architecture": str,
+        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), int),
+    },
+    "tokenizer": {"kind": str, "vocab_size": int},
+    "corpus": {
+        "description": str,
+        "digest": str,
+        "has_documents": bool,
+        "config": dict,
+        "num_documents": int,
+        "num_characters": int,
+    },
+    "training": {"batch_size": int, "optimizer": str, "ended_by": str},
+    "versions": dict.fromkeys(("textgen", "tensorflow", "keras"), str),
+}
 
 
 @dataclass(frozen=True)
@@ -41,14 +69,14 @@ class ModelEntry:
 
     @property
     def card(self) -> dict[str, Any]:
-        """The model card.
+        """The model card, with all that `textgen.card.make_card` promises.
 
         Raises:
-            ModelDamagedError: it is missing or damaged.
+            ModelDamagedError: it is missing, lacks something or holds another type.
         """
         try:
             card = json.loads((self.path / CARD_PATH).read_text(encoding="utf-8"))
-            card["model"], card["corpus"], card["validation_loss"]
+            _check_card(card)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError(
                 f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
@@ -59,6 +87,14 @@ class ModelEntry:
     def num_bytes(self) -> int:
         """Size of all files of the SavedModel."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+
+
+def _check_card(card: Any) -> None:
+    for part, fields in _CARD.items():
+        values = card[part] if part else card
+        for name, kind in fields.items():
+            if not isinstance(values[name], kind):
+                raise TypeError(f"{name} is a {type(values[name]).__name__}")
 
 
 def check_name(name: str) -> str:
@@ -91,12 +127,22 @@ class Catalog:
         return self.folder / check_name(name)
 
     def entries(self) -> list[ModelEntry]:
-        """Return the newest version of every model, the newest model first."""
+        """Return the newest version of every model, the newest model first.
+
+        A folder that cannot be read is passed over with a warning.
+        """
         if not self.folder.is_dir():
             return []
-        folders = (folder for folder in self.folder.iterdir() if not folder.name.startswith("."))
-        newest = (entry for folder in folders if (entry := _newest_version(folder)))
-        return sorted(newest, key=lambda entry: _written_at(entry.path), reverse=True)
+        newest = []
+        for folder in self.folder.iterdir():
+            if folder.name.startswith("."):
+                continue
+            try:
+                if entry := _newest_version(folder):
+                    newest.append((_written_at(entry.path), entry))
+            except OSError as error:
+                _logger.warning("%s cannot be read (%s).", folder, error.strerror)
+        return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
 
     def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
         """Return a model by its name here, by the path of its folder or of a version.
@@ -118,9 +164,11 @@ class Catalog:
         # A name wins over a folder of the same name in the working directory.
         for folder in (self.folder / path, path):
             if _has_graph(folder):
-                real = folder.resolve()
-                version = _version_number(real.name)
-                name = real.name if version is None else real.parent.name
+                # "." does not tell the version, nor does a link to one by another name.
+                is_version = _version_number(folder.name) is not None
+                named = folder if is_version else folder.resolve()
+                version = _version_number(named.name)
+                name = _own_name(named if version is None else named.parent)
                 return ModelEntry(name, version, folder)
             if entry := _newest_version(folder):
                 return entry
@@ -130,18 +178,32 @@ class Catalog:
             f"path. Models there: {known}."
         )
 
-    @contextmanager
-    def new_version(self, name: str) -> Iterator[tuple[Path, Path]]:
-        """Give a scratch folder that becomes the model's next version.
+    def add_version(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Write a model's next version, which no reader sees before it is whole.
 
-        Yields:
-            The scratch folder to write into, and the folder it becomes when the block
-            ends without an error. Until then no reader sees it.
+        Args:
+            name: of the model.
+            write: puts the SavedModel into the folder that it is given.
+
+        Returns:
+            The version's folder. Its number follows those that are there when it is written.
+
+        Raises:
+            OSError: the folder cannot be written; nothing appears.
         """
         folder = self.model_folder(name)
-        path = folder / str(max(_versions(folder), default=0) + 1)
-        with publish_folder(path) as scratch:
-            yield scratch, path
+        with scratch_folder(folder) as scratch:
+            write(scratch)
+            while True:
+                path = folder / str(max(_versions(folder), default=0) + 1)
+                try:
+                    publish(scratch, path)
+                except OSError as error:
+                    # Another process may have taken the number just now.
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                else:
+                    return path
 
 
 def _versions(folder: Path) -> dict[int, Path]:
@@ -159,8 +221,13 @@ def _version_number(name: str) -> int | None:
 def _newest_version(folder: Path) -> ModelEntry | None:
     for version, path in sorted(_versions(folder).items(), reverse=True):
         if _has_graph(path):
-            return ModelEntry(folder.resolve().name, version, path)
+            return ModelEntry(_own_name(folder), version, path)
     return None
+
+
+def _own_name(folder: Path) -> str:
+    """A folder's name as its parent has it: that of a link, not of what it leads to."""
+    return folder.name if folder.name not in ("", "..") else folder.resolve().name
 
 
 def _has_graph(folder: Path) -> bool:

@@ -53,30 +53,51 @@ def replace_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def publish_folder(path: Path) -> Iterator[Path]:
-    """Give a scratch folder that becomes `path` when the block ends without an error.
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Give a new folder to write into, which `publish` may move up into `parent`.
 
     Yields:
-        A new folder two levels below `path.parent`, where neither TensorFlow Serving nor the
-        catalog looks. It is removed where the block raises; where the process is killed, by
-        the next call for a folder beside `path`.
+        A folder two levels below `parent`, where neither TensorFlow Serving nor the catalog
+        looks. What is left of it is removed when the block ends; where the process is killed,
+        by the next call for `parent`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        # Nobody else looks for abandoned folders between the making of this one and its lock.
+        with _locked(parent, wait=True):
+            _remove_abandoned(parent)
+            # The lock is on a folder around the scratch folder, which its writer may make anew.
+            holder = Path(tempfile.mkdtemp(prefix=_UNPUBLISHED, dir=parent))
+            stack.callback(shutil.rmtree, holder, ignore_errors=True)
+            stack.enter_context(_locked(holder))
+        scratch = holder / "new"
+        scratch.mkdir()
+        yield scratch
+
+
+def publish(scratch: Path, path: Path) -> None:
+    """Rename a scratch folder to `path`, where everybody may read it.
 
     Raises:
         OSError: the folder cannot be written, or `path` exists and is not empty.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path.parent)
-    # The lock is on a folder around the scratch folder, which its writer may make anew.
-    holder = Path(tempfile.mkdtemp(prefix=_UNPUBLISHED, dir=path.parent))
-    try:
-        with _locked(holder):
-            scratch = holder / path.name
-            scratch.mkdir()
-            yield scratch
-            os.chmod(scratch, 0o755)
-            os.rename(scratch, path)
-    finally:
-        shutil.rmtree(holder, ignore_errors=True)
+    os.chmod(scratch, 0o755)
+    os.rename(scratch, path)
+
+
+@contextmanager
+def publish_folder(path: Path) -> Iterator[Path]:
+    """Give a scratch folder that becomes `path` when the block ends without an error.
+
+    Raises:
+        OSError: the folder cannot be written, or `path` exists and is not empty.
+    """
+    with scratch_folder(path.parent) as scratch:
+        yield scratch
+        publish(scratch, path)
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -89,8 +110,12 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
+def _locked(folder: Path, wait: bool = False) -> Iterator[bool]:
     """Lock a folder for the block; the kernel unlocks it when the process ends, however it does.
+
+    Args:
+        folder: to lock.
+        wait: until another process unlocks it.
 
     Yields:
         Whether it is locked: not if it was, nor on a file system without such locks.
@@ -99,7 +124,7 @@ def _locked(folder: Path) -> Iterator[bool]:
     try:
         is_locked = True
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             is_locked = False
         yield is_locked

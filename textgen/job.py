@@ -161,8 +161,9 @@ class Job:
 
         generator = Generator.of_model(outcome.model, run.tokenizer, run.has_documents)
         card = make_card(self.name, run, outcome)
-        with self.catalog.new_version(self.name) as (scratch, path):
-            write_saved_model(scratch, generator, run.tokenizer, card)
+        path = self.catalog.add_version(
+            self.name, lambda folder: write_saved_model(folder, generator, run.tokenizer, card)
+        )
         note_export(self._folder, outcome.step, path.name)
         write_configuration(path.parent, self.name)
         return path

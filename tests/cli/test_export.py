@@ -45,3 +45,12 @@ def test_without_anything_to_do_it_says_what_there_is(run, models):
     assert result.exit_code == 2
     assert "--to" in result.stderr
     assert "--check" in result.stderr
+
+
+def test_a_file_that_cannot_be_copied_is_told_in_a_sentence(run, models, tmp_path):
+    path = tmp_path / "wolf" / "1"
+    shutil.copytree(models / "fox" / "1", path)
+    (path / "dangling").symlink_to(tmp_path / "nowhere")
+    result = run("export", path, "--to", tmp_path / "base")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {path / 'dangling'}: No such file or directory.\n"

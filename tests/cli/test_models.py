@@ -3,6 +3,10 @@
 import json
 import shutil
 
+import pytest
+
+from textgen.catalog import CARD_PATH
+
 
 def test_list_tells_size_corpus_and_quality(run, models):
     result = run("list", "--models-dir", models)
@@ -25,10 +29,40 @@ def test_list_keeps_each_model_on_a_line_of_its_own_in_a_pipe(run, models, tmp_p
     assert row.rstrip().endswith("fox.txt")
 
 
+@pytest.mark.parametrize("text", ["poems[draft]", "a:smile:", "[bold]x[/b]"])
+def test_list_shows_names_and_corpora_as_they_are(run, models, tmp_path, text):
+    # A folder's name holds no slash.
+    name = text.replace("/", "")
+    shutil.copytree(models / "fox", tmp_path / name)
+    path = tmp_path / name / "1" / CARD_PATH
+    card = json.loads(path.read_text("utf-8"))
+    card["corpus"]["description"] = text
+    path.write_text(json.dumps(card), "utf-8")
+    _, row = run("list", "--models-dir", tmp_path).stdout.splitlines()
+    assert row.startswith(f"{name} ")
+    assert row.rstrip().endswith(f" {text}")
+
+
 def test_list_of_nothing_says_what_to_do(run, tmp_path):
     result = run("list", "--models-dir", tmp_path)
     assert result.exit_code == 0
     assert "textgen train" in result.stdout
+
+
+@pytest.mark.parametrize("change", [{"training": None}, {"model": "x"}, {"steps": "many"}])
+def test_a_card_with_something_else_in_it_is_told_and_the_others_are_listed(
+    run, models, tmp_path, change
+):
+    shutil.copytree(models / "fox", tmp_path / "fox")
+    shutil.copytree(models / "fox", tmp_path / "broken")
+    path = tmp_path / "broken" / "1" / CARD_PATH
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **change}), "utf-8")
+    listed = run("list", "--models-dir", tmp_path)
+    assert [row.split()[0] for row in listed.stdout.splitlines()] == ["Name", "fox"]
+    assert "broken" in listed.stderr
+    told = run("info", "broken", "--models-dir", tmp_path)
+    assert told.exit_code == 1
+    assert f"{path.parents[1]}: the model card" in told.stderr
 
 
 def test_a_model_with_a_damaged_card_is_passed_over_with_a_warning(run, models, tmp_path):

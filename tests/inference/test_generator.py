@@ -191,13 +191,17 @@ def test_damaged_variables_are_a_damaged_model(copy, name, content):
     assert_damaged(copy)
 
 
+def with_corpus(**changes):
+    return lambda card: {**card, "corpus": {**card["corpus"], **changes}}
+
+
 CARDS = {
     "no config": lambda card: {**card, "corpus": {}},
-    "config is a list": lambda card: {**card, "corpus": {"config": []}},
-    "config is null": lambda card: {**card, "corpus": {"config": None}},
+    "config is a list": with_corpus(config=[]),
+    "config is null": with_corpus(config=None),
     "corpus is a string": lambda card: {**card, "corpus": "a"},
-    "unknown setting": lambda card: {**card, "corpus": {"config": {"colour": 1}}},
-    "setting out of range": lambda card: {**card, "corpus": {"config": {"normalize": "x"}}},
+    "unknown setting": with_corpus(config={"colour": 1}),
+    "setting out of range": with_corpus(config={"normalize": "x"}),
 }
 
 

@@ -4,13 +4,17 @@ import itertools
 import json
 import os
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from textgen.catalog import CARD_PATH, REQUEST_PATH, WARMUP_PATH
+from textgen.runtime import SavedModel
 from textgen.serving import prove
 from textgen.serving.checks import check
+from textgen.serving.model_checks import MODEL_CHECKS
+from textgen.serving.result import FlawError
 
 TITLES = {
     "operations": "core operations alone: no XLA, cuDNN or Python",
@@ -75,9 +79,10 @@ def test_a_compiled_function_is_named(copy):
     assert "doubled" in failures_of_files(copy)[TITLES["operations"]]
 
 
-def test_a_signature_that_is_missing_is_named(copy):
-    edit(copy, lambda graph: graph.signature_def.pop("score"))
-    assert "score" in failures_of_files(copy)[TITLES["signatures"]]
+@pytest.mark.parametrize("name", ["score", "beam_search", "contrastive_search"])
+def test_a_signature_that_is_missing_is_named(copy, name):
+    edit(copy, lambda graph: graph.signature_def.pop(name))
+    assert name in failures_of_files(copy)[TITLES["signatures"]]
 
 
 def test_a_default_that_is_missing_is_named(copy):
@@ -112,6 +117,28 @@ def test_requests_that_fail_are_told(copy):
     found = failures(copy)
     assert "missing or damaged" in found[TITLES["warmup"]]
     assert "inputs" in found[TITLES["sample"]]
+
+
+@pytest.mark.parametrize("name", ["generate", "beam_search", "contrastive_search"])
+def test_an_answer_that_a_batch_spoils_is_named(exported, monkeypatch, name):
+    with SavedModel(exported.path) as model:
+        run = model.run
+
+        def spoil(signature, **inputs):
+            result = run(signature, **inputs)
+            if signature == name and len(inputs["prompts"]) > 1:
+                floats = {k: np.full_like(v, np.nan) for k, v in result.items() if v.dtype == "f"}
+                result = {**result, **floats, "num_tokens": result["num_tokens"] + 1}
+            return result
+
+        monkeypatch.setattr(model, "run", spoil)
+        for title in (
+            "a batch is its rows, one by one",
+            "requests that a server merges are answered as if alone",
+            "JSON can hold every answer",
+        ):
+            with pytest.raises(FlawError, match=name):
+                MODEL_CHECKS[title](model)
 
 
 def test_a_crash_is_a_failure(monkeypatch, tmp_path):

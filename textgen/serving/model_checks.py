@@ -22,6 +22,7 @@ from textgen.serving.warmup import read_warmup
 _TEXTS = ["Once upon a time", "", "é字😀", "a" * 300]
 _BAD_UTF8 = [b"\xff\xfe", b"a\xe5\xad", b"\x00", b"\xed\xa0\x80"]
 _NUM_TOKENS = 12
+_WRITERS = ("generate", "beam_search", "contrastive_search")
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -86,25 +87,31 @@ def _unchecked(model: SavedModel, signature: Signature) -> str:
 
 
 def _rows(model: SavedModel) -> None:
-    together = _write(model, _TEXTS)
-    for row, text in enumerate(_TEXTS):
-        _expect_same(_write(model, [text], first_seed=row), 0, together, row, "its row")
+    for name in _WRITERS:
+        together = _write(model, _TEXTS, name)
+        for row, text in enumerate(_TEXTS):
+            alone = _write(model, [text], name, first_seed=row)
+            _expect_same(alone, 0, together, row, f"its row of {name}")
 
 
 def _merged(model: SavedModel) -> None:
     """Merge requests as a server that pads (`batching_params.pbtxt`) merges them."""
     stops = [[""], ["", "a", "e"], ["", " "], [""]]
-    requests = [
-        _request(model, [text], row, stop=[stop])
-        for row, (text, stop) in enumerate(zip(_TEXTS, stops, strict=True))
-    ]
-    together = model.run("generate", **_merge(requests))
-    states = [model.run("prefill", **request) for request in requests]
-    decoded = model.run("decode", num_tokens=[_NUM_TOKENS] * len(states), **_merge(states))
-    for row, request in enumerate(requests):
-        alone = model.run("generate", **request)
-        _expect_same(alone, 0, together, row, "a merged one")
-        _expect_same(alone, 0, decoded, row, "a merged stream")
+    for name in _WRITERS:
+        requests = [
+            _request(model, [text], name, row, stop=[stop])
+            for row, (text, stop) in enumerate(zip(_TEXTS, stops, strict=True))
+        ]
+        merged = {"one": model.run(name, **_merge(requests))}
+        if name == "generate":
+            states = [model.run("prefill", **request) for request in requests]
+            merged["stream"] = model.run(
+                "decode", num_tokens=[_NUM_TOKENS] * len(states), **_merge(states)
+            )
+        for row, request in enumerate(requests):
+            alone = model.run(name, **request)
+            for what, together in merged.items():
+                _expect_same(alone, 0, together, row, f"a merged {what} of {name}")
 
 
 def _merge(requests: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -140,7 +147,7 @@ def _streams(model: SavedModel) -> None:
 
 def _json(model: SavedModel) -> None:
     answers = {
-        "generate": _write(model, _TEXTS, logprobs=[2]),
+        **{name: _write(model, _TEXTS, name, logprobs=[2]) for name in _WRITERS},
         "score": model.run("score", texts=_TEXTS),
     }
     for name, answer in answers.items():
@@ -154,11 +161,15 @@ def _json(model: SavedModel) -> None:
 
 
 def _request(
-    model: SavedModel, prompts: list[Any], first_seed: int = 0, **inputs: Any
+    model: SavedModel,
+    prompts: list[Any],
+    name: str = "generate",
+    first_seed: int = 0,
+    **inputs: Any,
 ) -> dict[str, np.ndarray]:
-    """Return all inputs of `generate`, a row a prompt each."""
+    """Return all inputs of a signature, a row a prompt each; it may lack some of those given."""
     rows = len(prompts)
-    signature = model.signatures["generate"]
+    signature = model.signatures[name]
     given = {
         "prompts": prompts,
         "max_new_tokens": [_NUM_TOKENS] * rows,
@@ -166,16 +177,18 @@ def _request(
         **inputs,
     }
     request = {}
-    for name, spec in signature.inputs.items():
-        value = np.array(given[name], spec.dtype) if name in given else signature.defaults[name]
-        request[name] = np.broadcast_to(value, (rows, *value.shape[1:]))
+    for key, spec in signature.inputs.items():
+        value = np.array(given[key], spec.dtype) if key in given else signature.defaults[key]
+        request[key] = np.broadcast_to(value, (rows, *value.shape[1:]))
     return request
 
 
-def _write(model: SavedModel, prompts: list[Any], **options: Any) -> dict[str, np.ndarray]:
-    result = model.run("generate", **_request(model, prompts, **options))
+def _write(
+    model: SavedModel, prompts: list[Any], name: str = "generate", **options: Any
+) -> dict[str, np.ndarray]:
+    result = model.run(name, **_request(model, prompts, name, **options))
     reasons = {reason.decode() for reason in result["finish_reason"]}
-    expect(reasons <= {"stop", "length"}, f"generate ends with {', '.join(sorted(reasons))}")
+    expect(reasons <= {"stop", "length"}, f"{name} ends with {', '.join(sorted(reasons))}")
     return result
 
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from textgen.catalog import Catalog, ModelEntry
+from textgen.errors import ConfigError
 from textgen.serving.configuration import write_configuration
 
 
@@ -23,9 +24,26 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
         The new version's folder.
 
     Raises:
+        ConfigError: the copy would lie inside what is copied.
         OSError: a file cannot be read or written; nothing appears.
     """
-    with Catalog(folder).new_version(entry.name) as (scratch, path):
-        shutil.copytree(entry.path, scratch, dirs_exist_ok=True)
+    catalog = Catalog(folder)
+    if catalog.model_folder(entry.name).resolve().is_relative_to(entry.path.resolve()):
+        raise ConfigError(
+            f"A model must be published outside of its own folder {entry.path}. "
+            f"Received: {os.fspath(folder)!r}"
+        )
+    path = catalog.add_version(entry.name, lambda scratch: _copy(entry.path, scratch))
     write_configuration(path.parent, entry.name)
     return path
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what a folder holds, up to the first error: shutil.copytree would go on behind it."""
+    for child in source.iterdir():
+        copied = target / child.name
+        if child.is_dir():
+            copied.mkdir()
+            _copy(child, copied)
+        else:
+            shutil.copy2(child, copied)
