@@ -2,7 +2,7 @@
 
     python benchmarks/decode.py [--peers-python PATH]
 
-Models have random weights: what they write does not matter, how long it takes does. Every
+Models take one step of training: what they write does not matter, how long it takes does. Every
 side is a process of its own that stays alive; they take turns, so that noise of the machine
 hits all of them. Everything runs on the CPU; see README.md beside this file.
 """
@@ -208,37 +208,18 @@ def _serve(write: Callable[[str, int, int], None]) -> None:
 
 
 def _export(models: Path) -> None:
-    import numpy as np
+    """Export models that took one step of training: their weights are as good as random."""
+    import textgen
 
-    from textgen.config import CorpusConfig, ModelConfig
-    from textgen.export import write_saved_model
-    from textgen.generation import Generator
-    from textgen.models import build_model
-    from textgen.tokenizer import CharacterTokenizer
-
-    tokenizer = CharacterTokenizer.learn([CHARACTERS])
+    corpus = models / "characters.txt"
+    corpus.write_text(CHARACTERS * 60, encoding="utf-8")
     for name, (architecture, layers, heads, width, context) in SHAPES.items():
-        config = ModelConfig(
-            architecture,
-            num_layers=layers,
-            num_heads=heads,
-            hidden_dim=width,
-            context_length=context,
+        config = textgen.RunConfig(
+            model=textgen.ModelConfig(architecture, layers, heads, width, context),
+            training=textgen.TrainingConfig(max_steps=1, batch_size=1, jit_compile=False),
+            tokenizer="character",
         )
-        model = build_model(config, tokenizer.vocab_size)
-        generator = Generator(
-            model.decoder(), tokenizer.in_graph(), tokenizer.boundary(False), False
-        )
-        card = {
-            "name": name,
-            "model": config.to_dict(),
-            "validation_loss": 0.0,
-            "corpus": {"config": CorpusConfig().to_dict()},
-            "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        }
-        path = models / name / "1"
-        path.mkdir(parents=True)
-        write_saved_model(path, generator, tokenizer, card)
+        textgen.train([corpus], name, config, models)
 
 
 def _serve_textgen(models: Path) -> None:
