@@ -18,13 +18,14 @@ from typing import Any
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 from textgen.files import publish, scratch_folder
 
+logger = logging.getLogger(__name__)
+
 MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
 TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
-_logger = logging.getLogger(__name__)
 _NUMBER = (int, float)
 # What every card tells, by its parts ("" is the card itself).
 _CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -141,7 +142,7 @@ class Catalog:
                 if entry := _newest_version(folder):
                     newest.append((_written_at(entry.path), entry))
             except OSError as error:
-                _logger.warning("%s cannot be read (%s).", folder, error.strerror)
+                logger.warning("%s cannot be read (%s).", folder, error.strerror)
         return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
 
     def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
