@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from textgen.errors import ConfigError
 
@@ -51,7 +52,11 @@ def check_whole(config: object, name: str, low: int) -> None:
 
 def check_whole_in(config: object, name: str, low: int, high: int) -> None:
     """Check a whole number from `low` to `high`."""
-    value = getattr(config, name)
+    check_whole_value(name, getattr(config, name), low, high)
+
+
+def check_whole_value(name: str, value: Any, low: int, high: int) -> None:
+    """Check a value, called `name`, that is to be a whole number from `low` to `high`."""
     fits = is_int(value) and low <= value <= high
     check(fits, f"{name} must be a whole number in [{low}, {high}]", value)
 

@@ -8,12 +8,11 @@ from collections.abc import Collection
 from typing import Any, ClassVar, Literal
 
 from textgen.config.checks import check, check_choice, check_positive_int
-from textgen.config.record import Record
+from textgen.config.record import LEFT_OUT, Record
 from textgen.errors import ConfigError
 
 Architecture = Literal["lstm", "transformer"]
 
-_USUAL = {"num_heads": 4, "hidden_dim": 128}
 _WIDTH_UNIT = 16  # what matrix units are made for
 
 
@@ -54,8 +53,8 @@ class ModelConfig(Record):
 
     architecture: Architecture = "transformer"
     num_layers: int = 4
-    num_heads: int = None  # type: ignore[assignment]  # never from __post_init__ on
-    hidden_dim: int = None  # type: ignore[assignment]
+    num_heads: int = LEFT_OUT
+    hidden_dim: int = LEFT_OUT
     context_length: int = 128
     dropout: float = 0.1
     intermediate_dim: int | None = None
@@ -75,8 +74,9 @@ class ModelConfig(Record):
 
     def __post_init__(self) -> None:
         check_choice(self, "architecture", ("lstm", "transformer"))
-        given = [name for name in _USUAL if getattr(self, name) is not None]
-        self._set({name: usual for name, usual in _USUAL.items() if name not in given})
+        usual = self.SIZES["transformer"]["small"]
+        left_out = {n for n in ("num_heads", "hidden_dim") if getattr(self, n) is LEFT_OUT}
+        self._fill_in(**{name: usual[name] for name in left_out})
         check_positive_int(self, "num_layers", "num_heads", "hidden_dim", "context_length")
         if self.intermediate_dim is not None:
             check_positive_int(self, "intermediate_dim")
@@ -87,16 +87,13 @@ class ModelConfig(Record):
         )
         check(self.context_length >= 2, "context_length must be at least 2", self.context_length)
         if self.architecture == "transformer":
-            self._set(share_width(self.num_heads, self.hidden_dim, given))
+            given = {"num_heads", "hidden_dim"} - left_out
+            self._fill_in(**share_width(self.num_heads, self.hidden_dim, given))
             if self.hidden_dim % self.num_heads:
                 raise ConfigError(
                     "hidden_dim must be a multiple of num_heads. "
                     f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
                 )
-
-    def _set(self, values: dict[str, int]) -> None:
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
 
     @classmethod
     def of_size(cls, architecture: Architecture, size: str, **overrides: Any) -> ModelConfig:

@@ -7,6 +7,9 @@ from typing import Any
 
 from textgen.errors import ConfigError
 
+# The default of a setting that is filled in with what suits the others, before it is ever read.
+LEFT_OUT: Any = None
+
 
 class Record:
     """What every config shares: conversion to and from plain dictionaries."""
@@ -27,3 +30,8 @@ class Record:
         if unknown:
             raise ConfigError(f"Unknown settings for {cls.__name__}: {', '.join(unknown)}")
         return cls(**values)
+
+    def _fill_in(self, **values: Any) -> None:
+        """Set what was left out; for `__post_init__`, because configs are frozen."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)

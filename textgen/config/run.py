@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from textgen.config.checks import check, check_choice, check_positive_int, is_int
+from textgen.config.checks import check, check_choice, check_positive_int, check_whole_value
 from textgen.config.corpus import CorpusConfig
 from textgen.config.model import ModelConfig
 from textgen.config.record import Record
@@ -22,9 +22,7 @@ def check_vocab_size(vocab_size: int) -> None:
     Raises:
         ConfigError: it is outside its range.
     """
-    fits = is_int(vocab_size) and _FEWEST_TOKENS <= vocab_size <= _MOST_TOKENS
-    rule = f"vocab_size must be a whole number in [{_FEWEST_TOKENS}, {_MOST_TOKENS}]"
-    check(fits, rule, vocab_size)
+    check_whole_value("vocab_size", vocab_size, _FEWEST_TOKENS, _MOST_TOKENS)
 
 
 @dataclasses.dataclass(frozen=True)

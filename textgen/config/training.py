@@ -13,7 +13,7 @@ from textgen.config.checks import (
     check_positive_int,
     is_int,
 )
-from textgen.config.record import Record
+from textgen.config.record import LEFT_OUT, Record
 from textgen.errors import ConfigError
 
 _USUAL_BATCH_SIZE = 16
@@ -46,7 +46,7 @@ class TrainingConfig(Record):
     """
 
     max_steps: int = 2000
-    batch_size: int = None  # type: ignore[assignment]  # never from __post_init__ on
+    batch_size: int = LEFT_OUT
     accumulate: int = 1
     learning_rate: float | None = None
     optimizer: Literal["auto", "adamw", "muon"] = "auto"
@@ -63,9 +63,9 @@ class TrainingConfig(Record):
 
     def __post_init__(self) -> None:
         check_positive_int(self, "max_steps", "accumulate", "keep_checkpoints")
-        if self.batch_size is None:
-            batch_size = -(-_USUAL_BATCH_SIZE // self.accumulate) * self.accumulate
-            object.__setattr__(self, "batch_size", batch_size)
+        if self.batch_size is LEFT_OUT:
+            parts = -(-_USUAL_BATCH_SIZE // self.accumulate)
+            self._fill_in(batch_size=parts * self.accumulate)
         check_positive_int(self, "batch_size")
         if self.batch_size % self.accumulate:
             raise ConfigError(
