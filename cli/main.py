@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from textgen.errors import ConfigError, TextgenError
+from textgen.errors import ConfigError, TextgenError, first_line
 from textgen.version import __version__
 
 # Every command: its place below textgen.cli, and what it does. They are imported when they
@@ -75,9 +75,8 @@ def _failure(error: BaseException) -> click.ClickException | click.exceptions.Ex
         )
     if isinstance(error, (TextgenError, OSError)):
         return click.ClickException(str(error))
-    first_line = next(iter(str(error).splitlines()), "")
     return click.ClickException(
-        f"This should not happen: {type(error).__name__}: {first_line} "
+        f"This should not happen: {type(error).__name__}: {first_line(error)} "
         "Please report it with what `textgen --debug ...` shows."
     )
 

@@ -62,3 +62,8 @@ class DeviceError(TextgenError):
 
 class GenerationError(TextgenError):
     """The model could not answer a request."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what an error of a library says, without the lines of its own doings behind it."""
+    return next(iter(str(error).splitlines()), "")

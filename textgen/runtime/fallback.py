@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from textgen.errors import GenerationError, ModelDamagedError
+from textgen.errors import GenerationError, ModelDamagedError, first_line
 from textgen.runtime import dtypes
 from textgen.runtime.directory import SERVING_TAG
 from textgen.runtime.signatures import Signature
@@ -100,7 +100,7 @@ class EagerSession:
             with tf.device("CPU"):
                 self._model = tf.saved_model.load(os.fspath(path), tags=[SERVING_TAG])
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise ModelDamagedError(
                 f"The SavedModel at {path} cannot be loaded: {reason}"
             ) from error

@@ -10,7 +10,7 @@ from functools import cache
 
 import tensorflow as tf
 
-from textgen.errors import DeviceError
+from textgen.errors import DeviceError, first_line
 
 # What TensorFlow raises in a worker when another one is gone, depending on who notices first.
 _LOST = (
@@ -65,7 +65,7 @@ def _multi_worker() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise DeviceError(
-            f"This worker could not join the others of TF_CONFIG ({_first_line(error)}). "
+            f"This worker could not join the others of TF_CONFIG ({first_line(error)}). "
             f"Received: {text}."
         ) from error
 
@@ -105,7 +105,3 @@ def reporting_device_errors(strategy_name: str) -> Iterator[None]:
             "A device has not enough memory for a step; try a smaller --batch-size, "
             "--context-length or model, or --accumulate 2 and more."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")
