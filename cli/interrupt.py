@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,3 +30,25 @@ def on_interrupt(handler: Callable[[int, Any], Any] | signal.Handlers) -> Iterat
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def keep_interrupts() -> None:
+    """Let a Ctrl-C that comes while Python runs a finalizer come again after it.
+
+    A finalizer may raise nothing: Python would report the KeyboardInterrupt and go on.
+    """
+    sys.unraisablehook = _interrupt_again
+
+
+def end_interrupted() -> None:
+    """Let nothing more be reported: objects that Ctrl-C left half-made may fail to end well."""
+    sys.unraisablehook = lambda _: None
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    # Not at once: this function is called in the finalizer's place.
+    main = threading.main_thread().ident
+    threading.Timer(0.01, signal.pthread_kill, (main, signal.SIGINT)).start()

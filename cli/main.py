@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import click
+from textgen.cli.interrupt import end_interrupted, keep_interrupts
 
 from textgen.errors import ConfigError, TextgenError, first_line
 from textgen.version import __version__
@@ -62,6 +63,7 @@ class _Commands(click.Group):
 
 def _failure(error: BaseException) -> click.ClickException | click.exceptions.Exit:
     if isinstance(error, KeyboardInterrupt):
+        end_interrupted()
         click.echo(err=True)
         return click.exceptions.Exit(130)
     if isinstance(error, ConfigError):
@@ -140,4 +142,5 @@ def main() -> None:
         # A terminal that cannot show a character gets a substitute, not a traceback.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    keep_interrupts()
     cli(prog_name="textgen")

@@ -1,4 +1,4 @@
-"""Ctrl-C during calls into TensorFlow, in processes of their own."""
+"""Ctrl-C at awkward moments, in processes of their own."""
 
 import signal
 import subprocess
@@ -9,7 +9,40 @@ import pytest
 
 from tests.cli.conftest import SMALL
 
-pytestmark = pytest.mark.slow
+PROGRAM = """
+import signal, sys, time, types
+import click
+from textgen.cli import main
+
+class Object:
+    def __init__(self):
+        {begin}
+        self.file = open("/dev/null")
+    def __del__(self):
+        {end}
+        self.file.close()
+
+@click.command()
+def command():
+    Object()
+    time.sleep(20)
+    print("the end")
+
+sys.modules["textgen.cli.test"] = types.SimpleNamespace(command=command)
+main._COMMANDS["test"] = ("test.command", "")
+sys.argv[1:] = ["test"]
+try:
+    main.main()
+except SystemExit as ended:
+    print("exit", ended.code)
+"""
+
+
+@pytest.mark.parametrize("place", ["begin", "end"])
+def test_ctrl_c_while_an_object_begins_or_ends_is_obeyed_in_silence(run_python, place):
+    interrupt = {place: "signal.raise_signal(signal.SIGINT)"}
+    shown, said = run_python(PROGRAM.format(**{"begin": "", "end": "", **interrupt}))
+    assert (shown, said) == ("exit 130", "")
 
 
 @pytest.fixture
@@ -35,6 +68,7 @@ def start():
         process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["--num-beams=2", "--penalty-alpha=0.6"])
 def test_ctrl_c_ends_a_search_that_takes_long(start, models, search):
     process = start("generate", "☃", search, "-n", "1000000", "--models-dir", models)
@@ -44,6 +78,7 @@ def test_ctrl_c_ends_a_search_that_takes_long(start, models, search):
     assert process.wait(20) in (-signal.SIGINT, 130)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["generate", "score", "train"])
 def test_a_program_started_deaf_to_ctrl_c_stays_so(start, models, corpus, tmp_path, command):
     arguments = {
