@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +37,7 @@ def keep_interrupts() -> None:
     A finalizer may raise nothing: Python would report the KeyboardInterrupt and go on.
     """
     sys.unraisablehook = _interrupt_again
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def end_interrupted() -> None:
@@ -50,5 +50,4 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(unraisable)
         return
     # Not at once: this function is called in the finalizer's place.
-    main = threading.main_thread().ident
-    threading.Timer(0.01, signal.pthread_kill, (main, signal.SIGINT)).start()
+    signal.setitimer(signal.ITIMER_REAL, 0.01)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -237,6 +238,7 @@ def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
     # Standard input says nothing and does not end.
     where = ["--models-dir", tmp_path]
     process = start_until("reading", "-", *SMALL, *where, stdin=subprocess.PIPE)
+    time.sleep(0.5)  # Python misses a signal that comes in the very moment a read begins
     process.send_signal(signal.SIGINT)
     assert not process.stderr.read().strip()
     assert process.wait(timeout=60) == 130
