@@ -62,7 +62,7 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         "Training": f"{card['steps']:,} steps of {training['batch_size']} windows with "
         f"{training['optimizer']}, ended by {training['ended_by']}",
         "Quality": f"validation loss {card['validation_loss']:.3f} nats a token, "
-        f"{card['bits_per_character']:.3f} bits a character, perplexity {card['perplexity']:.2f}",
+        f"{card['bits_per_character']:.3f} bits a character, perplexity {card['perplexity']:.5g}",
         "Made": f"{card['created']} with textgen {card['versions']['textgen']}, "
         f"TensorFlow {card['versions']['tensorflow']}",
     }

@@ -27,23 +27,26 @@ ALLOWED = {
     "tokenizer": {"config", "errors", "files"},
     "planning": {"config", "errors"},
     "permutation": set(),
+    "perplexity": set(),
     "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},
     "run": {
         *("config", "corpus", "dataset", "errors", "files", "tokenizer", "version"),
         "training.reporter",
     },
-    "card": {"run", "training", "version"},
+    "card": {"perplexity", "run", "training", "version"},
     "catalog": {"config", "errors", "files"},
     "sampling": set(),
     "models": {"config", "errors"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
-    "training": {"config", "errors", "files", "dataset", "models"},
+    "training": {"config", "errors", "files", "dataset", "models", "perplexity"},
     "export": {"generation", "catalog", "tokenizer"},
     "runtime": {"errors"},
     "serving": {"catalog", "errors", "files", "runtime"},
-    "inference": {"catalog", "config", "corpus", "errors", "runtime", "tokenizer"},
+    "inference": {"catalog", "config", "corpus", "errors", "perplexity", "runtime", "tokenizer"},
 }
-STANDARD_LIBRARY_ONLY = {"errors", "version", "files", "config", "corpus", "catalog"}
+STANDARD_LIBRARY_ONLY = {
+    *("errors", "version", "files", "config", "corpus", "catalog", "perplexity"),
+}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),

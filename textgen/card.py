@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from textgen.perplexity import perplexity
 from textgen.run import Run
 from textgen.version import __version__
 
@@ -42,7 +43,7 @@ def make_card(name: str, run: Run, outcome: Outcome) -> dict[str, Any]:
         "steps": outcome.step,
         "best_step": outcome.best_step,
         "validation_loss": outcome.validation_loss,
-        "perplexity": math.exp(outcome.validation_loss),
+        "perplexity": perplexity(outcome.validation_loss),
         "bits_per_character": outcome.validation_loss / math.log(2) * run.tokens_per_character,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from textgen.errors import GenerationError
-from textgen.inference import Score
 
 
 def test_logprobs_name_the_tokens_of_the_text(model):
@@ -71,11 +70,6 @@ def test_an_empty_text_surprises_nobody(model):
     scored = model.score("")
     assert (scored.logprob, scored.num_tokens, scored.perplexity) == (0, 0, 1)
     assert (scored.bits_per_character, scored.bits_per_byte) == (0, 0)
-
-
-def test_a_perplexity_too_large_for_a_number_is_infinite():
-    score = Score("a", np.array([3]), np.array([-1e4], np.float32), [b""] * 4)
-    assert score.perplexity == math.inf
 
 
 def test_a_model_that_is_not_a_number_has_no_score(any_model, monkeypatch):

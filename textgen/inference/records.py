@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from textgen.perplexity import perplexity
+
 
 @dataclass(frozen=True)
 class TokenLogprob:
@@ -105,10 +107,7 @@ class Score:
     @property
     def perplexity(self) -> float:
         """exp(-logprob / num_tokens); 1 for an empty text."""
-        try:
-            return math.exp(-self.logprob / max(self.num_tokens, 1))
-        except OverflowError:
-            return math.inf
+        return perplexity(-self.logprob / max(self.num_tokens, 1))
 
     @property
     def bits_per_character(self) -> float:

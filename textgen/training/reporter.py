@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from textgen.perplexity import perplexity
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Validation:
     @property
     def perplexity(self) -> float:
         """exp(validation loss)."""
-        return math.exp(min(self.validation_loss, 700.0))
+        return perplexity(self.validation_loss)
 
 
 class Reporter:
