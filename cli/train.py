@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
 from textgen.cli.settings import PLANNED, given_settings, run_config, run_options
 
-from textgen.catalog import check_name
+from textgen.catalog import Catalog, check_name
+from textgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from textgen.pipeline import Trained
@@ -61,14 +63,14 @@ def train(
             "--time-budget and --dry-run are for new runs, and not for several workers: "
             "leave out --resume and --strategy multi-worker."
         )
-    name = check_name(name if name is not None else _default_name(corpus[0]))
+    name = default_name(corpus[0]) if name is None else check_name(name)
     config = run_config(settings)
     given = given_settings(ctx, settings)
     from textgen.corpus import find_files
 
     # Before anything slow: whoever mistyped a name should know at once.
     if corpus:
-        find_files(corpus, encoding=config.corpus.encoding)
+        find_files(corpus, encoding=config.corpus.encoding, leave_out=Catalog(models_dir).folder)
     load_tensorflow()
     from textgen.cli.progress import make_reporter
 
@@ -145,11 +147,17 @@ def load_tensorflow() -> None:
         import tensorflow  # noqa: F401
 
 
-def _default_name(path: str) -> str:
+def default_name(path: str) -> str:
+    """Return the name of a model whose corpus begins with a path."""
     if path == "-":
         return "stdin"
-    stem = Path(path).resolve().name.removesuffix(".gz")
+    # Not resolved: whoever names a link means its name.
+    absolute = Path(os.path.abspath(path))
     # A glob is no name; the folder it looks into is.
-    if any(character in stem for character in "*?["):
-        stem = Path(path).resolve().parent.name
-    return Path(stem).stem or "corpus"
+    if glob.has_magic(absolute.name) and not absolute.exists():
+        absolute = absolute.parent
+    stem = Path(absolute.name.removesuffix(".gz")).stem or "corpus"
+    try:
+        return check_name(stem)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; give it another one with --name.") from error

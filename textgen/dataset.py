@@ -42,6 +42,20 @@ class TokenStore:
             )
         except (OSError, ValueError, EOFError) as error:
             raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
+        self._folder = folder
+
+    def check(self, vocab_size: int) -> None:
+        """Read all tokens once, to see whether they can be what was written.
+
+        Raises:
+            CorpusError: they cannot.
+        """
+        for tokens in (self.train, self.validation):
+            is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
+            if not is_sound or tokens.max() >= vocab_size:
+                raise CorpusError(
+                    f"{self._folder}: the token store is damaged; train anew without --resume."
+                )
 
     @classmethod
     def write(

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+from textgen.cli.train import default_name
 
 from tests.cli.conftest import CORPUS, SMALL
 from textgen.run import RunLock
@@ -85,6 +86,37 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("tale.txt", "tale"),
+        ("tale.txt.gz", "tale"),
+        ("link.txt", "link"),  # to tale.txt
+        ("tale[1].txt", "tale[1]"),
+        ("texts/*.txt", "texts"),
+        ("texts/", "texts"),
+        ("/", "corpus"),
+        ("-", "stdin"),
+    ],
+)
+def test_a_model_is_named_after_its_corpus(tmp_path, monkeypatch, path, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts").mkdir()
+    for file in ("tale.txt", "tale.txt.gz", "tale[1].txt"):
+        (tmp_path / file).touch()
+    (tmp_path / "link.txt").symlink_to("tale.txt")
+    assert default_name(path) == name
+
+
+def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
+    corpus = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    corpus.write_text(CORPUS, encoding="utf-8")
+    where = ["--models-dir", tmp_path / "models"]
+    result = run("train", corpus, *SMALL, "--name", "coffee", *where)
+    assert result.exit_code == 0, result.output
+    assert "caf\N{REPLACEMENT CHARACTER}.txt" in run("info", "coffee", *where).stdout
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
         ([], 2, "Name a corpus"),
@@ -102,6 +134,8 @@ def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
         (["GOOD", "--max-steps", "0"], 2, "max_steps"),
         (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
+        (["GOOD", "--encoding", "\udcff"], 2, "encoding must name a text encoding"),
+        ([".hidden"], 2, "give it another one with --name"),
         (["GOOD", "--resume"], 1, "no run to resume"),
         (["GOOD", "--text-column", "body"], 1, "--text-column needs a .csv"),
         (["rows.csv"], 1, "no column 'text'; name the one that holds the text"),
@@ -124,6 +158,7 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
         "BINARY": b"\x7fELF\0\0\0",
         "SHORT": b"too short",
         "GOOD": CORPUS.encode(),
+        ".hidden": CORPUS.encode(),
         "rows.csv": b"id,body\n1,one\n",
     }
     for name, content in files.items():

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import os
 
+import numpy as np
 import pytest
 
 import textgen
 from textgen.config import CorpusConfig, TrainingConfig
 from textgen.corpus import find_files
+from textgen.errors import TextgenError
+from textgen.run import reopen_run
 from textgen.run.reuse import begin_like, find_run_to_reuse
 
 AFRESH = ["reading", "learning", "encoding"]
@@ -53,6 +56,35 @@ def test_other_text_or_other_cleaning_is_read_anew(begin, config, corpus):
 def test_tokens_of_a_damaged_run_are_not_reused(begin, tmp_path, name):
     assert begin().names == AFRESH
     (tmp_path / "mine" / "train" / name).write_bytes(b"{")
+    assert begin().names == AFRESH
+
+
+def other_id(folder):
+    tokens = np.load(folder / "tokens" / "train.npy")
+    np.save(folder / "tokens" / "train.npy", np.where(tokens == tokens[0], 999, tokens))
+
+
+def other_shape(folder):
+    tokens = np.load(folder / "tokens" / "validation.npy")
+    np.save(folder / "tokens" / "validation.npy", tokens[None])
+
+
+def no_tokens(folder):
+    np.save(folder / "tokens" / "validation.npy", np.zeros(0, np.uint16))
+
+
+def no_fact(folder):
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    del settings["corpus"]["validation_characters"]
+    (folder / "config.json").write_text(json.dumps(settings), "utf-8")
+
+
+@pytest.mark.parametrize("damage", [other_id, other_shape, no_tokens, no_fact])
+def test_what_can_be_read_but_not_be_true_is_neither_reused_nor_resumed(begin, tmp_path, damage):
+    begin()
+    damage(tmp_path / "mine" / "train")
+    with pytest.raises(TextgenError, match="damaged"):
+        reopen_run(tmp_path / "mine" / "train", {})
     assert begin().names == AFRESH
 
 

@@ -12,7 +12,8 @@ from textgen.corpus.decoding import decode_chunks, read_text
 from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.meter import Meter
-from textgen.corpus.sources import Source, digest_sources, find_files
+from textgen.corpus.search import find_files
+from textgen.corpus.sources import Source, digest_sources
 from textgen.corpus.spool import Part
 from textgen.corpus.tables import read_rows
 

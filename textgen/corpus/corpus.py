@@ -6,6 +6,7 @@ import bisect
 import itertools
 import logging
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,11 +112,12 @@ def read_corpus(
 
 
 def describe(sources: Sequence[Source]) -> str:
-    """Return what the sources are, in a few words."""
+    """Return what the sources are, in a few words that UTF-8 can hold."""
     files = [source.path for source in sources if source.path is not None]
     parts = []
     if len(files) == 1:
-        parts.append(files[0].name)
+        # Linux names files by any bytes; Python keeps those that are no text as lone surrogates.
+        parts.append(os.fsencode(files[0].name).decode(errors="replace"))
     elif files:
         parts.append(f"{len(files)} files")
     if len(files) < len(sources):

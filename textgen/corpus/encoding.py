@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 
 from textgen.errors import ConfigError
 
@@ -20,12 +21,13 @@ def check_encoding(encoding: str) -> str:
         ConfigError: Python knows no text encoding of that name.
     """
     try:
-        # Some codecs, such as hex, turn bytes into bytes. Only an attempt tells them apart.
-        b"a".decode(encoding)
-    except UnicodeError:
-        pass  # One byte is no complete text in every encoding; that the codec ran is enough.
+        name = codecs.lookup(encoding).name
+        # Some codecs, such as hex, turn bytes into bytes. Only an attempt tells them apart; that
+        # the codec runs is enough, as one byte is no complete text in every encoding.
+        with contextlib.suppress(UnicodeError):
+            b"a".decode(name)
     except (LookupError, ValueError, TypeError) as error:
         raise ConfigError(
             f"encoding must name a text encoding that Python knows. Received: {encoding!r}"
         ) from error
-    return codecs.lookup(encoding).name
+    return name

@@ -13,7 +13,7 @@ from textgen.config import RunConfig
 from textgen.corpus import Corpus, find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.run.reuse import begin_like, find_run_to_reuse
-from textgen.run.run import CLEANED_BY, Run, discard_run, tokenizer_kind, write_settings
+from textgen.run.run import CLEANED_BY, Run, discarding_run, tokenizer_kind, write_settings
 from textgen.tokenizer import learn_tokenizer
 from textgen.training.reporter import Reporter
 
@@ -40,12 +40,14 @@ def prepare_run(
     # Takes the place of the run before only when nothing can go wrong any more at its start.
     new = folder / "train.new"
     reporter.phase("reading")
-    sources = find_files(paths, encoding=config.corpus.encoding)
+    models = folder.parent
+    sources = find_files(paths, encoding=config.corpus.encoding, leave_out=models)
     before = find_run_to_reuse(folder / "train", sources, config, reporter)
     if before is None:
-        # A corpus that outgrows memory is kept where its tokens will need the room anyway.
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        corpus = read_corpus(sources, config.corpus, folder.parent, reporter.bytes_done)
+        # A corpus that outgrows memory is kept where its tokens will need the room anyway; for a
+        # mere plan the models folder may not be there.
+        where = models if os.access(models, os.W_OK) else None
+        corpus = read_corpus(sources, config.corpus, where, reporter.bytes_done)
     else:
         reporter.phase("reusing")
 
@@ -86,7 +88,7 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
         )
         reporter.phase("encoding")
         count = _counter(corpus.train.num_bytes + corpus.validation.num_bytes, reporter)
-        try:
+        with discarding_run(folder):
             store = TokenStore.write(
                 folder / "tokens",
                 corpus.train.blocks(count),
@@ -94,21 +96,18 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
                 tokenizer,
                 corpus.has_documents,
             )
-        except BaseException:
-            discard_run(folder)
-            raise
-    facts = {
-        "description": corpus.description,
-        "digest": corpus.digest,
-        "source_digest": corpus.source_digest,
-        "has_documents": corpus.has_documents,
-        "num_documents": corpus.num_documents,
-        "num_characters": corpus.num_characters,
-        "validation_characters": corpus.validation.num_characters,
-        "cleaned_by": CLEANED_BY,
-    }
-    run = Run(folder, config, facts, tokenizer, store)
-    write_settings(run)
+            facts = {
+                "description": corpus.description,
+                "digest": corpus.digest,
+                "source_digest": corpus.source_digest,
+                "has_documents": corpus.has_documents,
+                "num_documents": corpus.num_documents,
+                "num_characters": corpus.num_characters,
+                "validation_characters": corpus.validation.num_characters,
+                "cleaned_by": CLEANED_BY,
+            }
+            run = Run(folder, config, facts, tokenizer, store)
+            write_settings(run)
     return run
 
 

@@ -12,7 +12,14 @@ from textgen.config import RunConfig
 from textgen.corpus import Meter, Source, describe, digest_sources, find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.errors import TextgenError
-from textgen.run.run import CLEANED_BY, Run, reopen_run, tokenizer_kind, write_settings
+from textgen.run.run import (
+    CLEANED_BY,
+    Run,
+    discarding_run,
+    reopen_run,
+    tokenizer_kind,
+    write_settings,
+)
 from textgen.training.reporter import Reporter
 
 
@@ -58,13 +65,13 @@ def began_with(
     Args:
         run: the run.
         paths: as for `find_files`.
-        folder: where a corpus that outgrows memory is kept meanwhile.
+        folder: the models folder, where a corpus that outgrows memory is kept meanwhile.
         reporter: is told the bytes that were read.
 
     Raises:
         CorpusError: a source cannot be found, read or decoded.
     """
-    sources = find_files(paths, encoding=run.config.corpus.encoding)
+    sources = find_files(paths, encoding=run.config.corpus.encoding, leave_out=folder)
     if _has_same_sources(run, sources, reporter):
         return True
     with read_corpus(sources, run.config.corpus, folder, reporter.bytes_done) as corpus:
@@ -90,10 +97,11 @@ def begin_like(run: Run, folder: Path | None) -> Run:
     if folder is None:
         return run
     shutil.rmtree(folder, ignore_errors=True)
-    # The same files under a second name: nobody ever writes to them again.
-    shutil.copytree(run.folder / "tokens", folder / "tokens", copy_function=_link_or_copy)
-    new = dataclasses.replace(run, folder=folder, store=TokenStore(folder / "tokens"))
-    write_settings(new)
+    with discarding_run(folder):
+        # The same files under a second name: nobody ever writes to them again.
+        shutil.copytree(run.folder / "tokens", folder / "tokens", copy_function=_link_or_copy)
+        new = dataclasses.replace(run, folder=folder, store=TokenStore(folder / "tokens"))
+        write_settings(new)
     return new
 
 

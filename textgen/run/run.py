@@ -6,6 +6,8 @@ import dataclasses
 import json
 import shutil
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,12 @@ RESUMABLE = frozenset(
 )
 # Of what made the tokens, besides the settings: other versions may clean otherwise.
 CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
+# Of a corpus, what training and the model card must know.
+_FACTS = {
+    **dict.fromkeys(("description", "digest"), str),
+    "has_documents": bool,
+    **dict.fromkeys(("num_documents", "num_characters", "validation_characters"), int),
+}
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,9 @@ def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
         settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = RunConfig.from_dict(settings["run"])
         corpus = dict(settings["corpus"])
+        for fact, kind in _FACTS.items():
+            if not isinstance(corpus.get(fact), kind):
+                raise ValueError(f"the corpus lacks {fact!r}")
     except FileNotFoundError:
         raise CheckpointError(f"There is no run to resume in {folder}.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -106,7 +117,9 @@ def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
     training = {name: value for name, value in changes.items() if name in RESUMABLE}
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, **training))
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    return Run(folder, config, corpus, tokenizer, TokenStore(folder / "tokens"))
+    store = TokenStore(folder / "tokens")
+    store.check(tokenizer.vocab_size)
+    return Run(folder, config, corpus, tokenizer, store)
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
@@ -143,3 +156,13 @@ def replace_run(folder: Path, new: Path) -> None:
 def discard_run(new: Path) -> None:
     """Leave no trace of a run that could not start."""
     shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def discarding_run(new: Path) -> Iterator[None]:
+    """Discard a new run where the block fails: on a full disk its tokens would be in the way."""
+    try:
+        yield
+    except BaseException:
+        discard_run(new)
+        raise

@@ -1,0 +1,146 @@
+"""Which sources are meant by paths: files, folders, globs and `-`."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from textgen.corpus.encoding import check_encoding
+from textgen.corpus.sources import Source
+from textgen.errors import CorpusError
+
+STANDARD_INPUT = "-"
+_SNIFFED_BYTES = 8192
+# A UTF-32-LE mark begins with the UTF-16-LE one, so these two cover both little-endian forms.
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+_logger = logging.getLogger(__name__)
+
+
+def find_files(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    encoding: str = "utf-8",
+    leave_out: str | os.PathLike[str] | None = None,
+) -> list[Source]:
+    """Expand files, folders, globs and `-` into the sources to read.
+
+    A folder is searched recursively, in the order of its files' relative paths; hidden files and
+    folders, links to folders, and files that look binary are left out. A glob (`**` included)
+    matches files only, in sorted order. A path that exists is never taken for a glob.
+
+    Args:
+        paths: names of files, folders or globs, or `-` for standard input.
+        encoding: the encoding the files will be read with. Wide encodings (UTF-16, UTF-32) are
+            full of NUL bytes, so with one of them no file in a folder is taken for binary.
+        leave_out: the models folder, which need not exist. It is often among the texts, but
+            not searched wherever it is met.
+
+    Returns:
+        The sources in the order of `paths`, each file once, where it was first met.
+
+    Raises:
+        ConfigError: Python knows no text encoding of that name.
+        CorpusError: a file is missing, a glob matches nothing, a folder holds no text file or
+            cannot be searched, `paths` is empty or only the folder to leave out.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]  # A bare string is a sequence too, of one-letter paths nobody meant.
+    if not paths:
+        raise CorpusError("A corpus needs at least one file, folder, glob or - (standard input).")
+    may_hold_nul = check_encoding(encoding).startswith(("utf-16", "utf-32"))
+    search = _Search(may_hold_nul, leave_out)
+    found: dict[object, Source] = {}
+    for path in paths:
+        for source in search.expand(os.fspath(path)):
+            found.setdefault(_identity(source), source)
+    if not found:
+        raise CorpusError(
+            f"The folder {str(leave_out)!r} holds models and is not read; name another or files."
+        )
+    return list(found.values())
+
+
+def _identity(source: Source) -> object:
+    """What two names of one file share, so that a link to a file does not count it twice."""
+    return STANDARD_INPUT if source.path is None else _identity_of(source.path)
+
+
+def _identity_of(path: str | os.PathLike[str]) -> object:
+    status = os.stat(path)
+    # Some file systems number no files.
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+class _Search:
+    """Turns paths into sources.
+
+    Args:
+        may_hold_nul: whether no file in a folder is taken for binary.
+        leave_out: a folder that is not searched; it need not exist.
+    """
+
+    def __init__(self, may_hold_nul: bool, leave_out: str | os.PathLike[str] | None) -> None:
+        self._may_hold_nul = may_hold_nul
+        self._left_out = None
+        if leave_out is not None and os.path.isdir(leave_out):
+            self._left_out = _identity_of(leave_out)
+
+    def expand(self, path: str) -> list[Source]:
+        if path == STANDARD_INPUT:
+            return [Source(None)]
+        if os.path.isdir(path):
+            return [] if self._is_left_out(path) else self._search(path)
+        if os.path.exists(path):
+            return [Source(Path(path))]
+        if glob.has_magic(path):
+            matches = sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))
+            if not matches:
+                raise CorpusError(f"No file matches {path!r}.")
+            return [Source(Path(match)) for match in matches]
+        raise CorpusError(f"No such file or folder: {path!r}.")
+
+    def _is_left_out(self, folder: str) -> bool:
+        return self._left_out is not None and _identity_of(folder) == self._left_out
+
+    def _search(self, folder: str) -> list[Source]:
+        sources: list[Source] = []
+        for source in (Source(Path(file)) for file in self._files_below(folder)):
+            if not self._may_hold_nul and _looks_binary(source):
+                _logger.warning("Skipped %s: it looks like a binary file.", source.name)
+            else:
+                sources.append(source)
+        if not sources:
+            raise CorpusError(f"The folder {folder!r} holds no text file.")
+        return sources
+
+    def _files_below(self, folder: str) -> Iterator[str]:
+        """Yield the files of a folder in the order of their relative paths."""
+        try:
+            with os.scandir(folder) as entries:
+                # Sorted, so that the order does not depend on how a file system lists a folder.
+                visible = sorted(
+                    (entry for entry in entries if not entry.name.startswith(".")),
+                    key=lambda entry: entry.name,
+                )
+        except OSError as error:
+            # Not left out silently: a corpus with a hole is worse than none.
+            raise CorpusError(f"{folder}: cannot be searched ({error.strerror}).") from error
+        for entry in visible:
+            if entry.is_dir(follow_symlinks=False):
+                if not self._is_left_out(entry.path):
+                    yield from self._files_below(entry.path)
+            elif os.path.isfile(entry.path):
+                yield entry.path
+            elif entry.is_symlink() and not os.path.exists(entry.path):
+                _logger.warning("Skipped %s: it is a link to nothing.", entry.path)
+
+
+def _looks_binary(source: Source) -> bool:
+    head = next(source.read_chunks(_SNIFFED_BYTES), b"")
+    # A UTF-16 text is kept, so that reading it names the encoding to ask for.
+    return b"\0" in head and not head.startswith(_WIDE_MARKS)
