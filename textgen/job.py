@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from textgen.card import make_card
 from textgen.catalog import Catalog
-from textgen.dataset import MAX_VALIDATION_TARGETS
+from textgen.dataset import MAX_VALIDATION_TARGETS, TrainingWindows, ValidationWindows
 from textgen.errors import ConfigError
 from textgen.planning import (
     COMPRESSED_CHARACTERS,
@@ -176,6 +176,9 @@ def plan_run(run: Run, planning: Planning, num_devices: int) -> Plan:
         run: whose config tells what no plan changes.
         planning: what to keep, and how long the run may take.
         num_devices: that share a batch.
+
+    Raises:
+        CorpusError: the corpus is too short for any plan.
     """
     characters = run.corpus["num_characters"] - run.corpus["validation_characters"]
     share = min(1.0, COMPRESSED_CHARACTERS / characters)
@@ -189,4 +192,9 @@ def plan_run(run: Run, planning: Planning, num_devices: int) -> Plan:
         compressed_bits=compressed_bits(begin),
     )
     machine = measure_machine(num_devices)
-    return make_plan(run.config, planning.fixed, size, machine, planning.seconds_left(machine))
+    plan = make_plan(run.config, planning.fixed, size, machine, planning.seconds_left(machine))
+    model, training = plan.config.model, plan.config.training
+    # A plan that cannot begin is none: these refuse a corpus that is too short.
+    TrainingWindows(run.store.train, model.context_length, training.batch_size, training.seed)
+    ValidationWindows(run.store.validation, model.context_length, training.batch_size)
+    return plan

@@ -124,6 +124,8 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
         (["EMPTY"], 1, "empty"),
         (["BINARY"], 1, "binary"),
         (["SHORT"], 1, "longer than the context"),
+        (["SHORT", "--dry-run"], 1, "longer than the context"),
+        (["GOOD", "--dry-run", "--context-length", "5000"], 1, "longer than the context"),
         (["GOOD", "--name", "a/b"], 2, "plain folder name"),
         (["GOOD", "--name", ".."], 2, "plain folder name"),
         (["GOOD", "--hidden-dim", "130", "--num-heads", "4"], 2, "multiple of num_heads"),

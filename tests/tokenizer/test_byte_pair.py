@@ -80,10 +80,10 @@ def test_the_ids_are_those_of_the_book(text):
     assert TOKENIZER.encode(text).tolist() == by_the_book(text)
 
 
-@given(st.lists(texts, max_size=9), st.integers(1, 3))
-def test_many_texts_in_one_call_get_the_ids_they_get_alone(rows, parts_a_batch):
+@given(st.lists(texts, max_size=9), st.integers(1, 30))
+def test_many_texts_in_one_call_get_the_ids_they_get_alone(rows, characters_a_batch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.tokenizer.byte_pair._PARTS_A_BATCH", parts_a_batch)
+        patch.setattr("textgen.tokenizer.byte_pair._CHARACTERS_A_BATCH", characters_a_batch)
         ids, lengths = TOKENIZER.encode_all(rows)
     alone = [TOKENIZER.encode(text).tolist() for text in rows]
     assert ids.tolist() == [*itertools.chain.from_iterable(alone)]

@@ -48,6 +48,12 @@ def test_rare_characters_are_unknown_to_the_character_tokenizer():
     assert tokenizer.unknown_characters("a☃") == ["☃"]
 
 
+def test_auto_chooses_by_all_characters_whatever_the_min_count():
+    assert learn_tokenizer(lambda: TEXT * 60, "auto", min_count=10**6).kind == "bpe"
+    rare = ["".join(map(chr, range(0x4E00, 0x5A00)))] * 100 + ["common"] * 1000
+    assert learn_tokenizer(lambda: rare, "auto", min_count=500).characters == sorted("comn")
+
+
 def test_byte_pairs_take_any_min_count():
     assert learn_tokenizer(lambda: TEXT, "bpe", min_count=10**6).kind == "bpe"
 

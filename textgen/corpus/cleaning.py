@@ -15,6 +15,7 @@ the text "&lt;", which is in turn the HTML for "<".
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
@@ -32,6 +33,8 @@ _BLOCKS = frozenset((
 ))
 # fmt: on
 _HIDDEN = frozenset({"script", "style"})
+# Within a tag: another one, the end, or the begin of a value in quotes, which may hold both.
+_TAG_MARK = re.compile(r"""[<>]|=\s*["']""")
 
 
 def clean(text: str, config: CorpusConfig) -> str:
@@ -62,7 +65,8 @@ def clean_chunks(chunks: Iterable[str], config: CorpusConfig) -> Iterator[str]:
     if config.lowercase or config.strip_punctuation or config.normalize != "none":
         # No step looks across a line end or a space: nothing composes with them, and the one
         # letter whose lower case depends on its neighbours (final sigma) only looks within its
-        # word. Spaces count because a text of a gigabyte may be a single line.
+        # word. Spaces count because a text of a gigabyte may be a single line; one that has
+        # neither is held whole.
         chunks = (_clean_words(words, config) for words in cut_after(chunks, "\n "))
     yield from chunks
 
@@ -140,6 +144,19 @@ class _TextParser(HTMLParser):
         text = "".join(self._parts)
         self._parts.clear()
         return text
+
+    def parse_starttag(self, i: int) -> int:
+        """Take `<` for text where another one comes before the tag's end ("a < b and <b>").
+
+        The base class would look for the end of each `<` up to the end of the text.
+        """
+        mark = _TAG_MARK.search(self.rawdata, i + 1)
+        if mark is not None and mark[0] == "<":
+            self.handle_data("<")
+            return i + 1
+        if self.rawdata.find(">", i) < 0:
+            return -1  # the tag goes on in the next piece
+        return super().parse_starttag(i)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Break the line before a block; go silent in a script or style."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import math
 from dataclasses import dataclass
 
 # How much of a corpus to compress, to see how hard it is: bzip2 looks at no more at a time.
@@ -32,6 +33,11 @@ class CorpusSize:
     compressed_bits: float
 
     @property
+    def guessed_bits(self) -> float:
+        """What a character takes where every token is as likely as any other."""
+        return math.log2(self.vocab_size) * self.train_tokens / max(self.train_characters, 1)
+
+    @property
     def rereading(self) -> float:
         """How much more often than a large corpus this one may and must be read."""
         return max(1.0, (_SMALL_CORPUS / self.train_tokens) ** 0.25)
@@ -43,4 +49,5 @@ def compressed_bits(text: str) -> float:
     Args:
         text: the first `COMPRESSED_CHARACTERS` of the training part, or all there are.
     """
-    return 8 * len(bz2.compress(text.encode())) / max(len(text), 1)
+    size = len(bz2.compress(text.encode())) - len(bz2.compress(b""))
+    return 8 * size / max(len(text), 1)

@@ -12,6 +12,7 @@ from textgen.planning.machine import Machine
 # Bits a character over those of bzip2, by how often what it saw was read; see docs/recipe.md.
 _LEAST_BITS, _MORE_BITS, _POWER = 0.6, 0.374, 0.2
 _MEMORY = 5.0  # so many further readings are worth as much as all there could ever be
+_FEWEST_STEPS = 100  # before them a model knows little more than which tokens are frequent
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Plan:
 
     @property
     def bits_per_character(self) -> float:
-        """Estimate of the validation loss in bits a character.
+        """Estimate of the validation loss in bits a character, that of a guess at most.
 
         Reading a text again is worth less every time (Muennighoff et al. 2023,
         https://arxiv.org/abs/2305.16264).
@@ -55,21 +56,27 @@ class Plan:
         epochs = self.epochs / self.corpus.rereading
         worth = min(epochs, 1.0) + _MEMORY * (1 - math.exp(-max(epochs - 1, 0.0) / _MEMORY))
         worth *= max(1.0, self.corpus.train_characters / COMPRESSED_CHARACTERS)
-        return self.corpus.compressed_bits * (_LEAST_BITS + _MORE_BITS * worth**-_POWER)
+        bits = self.corpus.compressed_bits * (_LEAST_BITS + _MORE_BITS * worth**-_POWER)
+        return min(bits, self.corpus.guessed_bits)
 
     def __str__(self) -> str:
         """Return the plan in two lines, the second about what comes in and out."""
         model, training = self.config.model, self.config.training
         characters = self.corpus.train_characters + self.corpus.validation_characters
         bits = self.bits_per_character
+        expected = (
+            f"expect about {bits:.1f} bits a character ({bits * math.log(2):.1f} nats), "
+            "give or take a fifth."
+        )
+        if training.max_steps < _FEWEST_STEPS:
+            expected = "expect little of so few steps."
         return (
             f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
             f"context {model.context_length}, batch {training.batch_size}, "
             f"{training.max_steps:,} steps of about {self.step_seconds:.2g} s: "
             f"{_duration(self.seconds)} on {self.machine.description}.\n"
             f"Corpus: {_amount(characters)} characters, read "
-            f"{self.epochs:.2g} times; expect about {bits:.1f} bits a character "
-            f"({bits * math.log(2):.1f} nats), give or take a fifth."
+            f"{self.epochs:.2g} times; {expected}"
         )
 
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from textgen.config import ModelConfig, TrainingConfig
+from textgen.config.checks import check_finite
 from textgen.errors import ConfigError
 from textgen.planning.machine import Machine
 from textgen.planning.plan import Plan
@@ -39,8 +40,8 @@ class Planning:
                 "fixed must name settings of the model and its training. "
                 f"Received: {', '.join(unknown)}"
             )
-        if self.time_budget is not None and not self.time_budget > 0:
-            raise ConfigError(f"time_budget must be greater than 0. Received: {self.time_budget!r}")
+        if self.time_budget is not None:
+            check_finite(self, "time_budget", 0, above=True)
 
     def seconds_left(self, machine: Machine) -> float:
         """Return how long the run may still take, which is never too short to learn a little."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,19 @@ def _joined(texts: Iterable[str]) -> Iterator[str]:
             yield "".join(batch)
             batch, length = [], 0
     yield "".join(batch)
+
+
+def count_characters(texts: Iterable[str]) -> Counter[str]:
+    """Return how often each character appears in all texts together.
+
+    Raises:
+        TokenizerError: a text holds half a surrogate pair.
+    """
+    counts: Counter[str] = Counter()
+    for text in _joined(texts):
+        points, occurrences = np.unique(_code_points(text), return_counts=True)
+        counts.update(dict(zip(map(chr, points.tolist()), occurrences.tolist(), strict=True)))
+    return counts
 
 
 class CharacterTokenizer(Tokenizer):
@@ -75,11 +88,12 @@ class CharacterTokenizer(Tokenizer):
         Raises:
             TokenizerError: no character is frequent enough.
         """
-        counts: Counter[int] = Counter()
-        for text in _joined(documents):
-            values, occurrences = np.unique(_code_points(text), return_counts=True)
-            counts.update(dict(zip(values.tolist(), occurrences.tolist(), strict=True)))
-        characters = [chr(point) for point, count in counts.items() if count >= min_count]
+        return cls.of_counts(count_characters(documents), min_count)
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> CharacterTokenizer:
+        """Return the vocabulary of texts whose characters were counted; see `learn`."""
+        characters = [character for character, count in counts.items() if count >= min_count]
         if not characters:
             raise TokenizerError(
                 f"No character of the corpus appears {min_count} times; lower --min-count."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from textgen.tokenizer.base import Tokenizer
 from textgen.tokenizer.byte_pair import BytePairTokenizer
-from textgen.tokenizer.character import CharacterTokenizer
+from textgen.tokenizer.character import CharacterTokenizer, count_characters
 
 _FEWEST_CHARACTERS = 100_000
 _SMALLEST_VOCABULARY, _LARGEST_VOCABULARY = 2**9, 2**14
@@ -76,12 +76,11 @@ def learn_tokenizer(
             num_characters += len(text)
             yield text
 
-    # Byte pairs write every character, however rare.
-    fewest = 1 if kind == BytePairTokenizer.kind else min_count
-    characters = CharacterTokenizer.learn(counted(), fewest)
-    best, size = recommended(num_characters, len(characters.characters))
+    # Of all characters: byte pairs write every one, however rare.
+    counts = count_characters(counted())
+    best, size = recommended(num_characters, len(counts))
     if kind == CharacterTokenizer.kind or (kind == "auto" and best == CharacterTokenizer.kind):
-        return characters
+        return CharacterTokenizer.of_counts(counts, min_count)
     stride = max(1, num_characters // _MOST_CHARACTERS)
     sample = itertools.islice(texts(), 0, None, stride)
     return BytePairTokenizer.learn(sample, size if vocab_size is None else vocab_size)
