@@ -53,7 +53,7 @@ def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
             trained = pipeline.train(
                 [corpus], name, config, models_dir, reporter=reporter, should_stop=should_stop
             )
-    report(trained)
+    report(trained, models_dir)
     # Without a blank at the end: to byte pairs it belongs to the next word.
     prompts = ["def"] if code else ["The", "If the"]
     stop = ["\n\n"] if code else ["."]

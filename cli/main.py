@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from textgen.cli.interrupt import end_interrupted, keep_interrupts
+from textgen.cli.screen import say, visible
 
 from textgen.errors import ConfigError, TextgenError, first_line
 from textgen.version import __version__
@@ -28,8 +29,15 @@ _COMMANDS = {
 }
 
 
-class _WrongCommand(click.ClickException):
-    """An error in the command itself rather than in the world it met."""
+class _Failure(click.ClickException):
+    """An error in the world that a command met; names in it may hold commands for terminals."""
+
+    def format_message(self) -> str:
+        return visible(self.message, keep="\n")
+
+
+class _WrongCommand(_Failure):
+    """An error in the command itself."""
 
     exit_code = 2
 
@@ -55,29 +63,29 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click has its own ways; the last is a reader that went away (`| head`)
-        except (Exception, KeyboardInterrupt) as error:
+        except KeyboardInterrupt as interrupt:
+            if ctx.params.get("debug"):
+                raise
+            end_interrupted()
+            say("")
+            raise click.exceptions.Exit(130) from interrupt
+        except Exception as error:
             if ctx.params.get("debug"):
                 raise
             raise _failure(error) from error
 
 
-def _failure(error: BaseException) -> click.ClickException | click.exceptions.Exit:
-    if isinstance(error, KeyboardInterrupt):
-        end_interrupted()
-        click.echo(err=True)
-        return click.exceptions.Exit(130)
+def _failure(error: Exception) -> _Failure:
     if isinstance(error, ConfigError):
         return _WrongCommand(str(error))
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename2 or error.filename}: " if error.filename else ""
-        return click.ClickException(f"{where}{error.strerror}.")
+        return _Failure(f"{where}{error.strerror}.")
     if isinstance(error, MemoryError):
-        return click.ClickException(
-            "There is not enough memory; try a smaller model, batch or corpus."
-        )
+        return _Failure("There is not enough memory; try a smaller model, batch or corpus.")
     if isinstance(error, (TextgenError, OSError)):
-        return click.ClickException(str(error))
-    return click.ClickException(
+        return _Failure(str(error))
+    return _Failure(
         f"This should not happen: {type(error).__name__}: {first_line(error)} "
         "Please report it with what `textgen --debug ...` shows."
     )
@@ -133,7 +141,7 @@ class _EchoHandler(logging.Handler):
     """Shows the library's warnings like the command's own."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"{record.levelname.capitalize()}: {self.format(record)}", err=True)
+        say(visible(f"{record.levelname.capitalize()}: {self.format(record)}", keep="\n"))
 
 
 def main() -> None:
@@ -143,4 +151,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     keep_interrupts()
-    cli(prog_name="textgen")
+    try:
+        cli(prog_name="textgen")
+    except OSError as error:  # of --help and --version, which no command prints
+        _failure(error).show()
+        sys.exit(1)

@@ -6,6 +6,8 @@ import json
 
 import click
 from textgen.cli import options
+from textgen.cli.completion import complete_model
+from textgen.cli.screen import visible
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
@@ -36,7 +38,7 @@ def list_models(as_json: bool, models_dir: str | None) -> None:
 
 
 @click.command()
-@click.argument("model", metavar="[NAME_OR_PATH]", required=False)
+@click.argument("model", metavar="[NAME_OR_PATH]", required=False, shell_complete=complete_model)
 @options.as_json
 @options.models_dir
 def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
@@ -67,7 +69,7 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         f"TensorFlow {card['versions']['tensorflow']}",
     }
     for name, text in lines.items():
-        click.echo(f"{name + ':':<14}{text}")
+        click.echo(visible(f"{name + ':':<14}{text}"))
 
 
 def _summary(entry: ModelEntry) -> dict[str, object]:
@@ -88,24 +90,34 @@ def _print_table(rows: list[dict]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("Name", "Version", "Model", "Parameters", "Bits/char", "Size", "Trained on"):
-        right = title in ("Version", "Parameters", "Bits/char", "Size")
-        table.add_column(title, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(
-            row["name"],
-            str(row["version"] or ""),
-            row["architecture"],
-            f"{row['num_parameters']:,}",
-            f"{row['bits_per_character']:.3f}",
-            _size(row["num_bytes"]),
-            row["corpus"],
-        )
     # Names and descriptions are shown as they are, "[draft]" and ":smile:" too.
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = 10_000  # Folded rows are for eyes, not for pipes.
+    columns = {
+        "Name": [visible(row["name"]) for row in rows],
+        "Version": [str(row["version"] or "") for row in rows],
+        "Model": [row["architecture"] for row in rows],
+        "Parameters": [f"{row['num_parameters']:,}" for row in rows],
+        "Bits/char": [f"{row['bits_per_character']:.3f}" for row in rows],
+        "Size": [_size(row["num_bytes"]) for row in rows],
+        "Trained on": [visible(row["corpus"]) for row in rows],
+    }
+    folded = {"Name": 12, "Trained on": 12}  # Long ones may go on below, from this width.
+    for title in ("Trained on", "Parameters", "Size", "Version", "Model"):
+        widths = [
+            min(max(map(len, [name, *cells])), folded.get(name, console.width))
+            for name, cells in columns.items()
+        ]
+        if sum(widths) + 2 * len(widths) <= console.width:
+            break
+        del columns[title]
+    table = Table(box=None, pad_edge=False)
+    for title in columns:
+        is_text = title in ("Name", "Model", "Trained on")
+        table.add_column(title, justify="left" if is_text else "right", overflow="fold")
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*cells)
     console.print(table)
 
 

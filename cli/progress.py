@@ -6,11 +6,11 @@ import math
 import time
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
+from textgen.cli.screen import say
 
 from textgen.training.reporter import Progress as TrainingProgress
 from textgen.training.reporter import Reporter, Validation
@@ -21,9 +21,11 @@ _REUSING = "The corpus is the one of the run before: reusing its tokens"
 
 
 def make_reporter() -> Any:
-    """Return a bar where standard error is a terminal, plain lines otherwise."""
+    """Return a bar where standard error is a terminal that can show one, else plain lines."""
     console = Console(stderr=True)
-    return BarReporter(console) if console.is_terminal else PlainReporter()
+    # A dumb terminal cannot go back to the begin of a line.
+    has_bar = console.is_terminal and not console.is_dumb_terminal
+    return BarReporter(console) if has_bar else PlainReporter()
 
 
 class PlainReporter(Reporter):
@@ -43,19 +45,19 @@ class PlainReporter(Reporter):
         """Say which phase begins, but for what is over at once with a small corpus."""
         self._phase = name
         if name in ("reading", "compiling", "exporting"):
-            click.echo(f"{name} ...", err=True)
+            say(f"{name} ...")
         elif name == "reusing":
-            click.echo(_REUSING, err=True)
+            say(_REUSING)
 
     def planned(self, plan: str) -> None:
         """Print the plan."""
-        click.echo(plan, err=True)
+        say(plan)
 
     def bytes_done(self, done: int, total: int | None) -> None:
         """Say how much of a long corpus is done, every few seconds."""
         if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
             self._printed_at = time.monotonic()
-            click.echo(f"{self._phase} {_megabytes(done, total)}", err=True)
+            say(f"{self._phase} {_megabytes(done, total)}")
 
     def progress(self, progress: TrainingProgress) -> None:
         """Say where the run stands, every few seconds."""
@@ -64,20 +66,19 @@ class PlainReporter(Reporter):
         if not math.isfinite(progress.seconds_left):  # the first step only compiled
             return
         self._printed_at = time.monotonic()
-        click.echo(
+        say(
             f"step {progress.step:,}/{progress.max_steps:,}  loss {progress.loss:.3f}  "
-            f"{_rate(progress)}  {_clock(progress.seconds_left)} left",
-            err=True,
+            f"{_rate(progress)}  {_clock(progress.seconds_left)} left"
         )
 
     def validation(self, validation: Validation) -> None:
         """Say how good the model is."""
         self._printed_at = time.monotonic()
-        click.echo(_describe(validation), err=True)
+        say(_describe(validation))
 
     def sample(self, text: str) -> None:
         """Show what the model writes, on one line."""
-        click.echo(f"  | {_one_line(text)}", err=True)
+        say(f"  | {_one_line(text)}")
 
 
 class BarReporter(Reporter):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
+from textgen.cli.screen import visible
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.errors import CorpusError
@@ -80,4 +81,4 @@ def _print_row(row: dict[str, Any], titled: bool) -> None:
         titles = [title for title, _, _ in _COLUMNS]
         widths = [*map(len, cells[:-1]), 0]
         click.echo("  ".join(map(str.rjust, titles, widths)))
-    click.echo("  ".join(cells))
+    click.echo(visible("  ".join(cells)))

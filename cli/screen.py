@@ -1,4 +1,4 @@
-"""Texts of models and writers, in front of readers and programs.
+"""Texts of models and writers, in front of readers and programs; and what else is said.
 
 click.echo takes color codes out of what does not go to a terminal, and hands them on to
 a terminal. A text is the other way round: a program wants all of it, and a reader wants to
@@ -7,6 +7,7 @@ see what is in it, without commands for the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 
@@ -26,6 +27,15 @@ def print_text(text: str, nl: bool = True) -> None:
         nl: whether a line end follows.
     """
     click.echo(visible(text, keep="\n\t") if is_terminal() else text, nl=nl, color=True)
+
+
+def say(message: str) -> None:
+    """Tell on standard error how the work goes on.
+
+    A log on a full disk, or a reader that went away, is no reason to end a run of hours.
+    """
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True)
 
 
 def visible(text: str, keep: str = "") -> str:

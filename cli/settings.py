@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
+from textgen.errors import ConfigError
 
 _CORPUS = CorpusConfig()
 _TRAINING = TrainingConfig()
@@ -154,6 +155,11 @@ def run_config(settings: dict[str, Any]) -> RunConfig:
         ConfigError: a value is outside its range.
     """
     architecture, size = settings["architecture"], settings["size"]
+    if architecture == "lstm" and settings["num_heads"] is not None:
+        raise ConfigError(
+            f"--num-heads is for the transformer. Received: --num-heads {settings['num_heads']} "
+            "with --model lstm"
+        )
     shape = {field: settings[field] for field in _MODEL_FIELDS}
     if size is None and architecture == "transformer":
         # Of the size small, too, but what is left out makes way for what is given.

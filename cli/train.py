@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
+from textgen.cli.screen import say
 from textgen.cli.settings import PLANNED, given_settings, run_config, run_options
 
-from textgen.catalog import Catalog, check_name
+from textgen.catalog import MODELS_VARIABLE, Catalog, check_name
 from textgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -91,11 +93,16 @@ def train(
             trained = pipeline.resume(name, given, corpus, models_dir, **shared)
         else:
             trained = pipeline.train(corpus, name, config, models_dir, planning=planning, **shared)
-    report(trained)
+    report(trained, models_dir)
 
 
-def report(trained: Trained) -> None:
-    """Say what came out and what to do with it."""
+def report(trained: Trained, models_dir: str | None) -> None:
+    """Say what came out and what to do with it.
+
+    Args:
+        trained: what came out.
+        models_dir: the option.
+    """
     outcome = trained.outcome
     if trained.path is None:
         return
@@ -105,12 +112,14 @@ def report(trained: Trained) -> None:
         "interrupt": " (stopped by Ctrl-C; --resume goes on)",
         "time_budget": " (stopped: the time is over; --resume goes on)",
     }[outcome.ended_by]
-    click.echo(
+    say(
         f"{trained.name}: validation loss {outcome.validation_loss:.3f} after "
-        f"{outcome.step:,} steps{reason}. Saved in {trained.path}",
-        err=True,
+        f"{outcome.step:,} steps{reason}. Saved in {trained.path}"
     )
-    click.echo(f'Try: textgen generate -m {trained.name} "..."', err=True)
+    where = ""
+    if models_dir is not None and models_dir != os.environ.get(MODELS_VARIABLE):
+        where = f" --models-dir {shlex.quote(models_dir)}"
+    say(f'Try: textgen generate -m {shlex.quote(trained.name)}{where} "..."')
 
 
 @contextmanager
@@ -133,7 +142,7 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         if stopped or not asked:
             raise KeyboardInterrupt
         stopped = True
-        click.echo("Stopping: exporting the best so far. Ctrl-C again quits at once.", err=True)
+        say("Stopping: exporting the best so far. Ctrl-C again quits at once.")
 
     with on_interrupt(handle):
         yield should_stop

@@ -104,11 +104,12 @@ def check_name(name: str) -> str:
     Raises:
         ConfigError: it is empty, a path, hidden, or holds control characters.
     """
-    plain = name.strip() == name and name and not name.startswith((".", "-"))
-    if not plain or any(c in "/\\:" or not c.isprintable() for c in name):
+    plain = isinstance(name, str) and name.strip() == name and name
+    if not plain or name[0] in ".-" or any(c in "/\\:" or not c.isprintable() for c in name):
         raise ConfigError(
-            "A model's name must be a plain folder name without slashes, and must not begin "
-            f"with '.' or '-'. Received: {name!r}"
+            "A model's name must be a plain folder name without slashes, colons, control "
+            "characters and blanks at its ends, and must not begin with '.' or '-'. "
+            f"Received: {name!r}"
         )
     return name
 
@@ -118,10 +119,17 @@ class Catalog:
 
     Args:
         folder: the models folder; where `None`, TEXTGEN_MODELS or ./saved_models.
+
+    Raises:
+        ConfigError: the folder's name is empty.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = Path(folder or os.environ.get(MODELS_VARIABLE) or "saved_models")
+        if folder is None:
+            folder = os.environ.get(MODELS_VARIABLE) or "saved_models"
+        if not os.fspath(folder):
+            raise ConfigError("The models folder must have a name. Received: ''")
+        self.folder = Path(folder)
 
     def model_folder(self, name: str) -> Path:
         """Return where the model of that name lives or will live."""

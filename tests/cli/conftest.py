@@ -6,7 +6,7 @@ from textgen.cli.main import cli
 
 CORPUS = "The quick brown fox jumps over the lazy dog. 明月光。\x1b[m\n" * 60
 SMALL = [
-    *("--num-layers", "1", "--num-heads", "1", "--hidden-dim", "16", "--context-length", "8"),
+    *("--num-layers", "1", "--hidden-dim", "16", "--context-length", "8"),
     *("--max-steps", "6", "--batch-size", "4", "--no-jit-compile"),
 ]
 # The model writes the ANSI code "\x1b[m".

@@ -122,7 +122,11 @@ def test_unseen_characters_are_named_and_nothing_crashes(write):
     [
         (["--top-p", "1.7"], 2, "top_p must be in (0, 1]. Received: 1.7"),
         (["--top-p", "nan"], 2, "top_p must be in (0, 1]. Received: nan"),
-        (["--temperature", "-1"], 2, "temperature must be at least 0. Received: -1.0"),
+        (
+            ["--temperature", "-1"],
+            2,
+            "temperature must be a finite number of at least 0. Received: -1.0",
+        ),
         (["--top-k", "-1"], 2, "top_k"),
         (["-n", "0"], 2, "max_new_tokens"),
         (["--seed", "-3"], 2, "seed"),
@@ -132,7 +136,7 @@ def test_unseen_characters_are_named_and_nothing_crashes(write):
         (["--logit-bias", "a"], 2, "must be TEXT=NUMBER. Received: 'a'"),
         (["--logit-bias", "=2"], 2, "logit_bias must pair non-empty strings with numbers"),
         (["--logit-bias", "a=nan"], 2, "logit_bias must pair non-empty strings with numbers"),
-        (["--max-time", "0"], 2, "max_time must be greater than 0. Received: 0.0"),
+        (["--max-time", "0"], 2, "max_time must be a finite number greater than 0. Received: 0.0"),
         (["--min-new-tokens", "201"], 2, "min_new_tokens must be at most max_new_tokens"),
         (["--logprobs", "3"], 2, "--logprobs needs --json"),
         (["--stream", "--json"], 2, "--stream shows one text"),

@@ -57,8 +57,18 @@ def test_help_imports_no_command(run_python):
     assert {name for name in loaded if name.startswith("textgen.cli.")} == {
         "textgen.cli.interrupt",
         "textgen.cli.main",
+        "textgen.cli.screen",
     }
     assert not {"textgen.config", "dataclasses"} & loaded
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_disk_gets_a_sentence_from_help_too(option):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "textgen.cli", option]
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 1
+    assert process.stderr == "Error: No space left on device.\n"
 
 
 def test_an_unknown_command_is_a_usage_error(run):

@@ -1,6 +1,7 @@
 """`textgen list` and `textgen info`."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -79,6 +80,25 @@ def test_info_tells_shape_training_and_quality(run, models):
         assert expected in result.stdout
     card = json.loads(run("info", "--json", "--models-dir", models).stdout)
     assert card["versions"]["tensorflow"]
+
+
+def test_a_narrow_terminal_gets_fewer_columns(run, models, monkeypatch):
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    for width, columns in ((30, "Name Model Bits/char"), (50, "Name Version Model Bits/char Size")):
+        monkeypatch.setenv("COLUMNS", str(width))
+        shown = run("list", "--models-dir", models).stdout
+        lines = re.sub(r"\x1b\[\d*m", "", shown).splitlines()
+        assert lines[0].split() == columns.split()
+        assert len(lines) == 2
+        assert all(len(line) <= width for line in lines)
+
+
+def test_names_cannot_command_the_terminal(run, models, tmp_path):
+    shutil.copytree(models / "fox", tmp_path / "\x1b[31mred")
+    for command in (["list"], ["info"], ["info", "\x1b[1m"], ["score", "none"]):
+        result = run(*command, "--models-dir", tmp_path, color=True)
+        assert "\x1b" not in result.output
+    assert "\\x1b[31mred" in run("list", "--models-dir", tmp_path).stdout
 
 
 def test_info_of_an_unknown_model_fails(run, models):

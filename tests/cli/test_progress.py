@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from textgen.cli.progress import BarReporter, PlainReporter
+from textgen.cli.progress import BarReporter, PlainReporter, make_reporter
 
 from textgen.training.reporter import Progress, Validation
 
@@ -30,6 +30,28 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     assert "[bold]" in stream.getvalue()
     assert "Plan: [a] model" in stream.getvalue()
     assert "\x07" not in stream.getvalue()
+
+
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
+    monkeypatch.setattr(Console, "is_terminal", True)
+    monkeypatch.setenv("TERM", "xterm")
+    assert isinstance(make_reporter(), BarReporter)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(make_reporter(), PlainReporter)
+
+
+class FullDisk(io.StringIO):
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_no_run(monkeypatch):
+    monkeypatch.setattr("sys.stderr", FullDisk())
+    reporter = PlainReporter()
+    reporter.phase("reading")
+    reporter.planned("Plan")
+    reporter.validation(VALIDATION)
+    reporter.sample("text")
 
 
 def test_the_bar_shows_the_bytes_of_a_corpus():

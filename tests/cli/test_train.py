@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -107,6 +108,15 @@ def test_a_model_is_named_after_its_corpus(tmp_path, monkeypatch, path, name):
     assert default_name(path) == name
 
 
+def test_what_to_try_can_be_pasted_into_a_shell(run, corpus, tmp_path):
+    where = tmp_path / "my models"
+    result = run("train", corpus, *SMALL, "--name", "my fox", "--models-dir", where)
+    *_, hint = result.stderr.splitlines()
+    assert shlex.split(hint.removeprefix("Try: textgen ")) == [
+        *("generate", "-m", "my fox", "--models-dir", str(where), "...")
+    ]
+
+
 def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
     corpus = tmp_path / os.fsdecode(b"caf\xe9.txt")
     corpus.write_text(CORPUS, encoding="utf-8")
@@ -134,6 +144,10 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
         (["GOOD", "--dropout", "1"], 2, "dropout must be in [0, 1). Received: 1.0"),
         (["GOOD", "--tokenizer", "bpe", "--vocab-size", "2000000000"], 2, "in [259, 1048576]"),
         (["GOOD", "--max-steps", "0"], 2, "max_steps"),
+        (["GOOD", "--hidden-dim", "9" * 20], 2, "hidden_dim must be less than 2147483648"),
+        (["GOOD", "--model", "lstm", "--num-heads", "4"], 2, "is for the transformer"),
+        (["GOOD", "--learning-rate", "inf"], 2, "learning_rate must be a finite number"),
+        (["GOOD", "--models-dir", ""], 2, "The models folder must have a name"),
         (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
         (["GOOD", "--encoding", "\udcff"], 2, "encoding must name a text encoding"),

@@ -18,11 +18,11 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
             for name in ("max_steps", "batch_size", "validate_every", "patience")
         ),
         *(
-            (name, "must be greater than 0", [0, -1e-3, NAN, INF, HUGE, "1"])
+            (name, "must be a finite number greater than 0", [0, -1e-3, NAN, INF, HUGE, "1"])
             for name in ("learning_rate", "clip_norm")
         ),
         ("accumulate", "must be a whole number from 1 up", [0, -1, 2.0, None]),
-        ("weight_decay", "must be at least 0", [-0.1, NAN, INF, HUGE, None]),
+        ("weight_decay", "must be a finite number of at least 0", [-0.1, NAN, INF, HUGE, None]),
         ("warmup_steps", "must be a whole number from 0 up", [-1, 0.5, "1"]),
         ("optimizer", "must be one of auto, adamw, muon", ["adam", None]),
         ("strategy", "must be one of auto, none, mirrored, multi-worker", ["tpu", None]),

@@ -39,8 +39,7 @@ def check(condition: bool, rule: str, received: object) -> None:
 def check_positive_int(config: object, *names: str) -> None:
     """Check whole numbers from 1 up."""
     for name in names:
-        value = getattr(config, name)
-        check(is_int(value) and value >= 1, f"{name} must be a whole number from 1 up", value)
+        check_whole(config, name, 1)
 
 
 def check_whole(config: object, name: str, low: int) -> None:
@@ -65,7 +64,8 @@ def check_finite(config: object, name: str, low: float, *, above: bool = False) 
     """Check a number from `low` up; with `above`, one that must not be `low` itself."""
     value = getattr(config, name)
     fits = is_number(value) and (low < value if above else low <= value)
-    check(fits, f"{name} must be {'greater than' if above else 'at least'} {low:g}", value)
+    bound = f"{'greater than' if above else 'of at least'} {low:g}"
+    check(fits, f"{name} must be a finite number {bound}", value)
 
 
 def check_share(config: object, name: str, *, above: bool = False) -> None:

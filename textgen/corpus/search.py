@@ -6,7 +6,7 @@ import codecs
 import glob
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from textgen.corpus.encoding import check_encoding
@@ -50,6 +50,8 @@ def find_files(
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]  # A bare string is a sequence too, of one-letter paths nobody meant.
+    if not isinstance(paths, Iterable):
+        raise CorpusError(f"A corpus must be paths of files or folders. Received: {paths!r}")
     if not paths:
         raise CorpusError("A corpus needs at least one file, folder, glob or - (standard input).")
     may_hold_nul = check_encoding(encoding).startswith(("utf-16", "utf-32"))

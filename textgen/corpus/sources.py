@@ -91,6 +91,8 @@ class Source:
     @contextlib.contextmanager
     def _open(self, meter: Meter | None, decompress: bool) -> Iterator[IO[bytes]]:
         with contextlib.ExitStack() as stack:
+            if self.path is None and sys.stdin is None:
+                raise CorpusError("standard input: it is closed.")
             # Standard input belongs to the process, so it is not closed here.
             stream: IO[bytes] = (
                 sys.stdin.buffer if self.path is None else stack.enter_context(self.path.open("rb"))

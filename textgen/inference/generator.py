@@ -209,6 +209,8 @@ class TextGenerator:
 
     def _checked(self, text: str) -> str:
         """Return a text as the model sees it."""
+        if not isinstance(text, str):
+            raise ConfigError(f"A prompt or a text must be a string. Received: {text!r}")
         text = self.clean(text)
         unicode_bytes(text, "utf-8")  # refuses what is not Unicode text
         return text

@@ -222,7 +222,7 @@ class Trainer:
         rate = float(self.optimizer.learning_rate)
         return TrainingDivergedError(
             f"The {what} stopped being finite at step {step}. Try a lower --learning-rate "
-            f"(now {rate:.2g}) or --optimizer adamw. The checkpoint before is kept."
+            f"(now {rate:.2g}) or --optimizer adamw. What was saved before is kept."
         )
 
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
