@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from textgen.cli import options
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
 
 _PROPOSALS = 4
+_SAMPLES_A_BATCH = 64
 
 
 @click.command(cls=options.SectionedCommand)
@@ -95,15 +98,16 @@ def generate(
         if stream is None:
             stream = search is None and not as_json and num_samples in (None, 1) and is_terminal()
         if stream:
-            results = [_stream(generator, prompt, config, echo)]
+            failed = _stream(generator, prompt, config, echo).finish_reason == "error"
         else:
-            with on_interrupt(signal.SIG_DFL):  # nothing is shown yet, so nothing is lost
-                if search is None:
-                    results = generator.generate_batch([prompt] * (num_samples or 1), config)
-                else:
-                    results = [generator.search(prompt, search)]
-            _print(results, prompt if echo else "", generator.entry.name if as_json else None)
-    if any(result.finish_reason == "error" for result in results):
+            if search is None:
+                results = _samples(generator, prompt, config, num_samples or 1)
+            else:
+                with on_interrupt(signal.SIG_DFL):
+                    results = iter([generator.search(prompt, search)])
+            name = generator.entry.name if as_json else None
+            failed = _print(results, prompt if echo else "", name)
+    if failed:
         raise no_token_left()
 
 
@@ -142,13 +146,30 @@ def _stream(
     return text.result
 
 
-def _print(results: list[Generation], before: str, model: str | None) -> None:
-    """Print finished texts; with the model's name, as JSON."""
+def _samples(
+    generator: TextGenerator, prompt: str, config: SamplingConfig, count: int
+) -> Iterator[Generation]:
+    """Write several texts, so many at a time that memory holds them and the first come soon."""
+    while count:
+        rows = min(count, _SAMPLES_A_BATCH)
+        with on_interrupt(signal.SIG_DFL):  # what is finished is shown, so nothing is lost
+            results = generator.generate_batch([prompt] * rows, config)
+        yield from results
+        seed = cast(int, results[-1].seed)  # drawn where none was given
+        config = dataclasses.replace(config, seed=(seed + 1) % 2**63)
+        count -= rows
+
+
+def _print(results: Iterator[Generation], before: str, model: str | None) -> bool:
+    """Print finished texts, with the model's name as JSON; tell whether one could not go on."""
+    failed = False
     for index, result in enumerate(results):
         if model is not None:
             click.echo(json.dumps({"model": model, **result.to_dict()}, ensure_ascii=False))
         else:
             print_text(("---\n" if index else "") + before + result.text)
+        failed |= result.finish_reason == "error"
+    return failed
 
 
 def _prompt(argument: str | None) -> str:

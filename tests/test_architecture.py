@@ -41,7 +41,7 @@ ALLOWED = {
     "training": {"config", "errors", "files", "dataset", "models", "perplexity"},
     "export": {"generation", "catalog", "tokenizer"},
     "runtime": {"errors"},
-    "serving": {"catalog", "errors", "files", "runtime"},
+    "serving": {"catalog", "errors", "files", "runtime", "tokenizer"},
     "inference": {"catalog", "config", "corpus", "errors", "perplexity", "runtime", "tokenizer"},
 }
 STANDARD_LIBRARY_ONLY = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import logging
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ def _check_card(card: Any) -> None:
         for name, kind in fields.items():
             if not isinstance(values[name], kind):
                 raise TypeError(f"{name} is a {type(values[name]).__name__}")
+            if isinstance(values[name], float) and not math.isfinite(values[name]):
+                raise ValueError(f"{name} is {values[name]}")
 
 
 def check_name(name: str) -> str:

@@ -47,6 +47,16 @@ def test_json_is_an_object_a_line_with_everything_needed_to_repeat_it(write):
     assert json.loads(again.stdout) == samples[1]
 
 
+def test_many_samples_are_written_a_batch_at_a_time_with_the_same_seeds(write, monkeypatch):
+    arguments = ("The ", "-n", 8, "--seed", 2**63 - 2, "--num-samples", 5, "--json")
+    at_once = write(*arguments).stdout
+    monkeypatch.setattr("textgen.cli.generate._SAMPLES_A_BATCH", 2)
+    assert write(*arguments).stdout == at_once
+    unseeded = write(*arguments[:3], *arguments[5:]).stdout.splitlines()
+    seeds = [json.loads(line)["seed"] for line in unseeded]
+    assert seeds == [seeds[0] + i for i in range(5)]
+
+
 def test_stop_ends_the_text(write):
     text = write("The ", "-n", 60, "--seed", 4, "--no-echo", "-t", 2).stdout
     stop = text[10:12]

@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from textgen.catalog import CARD_PATH, REQUEST_PATH, WARMUP_PATH
+from textgen.catalog import CARD_PATH, REQUEST_PATH, TOKENIZER_PATH, WARMUP_PATH
 from textgen.runtime import SavedModel
 from textgen.serving import prove
 from textgen.serving.checks import check
 from textgen.serving.model_checks import MODEL_CHECKS
 from textgen.serving.result import FlawError
+from textgen.tokenizer import CharacterTokenizer
 
 TITLES = {
     "operations": "core operations alone: no XLA, cuDNN or Python",
@@ -22,6 +23,7 @@ TITLES = {
     "batch": "every input and output has the batch first",
     "defaults": "every input but the prompts has a default",
     "card": "the model card is complete",
+    "tokenizer": "the tokenizer is the card's",
     "load": "TensorFlow loads it with XLA forbidden",
     "warmup": "the warmup requests run, one a signature at least",
     "sample": "the sample of a REST request runs",
@@ -103,6 +105,26 @@ def test_a_card_that_lacks_something_is_told(copy):
     del card["corpus"]["digest"]
     (copy / CARD_PATH).write_text(json.dumps(card), "utf-8")
     assert "digest" in failures_of_files(copy)[TITLES["card"]]
+
+
+def test_a_card_whose_numbers_are_none_is_told(copy):
+    card = json.loads((copy / CARD_PATH).read_text("utf-8"))
+    card["bits_per_character"] = float("nan")
+    (copy / CARD_PATH).write_text(json.dumps(card), "utf-8")
+    assert "bits_per_character is nan" in failures_of_files(copy)[TITLES["card"]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda file: file.unlink(), "there is no tokenizer file"),
+        (lambda file: file.write_text("null"), "damaged"),
+        (CharacterTokenizer.learn(["another"]).save, "the card tells of"),
+    ],
+)
+def test_a_tokenizer_that_is_not_the_models_is_told(copy, damage, told):
+    damage(copy / TOKENIZER_PATH)
+    assert told in failures_of_files(copy)[TITLES["tokenizer"]]
 
 
 def test_damaged_variables_fail_the_load(copy):

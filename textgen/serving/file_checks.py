@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from textgen.catalog import ModelEntry
+from textgen.catalog import TOKENIZER_PATH, ModelEntry
 from textgen.runtime import TensorSpec
 from textgen.runtime.directory import read_directory
 from textgen.serving.graph import read_graph
 from textgen.serving.result import expect
+from textgen.tokenizer import load_tokenizer
 
 _FOREIGN = ("xla", "cudnn", "pyfunc", ">")  # the last: an operation with a library's prefix
 _STRING, _INT, _FLOAT = (np.dtype(kind) for kind in (object, np.int32, np.float32))
@@ -95,6 +96,13 @@ def _card(path: Path) -> None:
     _ = ModelEntry(path.name, None, path).card  # raises for what it lacks
 
 
+def _tokenizer(path: Path) -> None:
+    tokenizer = load_tokenizer(path / TOKENIZER_PATH)
+    told = ModelEntry(path.name, None, path).card["tokenizer"]
+    found = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size}
+    expect(told == found, f"the card tells of {told}, the file is {found}")
+
+
 # What holds, and the check that tells.
 FILE_CHECKS = {
     "core operations alone: no XLA, cuDNN or Python": _operations,
@@ -102,4 +110,5 @@ FILE_CHECKS = {
     "every input and output has the batch first": _batch_first,
     "every input but the prompts has a default": _defaults,
     "the model card is complete": _card,
+    "the tokenizer is the card's": _tokenizer,
 }
