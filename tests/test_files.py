@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from textgen.files import publish_folder, write_atomically
+from textgen.files import publish_folder, replace_atomically, write_atomically
 
 
 def mode(path):
@@ -51,6 +51,18 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch, step, error):
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
+
+
+def test_an_error_tells_what_was_to_be_written(tmp_path):
+    def refuse():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space") as caught, replace_atomically(tmp_path / "file"):
+        refuse()
+    assert caught.value.filename == str(tmp_path / "file")
+    with pytest.raises(OSError, match="No space") as caught, publish_folder(tmp_path / "folder"):
+        refuse()
+    assert caught.value.filename == str(tmp_path / "folder")
 
 
 def test_the_bytes_reach_the_disk_before_the_rename(tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def replace_atomically(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _naming(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -95,9 +95,20 @@ def publish_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written, or `path` exists and is not empty.
     """
-    with scratch_folder(path.parent) as scratch:
+    with _naming(path), scratch_folder(path.parent) as scratch:
         yield scratch
         publish(scratch, path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name `path` in an error that names no file, as one in writing to an open file does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _remove_abandoned(folder: Path) -> None:
