@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_once_and_ends_no_run(make_trainer, full_disk, caplo
     assert len(told) == 1
     assert "Step 8 cannot be written to disk ([Errno 28] No space left on device" in told[0]
     assert trainer.checkpoints.load_newest()[1]["step"] == 4
-    assert trainer.checkpoints.load_best()[1] == {"step": 4}
+    assert trainer.checkpoints.load_best()[1]["step"] == 4
 
 
 def test_the_best_weights_come_back_even_where_the_disk_was_full(make_trainer, full_disk):
@@ -178,7 +178,8 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room_again(make_train
     recorder.sample = lambda text: full_disk() if len(recorder.validations) == 2 else None
     outcome = trainer.fit(write_sample=lambda model: "")
     assert trainer.checkpoints.load_newest()[1]["step"] == 12
-    assert trainer.checkpoints.load_best()[1] == {"step": outcome.best_step}
+    best = {"step": outcome.best_step, "loss": outcome.validation_loss}
+    assert trainer.checkpoints.load_best()[1] == best
 
 
 def test_the_history_has_one_json_object_a_validation(make_trainer):

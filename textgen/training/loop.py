@@ -40,7 +40,8 @@ class Outcome:
     Attributes:
         model: with the best weights.
         step: steps done.
-        best_step: the step of the best validation.
+        best_step: the step of these weights; above `step` where a run that was killed left them,
+            but no checkpoint as new.
         validation_loss: of the best weights, nats a token.
         ended_by: `max_steps`, `patience`, `interrupt` or, where the run was planned,
             `time_budget`.
@@ -179,11 +180,10 @@ class Trainer:
                 self._save()
                 saved_at = time.monotonic()
         # Only the chief's model is exported.
+        best = state.best_step, state.best_loss
         if self.is_chief and state.best_step != state.step:
-            self._keeper.restore_best()
-        return Outcome(
-            self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
-        )
+            best = self._keeper.restore_best(state)
+        return Outcome(self.model, state.step, *best, ended_by, self.is_chief)
 
     def _ended_by(self) -> str | None:
         """Why the run ends where it stands, which it only does right after a validation."""
