@@ -193,6 +193,17 @@ def test_the_history_has_one_json_object_a_validation(make_trainer):
         assert line["bits_per_character"] == pytest.approx(line["validation_loss"] / math.log(2))
 
 
+def test_the_history_begins_with_a_speed_that_was_measured_or_none(make_trainer, monkeypatch):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    recorder = Recorder()
+    trainer = make_trainer(reporter=recorder, max_steps=3, validate_every=1)
+    trainer.fit()
+    first, *others = (validation.tokens_per_second for validation in recorder.validations)
+    assert first is None  # the call that compiles
+    assert min(others) > 0
+    assert '"tokens_per_second": null' in trainer.history.path.read_text("utf-8").splitlines()[0]
+
+
 def test_a_line_cut_short_by_a_kill_is_dropped_from_the_history(make_trainer):
     trainer = make_trainer(max_steps=4)
     trainer.fit()

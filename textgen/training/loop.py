@@ -240,7 +240,7 @@ class Trainer:
             validation_loss=loss,
             bits_per_character=loss / math.log(2) * self._tokens_per_character,
             learning_rate=float(self.optimizer.learning_rate),
-            tokens_per_second=clock.tokens_per_second,
+            tokens_per_second=clock.lap(),
             best=best,
         )
         state.loss_sum, state.loss_count = 0.0, 0
