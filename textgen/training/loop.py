@@ -4,7 +4,8 @@ Many steps run in one call into TensorFlow, because the host's share of a small
 model's step would otherwise be as long as the step. What a step computes is a pure
 function of (weights, optimizer slots, step number): batches and dropout masks are
 drawn from the seed and the step. How many steps a call holds, and whether the run was
-interrupted, leaves no trace in the result.
+interrupted, leaves no trace in the result. That is so to the last bit on a CPU; a GPU
+sums the gradients of lookups in any order, so no two runs there are alike.
 """
 
 from __future__ import annotations
