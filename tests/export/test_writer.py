@@ -5,6 +5,7 @@ import json
 import pytest
 
 from textgen.export import write_saved_model
+from textgen.runtime import SavedModel
 
 
 def test_no_op_needs_xla_cudnn_or_python(meta_graph):
@@ -20,6 +21,41 @@ def test_no_op_needs_xla_cudnn_or_python(meta_graph):
 def test_it_holds_only_core_ops(meta_graph):
     # Ops that only the tensorflow wheel has, or only tensorflow-text, have a prefix.
     assert not [op.name for op in meta_graph.meta_info_def.stripped_op_list.op if ">" in op.name]
+
+
+PLAIN_TENSORFLOW = """
+import json, sys
+import tensorflow as tf
+
+prompts = tf.constant(["a", ""])
+for path in sys.argv[1:]:
+    model = tf.saved_model.load(path)
+    written = model.signatures["serving_default"](prompts=prompts)
+    scored = model.signatures["score"](texts=prompts)
+    greedy = model.prune({"prompts": "prompts:0", "temperature": "temperature:0"},
+                         {"text": "generate/text:0"})
+    greedy = greedy(prompts, tf.constant([0.0]))
+    print(json.dumps([
+        [reason.decode() for reason in written["finish_reason"].numpy()],
+        scored["logprob"].numpy().tolist(),
+        [text.decode() for text in greedy["text"].numpy()],
+    ]))
+assert not [name for name in sys.modules if name.startswith("textgen")]
+"""
+
+
+@pytest.mark.slow
+def test_tensorflow_runs_it_where_textgen_was_never_imported(exported_models, run_python):
+    paths = [exported.path for exported in exported_models.values()]
+    lines = run_python(PLAIN_TENSORFLOW, *paths)[0].splitlines()
+    for path, line in zip(paths, lines, strict=True):
+        reasons, logprobs, greedy = json.loads(line)
+        assert set(reasons) <= {"stop", "length"}
+        with SavedModel(path) as model:
+            scored = model.run("score", texts=["a", ""])
+            written = model.run("generate", prompts=["a", ""], temperature=[0.0])
+        assert logprobs == pytest.approx(scored["logprob"].tolist(), rel=1e-4)
+        assert greedy == [text.decode() for text in written["text"]]
 
 
 def test_card_and_tokenizer_lie_in_assets_extra(exported):

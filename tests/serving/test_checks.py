@@ -163,6 +163,27 @@ def test_an_answer_that_a_batch_spoils_is_named(exported, monkeypatch, name):
                 MODEL_CHECKS[title](model)
 
 
+@pytest.mark.parametrize(
+    "title",
+    ["a batch is its rows, one by one", "requests that a server merges are answered as if alone"],
+)
+def test_one_draw_that_rounding_decided_is_no_flaw(exported, monkeypatch, title):
+    with SavedModel(exported.path) as model:
+        run, batches = model.run, []
+
+        def round_otherwise(signature, **inputs):
+            result = run(signature, **inputs)
+            if signature == "generate" and len(inputs["prompts"]) > 1:
+                batches.append(signature)
+                if len(batches) == 1:
+                    result["text_bytes"][0] += b"?"
+            return result
+
+        monkeypatch.setattr(model, "run", round_otherwise)
+        MODEL_CHECKS[title](model)
+        assert len(batches) == 2
+
+
 def test_a_crash_is_a_failure(monkeypatch, tmp_path):
     # As if TensorFlow had aborted the process.
     monkeypatch.setattr("textgen.serving.proof._send_results", _crash)

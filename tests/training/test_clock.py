@@ -17,6 +17,18 @@ def test_the_first_call_compiles_and_counts_for_nothing():
     assert clock.tokens_per_second == pytest.approx(500)
 
 
+def test_a_lap_is_the_speed_since_the_lap_before():
+    clock = Clock(100)
+    clock.add(1, 30.0)
+    assert clock.lap() is None
+    clock.add(1, 0.5)
+    clock.add(3, 1.5)
+    assert clock.lap() == pytest.approx(200)
+    clock.add(1, 0.1)
+    assert clock.lap() == pytest.approx(1000)
+    assert clock.lap() is None
+
+
 def test_a_call_takes_about_half_a_second_but_is_a_step_at_least():
     fast, slow = Clock(1), Clock(1)
     for clock, seconds in ((fast, 0.01), (slow, 7.0)):

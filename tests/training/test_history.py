@@ -13,8 +13,8 @@ from textgen.training.history import History
 from textgen.training.reporter import Validation
 
 
-def validation(step):
-    return Validation(step, 2.0, 1.9, 2.7, 1e-3, 1000.0, best=True)
+def validation(step, tokens_per_second=1000.0):
+    return Validation(step, 2.0, 1.9, 2.7, 1e-3, tokens_per_second, best=True)
 
 
 @contextlib.contextmanager
@@ -63,6 +63,14 @@ def test_tensorboard_gets_event_files(tmp_path):
     history.record(validation(10))
     (events,) = (tmp_path / "tensorboard").iterdir()
     assert b"validation_loss" in events.read_bytes()
+
+
+def test_tensorboard_gets_no_speed_where_none_was_measured(tmp_path):
+    history = History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
+    history.record(validation(10, tokens_per_second=None))
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert b"learning_rate" in events.read_bytes()
+    assert b"tokens_per_second" not in events.read_bytes()
 
 
 def test_an_event_that_a_full_disk_cuts_short_spoils_no_later_one(tmp_path):

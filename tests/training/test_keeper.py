@@ -5,6 +5,7 @@ import errno
 import numpy as np
 import pytest
 
+from textgen.errors import CheckpointError
 from textgen.training.keeper import Keeper, State
 
 
@@ -54,9 +55,24 @@ def test_the_best_weights_come_back_from_a_full_disk_too(trainer, keeper, monkey
     if is_full:
         monkeypatch.setattr(trainer.checkpoints, "save_best", refuse)
     spoil(weights)
-    keeper.save(State(step=1, best_step=1))
-    keeper.restore_best()
+    state = State(step=1, best_loss=1.5, best_step=1)
+    keeper.save(state)
+    assert keeper.restore_best(state) == (1, 1.5)
     assert_same(weights, wanted)
+
+
+def test_best_weights_newer_than_the_state_bring_their_own_step_and_loss(keeper):
+    keeper.note_best()
+    keeper.save(State(step=9, best_loss=1.25, best_step=9))
+    assert keeper.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (9, 1.25)
+
+
+def test_best_weights_without_a_loss_are_taken_for_those_of_their_step_alone(trainer, keeper):
+    weights = {f"model/{i}": np.asarray(v) for i, v in enumerate(trainer.model.trainable_variables)}
+    trainer.checkpoints.save_best(weights, {"step": 5})
+    assert keeper.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (5, 1.5)
+    with pytest.raises(CheckpointError, match=r"of step 4\. Received: of step 5"):
+        keeper.restore_best(State(step=4, best_loss=1.5, best_step=4))
 
 
 def test_a_disk_is_called_full_once_until_it_is_not(keeper, caplog):

@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_once_and_ends_no_run(make_trainer, full_disk, caplo
     assert len(told) == 1
     assert "Step 8 cannot be written to disk ([Errno 28] No space left on device" in told[0]
     assert trainer.checkpoints.load_newest()[1]["step"] == 4
-    assert trainer.checkpoints.load_best()[1] == {"step": 4}
+    assert trainer.checkpoints.load_best()[1]["step"] == 4
 
 
 def test_the_best_weights_come_back_even_where_the_disk_was_full(make_trainer, full_disk):
@@ -178,7 +178,8 @@ def test_what_a_full_disk_refused_is_written_when_there_is_room_again(make_train
     recorder.sample = lambda text: full_disk() if len(recorder.validations) == 2 else None
     outcome = trainer.fit(write_sample=lambda model: "")
     assert trainer.checkpoints.load_newest()[1]["step"] == 12
-    assert trainer.checkpoints.load_best()[1] == {"step": outcome.best_step}
+    best = {"step": outcome.best_step, "loss": outcome.validation_loss}
+    assert trainer.checkpoints.load_best()[1] == best
 
 
 def test_the_history_has_one_json_object_a_validation(make_trainer):
@@ -190,6 +191,17 @@ def test_the_history_has_one_json_object_a_validation(make_trainer):
     for line, validation in zip(lines, recorder.validations, strict=True):
         assert line == vars(validation)
         assert line["bits_per_character"] == pytest.approx(line["validation_loss"] / math.log(2))
+
+
+def test_the_history_begins_with_a_speed_that_was_measured_or_none(make_trainer, monkeypatch):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    recorder = Recorder()
+    trainer = make_trainer(reporter=recorder, max_steps=3, validate_every=1)
+    trainer.fit()
+    first, *others = (validation.tokens_per_second for validation in recorder.validations)
+    assert first is None  # the call that compiles
+    assert min(others) > 0
+    assert '"tokens_per_second": null' in trainer.history.path.read_text("utf-8").splitlines()[0]
 
 
 def test_a_line_cut_short_by_a_kill_is_dropped_from_the_history(make_trainer):

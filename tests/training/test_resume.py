@@ -80,6 +80,21 @@ def test_a_checkpoint_from_before_the_last_validation_is_enough(
     assert read_history(resumed.history.path) == read_history(whole.history.path)
 
 
+def test_best_weights_newer_than_the_checkpoint_are_called_what_they_are(make_trainer, monkeypatch):
+    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    trainer = make_trainer()
+    best = trainer.fit(should_stop=stop_after(8))
+    assert best.best_step == 8
+    # As if a kill had come between the best weights and the checkpoint.
+    max(trainer.checkpoints.folder.glob("step-*.npz")).unlink()
+    # A rate far too high: the step after the checkpoint is worse.
+    outcome = make_trainer(learning_rate=3.0).fit(resume=True, should_stop=stop_after(1))
+    assert (outcome.step, outcome.best_step) == (5, 8)
+    assert outcome.validation_loss == best.validation_loss
+    for found, wanted in zip(outcome.model.get_weights(), best.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 # A rate far too high: after the first validations it only gets worse.
 IMPATIENT = {
     "learning_rate": 3.0,

@@ -45,6 +45,16 @@ def test_micro_batches_give_the_losses_of_the_whole_batch(
     np.testing.assert_allclose(in_parts, whole, rtol=1e-5)
 
 
+def test_many_models_trained_in_a_process_are_not_called_one_that_is_traced_again(
+    make_trainer, caplog
+):
+    caplog.set_level("WARNING", "tensorflow")
+    for _ in range(6):
+        trainer = make_trainer()
+        trainer._step.summed_loss(*next(iter(trainer.validation)))
+    assert [record for record in caplog.records if "retracing" in record.getMessage()] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["transformer", "lstm"])
 def test_micro_batches_in_mixed_precision_agree_as_far_as_bfloat16_reaches(

@@ -110,7 +110,8 @@ class TextGenerator:
         Args:
             prompts: any texts.
             config: how to sample. Row i draws with `config.seed + i`, so that each text
-                can be had again alone.
+                can be had again alone, but for a rare draw that rounding decides: a batch of
+                another size rounds otherwise.
 
         Raises:
             TokenizerError: a prompt is not Unicode text.

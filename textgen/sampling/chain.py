@@ -36,9 +36,9 @@ class Chain:
     bias, temperature, top_k, top_p, min_p, typical_p, XTC, draw. Rows with a
     mirostat_tau keep all up to the temperature; mirostat then stands for top_k to XTC.
 
-    A row's tokens are the same alone and in any batch. A chain is built before the
-    decode loop, so that what depends on the controls alone is computed once: which
-    values are legal, and which filters any row asks for. Filters no row asks for cost
+    For the same logits a row's tokens are the same alone and in any batch. A chain is built
+    before the decode loop, so that what depends on the controls alone is computed once:
+    which values are legal, and which filters any row asks for. Filters no row asks for cost
     nothing, and where none is asked for but the temperature, a token costs a dozen ops.
 
     Args:

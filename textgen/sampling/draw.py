@@ -1,7 +1,7 @@
 """The draw: one uniform number a token, a pure function of (seed, index).
 
 TensorFlow's stateless generators take one seed for a whole tensor. Here every row of
-a batch has its own, so that a text is the same alone and in any batch: a counter-based
+a batch has its own, so that a text draws the same alone and in any batch: a counter-based
 generator gives the number straight from the row's seed and the token's index
 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 """

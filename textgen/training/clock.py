@@ -22,6 +22,7 @@ class Clock:
     def __init__(self, tokens_a_step: int) -> None:
         self._tokens_a_step = tokens_a_step
         self._compiled = False
+        self._lap_steps, self._lap_seconds = 0, 0.0
         self.seconds_a_step = math.inf
 
     def add(self, steps: int, seconds: float) -> bool:
@@ -29,6 +30,8 @@ class Clock:
         if not self._compiled:
             self._compiled = True
             return True
+        self._lap_steps += steps
+        self._lap_seconds += seconds
         measured = seconds / steps
         # A running mean, so that the bar's figures do not jump.
         known = math.isfinite(self.seconds_a_step)
@@ -43,5 +46,14 @@ class Clock:
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens learned from in a second."""
+        """Tokens learned from in a second; 0 until it is known."""
         return self._tokens_a_step / self.seconds_a_step
+
+    def lap(self) -> float | None:
+        """Return the tokens learned from in a second since the lap before.
+
+        `None` where nothing was measured.
+        """
+        steps, seconds = self._lap_steps, self._lap_seconds
+        self._lap_steps, self._lap_seconds = 0, 0.0
+        return steps * self._tokens_a_step / seconds if steps else None

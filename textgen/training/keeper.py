@@ -67,7 +67,8 @@ class Keeper:
         progress: dict[str, Any] = dataclasses.asdict(state)
         try:
             if self._unwritten_best:
-                self._checkpoints.save_best(self._unwritten_best, {"step": state.best_step})
+                best = {"step": state.best_step, "loss": state.best_loss}
+                self._checkpoints.save_best(self._unwritten_best, best)
                 self._unwritten_best = {}
             self._checkpoints.save(state.step, _values(self._weights | self._slots), progress)
         except OSError as error:
@@ -100,15 +101,30 @@ class Keeper:
             variable.assign(arrays[name])
         return State(**progress)
 
-    def restore_best(self) -> None:
-        """Put the best weights into the model.
+    def restore_best(self, state: State) -> tuple[int, float]:
+        """Put the best weights into the model; return their step and validation loss.
+
+        On disk they may be newer than those that `state` knows of: where the run went on from
+        an older checkpoint, because a kill came right after they were written or the checkpoint
+        written with them is damaged.
 
         Raises:
-            CheckpointError: they are missing or damaged.
+            CheckpointError: they are missing or damaged, or it is not known how good they are.
         """
-        arrays = self._unwritten_best or self._checkpoints.load_best()[0]
+        arrays, step, loss = self._unwritten_best, state.best_step, state.best_loss
+        if not arrays:
+            arrays, best = self._checkpoints.load_best()
+            if "loss" in best:
+                step, loss = best["step"], best["loss"]
+            # Written by an older textgen.
+            elif best["step"] != step:
+                raise CheckpointError(
+                    f"The best weights must be those of step {step}. Received: of step "
+                    f"{best['step']}, without their validation loss."
+                )
         for name, variable in self._weights.items():
             variable.assign(arrays[name])
+        return step, loss
 
 
 def _values(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:

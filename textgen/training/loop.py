@@ -4,7 +4,8 @@ Many steps run in one call into TensorFlow, because the host's share of a small
 model's step would otherwise be as long as the step. What a step computes is a pure
 function of (weights, optimizer slots, step number): batches and dropout masks are
 drawn from the seed and the step. How many steps a call holds, and whether the run was
-interrupted, leaves no trace in the result.
+interrupted, leaves no trace in the result. That is so to the last bit on a CPU; a GPU
+sums the gradients of lookups in any order, so no two runs there are alike.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Outcome:
     Attributes:
         model: with the best weights.
         step: steps done.
-        best_step: the step of the best validation.
+        best_step: the step of these weights; above `step` where a run that was killed left them,
+            but no checkpoint as new.
         validation_loss: of the best weights, nats a token.
         ended_by: `max_steps`, `patience`, `interrupt` or, where the run was planned,
             `time_budget`.
@@ -179,11 +181,10 @@ class Trainer:
                 self._save()
                 saved_at = time.monotonic()
         # Only the chief's model is exported.
+        best = state.best_step, state.best_loss
         if self.is_chief and state.best_step != state.step:
-            self._keeper.restore_best()
-        return Outcome(
-            self.model, state.step, state.best_step, state.best_loss, ended_by, self.is_chief
-        )
+            best = self._keeper.restore_best(state)
+        return Outcome(self.model, state.step, *best, ended_by, self.is_chief)
 
     def _ended_by(self) -> str | None:
         """Why the run ends where it stands, which it only does right after a validation."""
@@ -240,7 +241,7 @@ class Trainer:
             validation_loss=loss,
             bits_per_character=loss / math.log(2) * self._tokens_per_character,
             learning_rate=float(self.optimizer.learning_rate),
-            tokens_per_second=clock.tokens_per_second,
+            tokens_per_second=clock.lap(),
             best=best,
         )
         state.loss_sum, state.loss_count = 0.0, 0

@@ -36,7 +36,8 @@ class Validation:
         validation_loss: nats a token.
         bits_per_character: of the validation text; comparable across tokenizers.
         learning_rate: at this step.
-        tokens_per_second: of training, since the validation before.
+        tokens_per_second: of training, since the validation before; `None` where all of it was
+            the first call, which compiles.
         best: whether no earlier validation was as good.
     """
 
@@ -45,7 +46,7 @@ class Validation:
     validation_loss: float
     bits_per_character: float
     learning_rate: float
-    tokens_per_second: float
+    tokens_per_second: float | None
     best: bool
 
     @property

@@ -111,8 +111,13 @@ class Step:
             # cuDNN's LSTM is no XLA op, and faster than what XLA makes of a loop.
             on_gpu = bool(tf.config.list_logical_devices("GPU"))
             jit = not (on_gpu and model_config.architecture == "lstm")
-        # Without AutoGraph, which takes a second to read code that has nothing for it.
-        function = functools.partial(tf.function, autograph=False)
+
+        def function(method, **options):
+            # A partial, because TensorFlow takes functions of the same code for one that is
+            # traced again and again, and would warn of the fifth model trained in a process.
+            # Without AutoGraph, which takes a second to read code that has nothing for it.
+            return tf.function(functools.partial(method), autograph=False, **options)
+
         self._gradients_graph = function(self._gradients, jit_compile=jit)
         # Under a strategy the optimizer talks to other devices, which neither XLA nor a graph
         # within the graph can.
