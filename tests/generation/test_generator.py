@@ -1,11 +1,14 @@
 """The decode loop: one seed one text, past the context, up to a stop."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from textgen.config import ModelConfig
 from textgen.generation import Generator, default_inputs
+from textgen.generation.window import BLOCK
 from textgen.models import build_model
 from textgen.tokenizer import CharacterTokenizer
 
@@ -19,8 +22,9 @@ CONFIGS = {
 }
 
 
-def make_generator(architecture, has_documents=False):
-    model = build_model(CONFIGS[architecture], TOKENIZER.vocab_size)
+def make_generator(architecture, has_documents=False, context_length=CONTEXT):
+    config = dataclasses.replace(CONFIGS[architecture], context_length=context_length)
+    model = build_model(config, TOKENIZER.vocab_size)
     noise = np.random.default_rng(1)
     for variable in model.trainable_variables:
         variable.assign(noise.normal(0, 0.5, variable.shape))
@@ -158,6 +162,19 @@ def test_past_the_context_the_newest_half_is_read_again():
         window.append(int(logits.argmax()))
         written.append(window[-1])
     assert result.token_ids.numpy()[0].tolist() == written[3:]
+
+
+def test_time_is_looked_at_every_few_tokens_however_long_the_context(monkeypatch):
+    looks = tf.Variable(0.0, dtype=tf.float64)
+    monkeypatch.setattr(tf, "timestamp", lambda: looks.assign_add(1.0))
+    long = writer(make_generator("transformer", context_length=100))
+    free = long(["a" * 150], n=90).token_ids.numpy()[0].tolist()
+    looks.assign(0.0)
+    # The request takes the first look. After the second a token fills the context; at the
+    # fourth the time is up.
+    late = long(["a" * 150], n=90, max_time=2.5)
+    assert late.finish_reason.numpy().tolist() == [b"time"]
+    assert late.token_ids.numpy()[0].tolist() == free[: 1 + BLOCK]
 
 
 def test_logprobs_are_the_model_s_own_even_where_the_end_must_wait():

@@ -67,6 +67,28 @@ def test_tensorflow_in_the_same_process(run_python, toy, order):
     assert run_python(BOTH, toy, order)[0] == "done"
 
 
+THREADS_AFTERWARDS = """
+import os, sys
+from pathlib import Path
+from textgen.runtime import SavedModel
+variables = {name for name in os.environ if name.startswith("TF_")}
+SavedModel(sys.argv[1]).run("serving_default", text=["a"])
+print({name for name in os.environ if name.startswith("TF_")} - variables)
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(3)
+tf.function(lambda x: x @ x, jit_compile=True)(tf.ones([9, 9]))
+names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+print(names.count("tf_XLAEigen"))
+"""
+
+
+@pytest.mark.slow
+def test_what_a_model_needs_is_not_imposed_on_training_or_child_processes(run_python, toy):
+    variables, threads = run_python(THREADS_AFTERWARDS, toy)[0].splitlines()
+    assert variables == "{'TF_CPP_MIN_LOG_LEVEL'}"
+    assert threads == "3"
+
+
 # What stock TensorFlow Serving does at its start.
 WITHOUT_XLA = """
 import ctypes, importlib.util, sys

@@ -24,7 +24,7 @@ class SamplingConfig(WritingRecord):
     Attributes:
         max_new_tokens: tokens to write at most.
         min_new_tokens: tokens to write before the text may end.
-        max_time: seconds to write at most; `None` sets no limit.
+        max_time: seconds to write at most, looked at every 32 tokens; `None` sets no limit.
         temperature: divides the logits; 0 always takes the likeliest token.
         top_k: keep the k likeliest tokens; 0 keeps all.
         top_p: keep the smallest set of tokens whose probability reaches p; 1 keeps all.

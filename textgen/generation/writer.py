@@ -18,7 +18,7 @@ from textgen.generation.records import (
 )
 from textgen.generation.rows import largest
 from textgen.generation.stopping import StopWatch
-from textgen.generation.window import any_size, make_room, room
+from textgen.generation.window import BLOCK, any_size, make_room, room
 from textgen.models.base import Decoder
 from textgen.sampling import Chain, uniform
 from textgen.tokenizer.base import END
@@ -66,6 +66,10 @@ class Writer:
         self._watch = StopWatch(request.stop, tokenizer.max_overhang)
         self._wants_logprobs = tf.reduce_any(request.logprobs >= 0)
         self._num_alternatives = tf.minimum(largest(request.logprobs), decoder.vocab_size)
+        # Between two blocks passes the time of a token or two of a small model: where no clock
+        # has to be looked at, they are as long as there is room.
+        is_timed = tf.reduce_any(request.deadline < float("inf"))
+        self._patience = tf.where(is_timed, BLOCK, tf.int32.max)
         self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
         is_special = self._watch.is_watching | self._wants_logprobs | self._has_minimum
         self._is_plain = self._chain.is_plain & ~is_special
@@ -90,9 +94,9 @@ class Writer:
         )
 
         def block(index, total):
-            """Write until a row's cache is full: between two blocks its shape may change."""
-            writing = self._make_room(total.writing)
-            size = tf.minimum(self._room(writing), limit - index)
+            """Write a few tokens: between two blocks the cache may grow and the time be up."""
+            writing = self._make_room(self._end_late(total.writing), is_first=tf.equal(index, 0))
+            size = tf.minimum(tf.minimum(self._room(writing), self._patience), limit - index)
             numbers = self._numbers(writing, size)
 
             def turns(is_plain):
@@ -182,13 +186,24 @@ class Writer:
         seed = self._request.controls.seed
         return tf.stack([uniform(seed, index), uniform(seed, index, stream=1)], axis=1)
 
-    def _make_room(self, writing):
-        """Give every running row room for one token more, and end those whose time is up."""
+    def _end_late(self, writing):
+        """End the rows whose time is up."""
         is_late = self._request.deadline <= tf.timestamp()
-        writing = writing._replace(finish=_finish(writing, is_late, TIME))
-        position, state, _ = make_room(
-            *(self._decoder, writing.state, writing.position),
-            *(tf.equal(writing.finish, RUNNING), writing.recent),
+        return writing._replace(finish=_finish(writing, is_late, TIME))
+
+    def _make_room(self, writing, is_first):
+        """Give every running row room for one token more."""
+
+        def make():
+            position, state, _ = make_room(
+                *(self._decoder, writing.state, writing.position),
+                *(tf.equal(writing.finish, RUNNING), writing.recent),
+            )
+            return position, state
+
+        # It copies the cache; the first time also blanks what another origin left in it.
+        position, state = tf.cond(
+            is_first | (self._room(writing) < 1), make, lambda: (writing.position, writing.state)
         )
         return writing._replace(position=position, state=state)
 

@@ -7,12 +7,14 @@ takes. Where tensorflow is imported too, before or after, both share the same li
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib.util
 import os
 import sys
 import threading
 import types
+from collections.abc import Iterator, Mapping
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
@@ -163,10 +165,28 @@ def load(*, single_threaded: bool = True) -> Library:
         if _loaded is None:
             # Both are read by the libraries' static initializers.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            if single_threaded:
-                os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-            _loaded = _open(_find_folder())
+            settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if single_threaded else {}
+            with environment(settings):
+                _loaded = _open(_find_folder())
         return _loaded
+
+
+@contextlib.contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Set variables that are not set for as long as the `with` block lasts.
+
+    What TensorFlow reads once is not left behind: child processes would inherit it.
+
+    Args:
+        settings: values by name.
+    """
+    added = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def disable_xla() -> None:

@@ -36,8 +36,8 @@ class SavedModel:
         path: the folder that holds `saved_model.pb`.
         inter_op_threads: how many operations may run at a time in one call; with 1 the
             calling thread does the work, the fastest way for small models.
-        intra_op_threads: how many threads one operation may use. TensorFlow shares these
-            in the process: the first model loaded decides.
+        intra_op_threads: how many threads one operation may use. They are this model's own,
+            unless tensorflow has run something in this process before: then its count.
 
     Attributes:
         path: the folder, as it was given.

@@ -11,7 +11,7 @@ import numpy as np
 
 from textgen.errors import GenerationError, ModelDamagedError
 from textgen.runtime.directory import SERVING_TAG, Contents
-from textgen.runtime.library import Library, Output, Status
+from textgen.runtime.library import Library, Output, Status, environment
 from textgen.runtime.signatures import Signature, TensorSpec
 from textgen.runtime.tensors import NativeTensor, Tensor
 
@@ -21,6 +21,9 @@ _RUN_IN_CALLER = b"\x18" + b"\xff" * 9 + b"\x01"
 # What the single-threaded executor cannot run; graphs of TensorFlow 2 hold none of these.
 _LOW_LEVEL_CONTROL_FLOW = {"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"}
 _PLAIN_EXECUTOR = b"SINGLE_THREADED_EXECUTOR"
+# Read when the process makes its first device: from then on each has a pool of threads of its
+# own. Else all would share that of the first, and training afterwards would run on one core.
+_OWN_POOL = {"TF_OVERRIDE_GLOBAL_THREADPOOL": "1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Session:
         path: the SavedModel's folder.
         contents: what `directory.read_directory` read from it.
         inter_op_threads: how many operations may run at a time in one call.
-        intra_op_threads: how many threads one operation may use. TensorFlow shares this
-            pool in the process: the first session decides.
+        intra_op_threads: how many threads one operation may use. They are this session's
+            own, unless tensorflow has run something in this process before: then its count.
 
     Raises:
         ModelDamagedError: TensorFlow cannot load it.
@@ -133,7 +136,7 @@ class Session:
         library = self._library
         options = library.TF_NewSessionOptions()
         try:
-            with Status(library) as status:
+            with Status(library) as status, environment(_OWN_POOL):
                 library.TF_SetConfig(options, config, len(config), status.pointer)
                 session = library.TF_LoadSessionFromSavedModel(
                     options,
