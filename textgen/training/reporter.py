@@ -36,8 +36,8 @@ class Validation:
         validation_loss: nats a token.
         bits_per_character: of the validation text; comparable across tokenizers.
         learning_rate: at this step.
-        tokens_per_second: of training, since the validation before; `None` where all of it was
-            the first call, which compiles.
+        tokens_per_second: of training, since the validation before; `None` where no step
+            was done but that of the first call, which compiles.
         best: whether no earlier validation was as good.
     """
 
