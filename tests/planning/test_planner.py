@@ -184,6 +184,13 @@ def test_fixed_steps_are_kept_although_they_take_longer():
     assert made.config.training.max_steps == 10**6
 
 
+def test_steps_can_be_counted_whatever_the_time():
+    for tokens in (10**12, 10**15):
+        corpus = CorpusSize(tokens, 1, tokens, 1, 4, 1.0)
+        made = plan(corpus, 1e9, machine=Machine("a machine", 1e15, num_devices=8), hidden_dim=8)
+        assert made.config.training.max_steps < 2**31
+
+
 def test_without_any_time_there_are_a_few_steps():
     assert plan(NOVEL, 1e-3).config.training.max_steps == 20
 

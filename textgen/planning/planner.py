@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textgen.config import Architecture, ModelConfig, RunConfig, share_width
+from textgen.config.checks import INT32_END
 from textgen.planning import cost
 from textgen.planning.corpus_size import CorpusSize
 from textgen.planning.machine import Machine
@@ -169,7 +170,7 @@ class _Planner:
         if "max_steps" not in self.fixed:
             left = _USED_SHARE * self.seconds - around - validations * validation
             steps_in_epochs = corpus.train_tokens * epochs / (batch_size * model.context_length)
-            steps = max(_LEAST_STEPS, int(min(left / step, steps_in_epochs)))
+            steps = max(_LEAST_STEPS, int(min(left / step, steps_in_epochs, INT32_END - 1)))
             training = dataclasses.replace(training, max_steps=steps)
         if "validate_every" not in self.fixed:
             every = -(-training.max_steps // validations)
