@@ -83,7 +83,7 @@ def test_the_ids_are_those_of_the_book(text):
 @given(st.lists(texts, max_size=9), st.integers(1, 30))
 def test_many_texts_in_one_call_get_the_ids_they_get_alone(rows, characters_a_batch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.tokenizer.byte_pair._CHARACTERS_A_BATCH", characters_a_batch)
+        patch.setattr("textgen.tokenizer.batches.CHARACTERS_A_BATCH", characters_a_batch)
         ids, lengths = TOKENIZER.encode_all(rows)
     alone = [TOKENIZER.encode(text).tolist() for text in rows]
     assert ids.tolist() == [*itertools.chain.from_iterable(alone)]

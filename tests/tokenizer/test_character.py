@@ -55,7 +55,7 @@ def test_how_a_corpus_is_divided_makes_no_difference_to_the_vocabulary(texts, mi
     texts = [*texts, "abc" * 3]
     whole = CharacterTokenizer.learn(["".join(texts)], min_count)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.tokenizer.character._MIN_COUNTED", 5)
+        patch.setattr("textgen.tokenizer.batches.CHARACTERS_A_BATCH", 5)
         assert CharacterTokenizer.learn(iter(texts), min_count).characters == whole.characters
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from textgen.config import check_vocab_size
 from textgen.errors import TokenizerError
 from textgen.tokenizer.base import SPECIAL_TOKENS, Tokenizer, unicode_bytes
+from textgen.tokenizer.batches import batches
 from textgen.tokenizer.lexicon import Lexicon
 from textgen.tokenizer.words import PATTERN, parts, words
 
@@ -35,9 +36,6 @@ _SYMBOLS = {byte: chr(byte) for byte in _PRINTABLE} | {
 _BYTES = {symbol: byte for byte, symbol in _SYMBOLS.items()}
 
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-f]{2})|\\)")
-
-# Characters encoded at once, about: a word is an object while it is looked up.
-_CHARACTERS_A_BATCH = 2**20
 
 
 class BytePairTokenizer(Tokenizer):
@@ -133,8 +131,8 @@ class BytePairTokenizer(Tokenizer):
         """Encode texts one by one; see `Tokenizer.encode_all`."""
         all_ids, counts = [np.zeros(0, np.int32)], np.zeros(len(texts), np.int64)
         pending = ((row, part) for row, text in enumerate(texts) for part in _checked_parts(text))
-        # Parts of many short texts together, because most of a look-up of few words is overhead.
-        for batch in _batches(pending):
+        # A batch at a time, because a word is an object while it is looked up.
+        for batch in batches(pending, lambda item: len(item[1])):
             rows, words_of_parts = zip(*((row, words(part)) for row, part in batch), strict=True)
             ids, lengths = self._lexicon.look_up([*itertools.chain.from_iterable(words_of_parts)])
             all_ids.append(ids)
@@ -193,20 +191,6 @@ def _engine(model: tokenizers.models.BPE) -> tokenizers.Tokenizer:
 def _checked_parts(text: str) -> Iterator[str]:
     unicode_bytes(text, "utf-8")  # refuses what is not Unicode text
     return parts(text)
-
-
-def _batches(parts: Iterable[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
-    """Yield parts of texts, with the texts' numbers, about `_CHARACTERS_A_BATCH` at a time."""
-    batch: list[tuple[int, str]] = []
-    length = 0
-    for row, part in parts:
-        batch.append((row, part))
-        length += len(part)
-        if length >= _CHARACTERS_A_BATCH:
-            yield batch
-            batch, length = [], 0
-    if batch:
-        yield batch
 
 
 def _to_symbols(piece: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,30 +11,15 @@ import numpy as np
 
 from textgen.errors import TokenizerError
 from textgen.tokenizer.base import SPECIAL_TOKENS, UNKNOWN, Tokenizer, unicode_bytes
+from textgen.tokenizer.batches import batches
 
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import GraphTokenizer
-
-# Characters counted in a call, at least.
-_MIN_COUNTED = 1 << 20
 
 
 def _code_points(text: str) -> np.ndarray:
     """Return the code points of `text`, int32[len(text)]."""
     return np.frombuffer(unicode_bytes(text, "utf-32-le"), dtype=np.int32)
-
-
-def _joined(texts: Iterable[str]) -> Iterator[str]:
-    """Yield short texts joined, because most of counting one would be the call's overhead."""
-    batch: list[str] = []
-    length = 0
-    for text in texts:
-        batch.append(text)
-        length += len(text)
-        if length >= _MIN_COUNTED:
-            yield "".join(batch)
-            batch, length = [], 0
-    yield "".join(batch)
 
 
 def count_characters(texts: Iterable[str]) -> Counter[str]:
@@ -44,8 +29,8 @@ def count_characters(texts: Iterable[str]) -> Counter[str]:
         TokenizerError: a text holds half a surrogate pair.
     """
     counts: Counter[str] = Counter()
-    for text in _joined(texts):
-        points, occurrences = np.unique(_code_points(text), return_counts=True)
+    for batch in batches(texts, len):
+        points, occurrences = np.unique(_code_points("".join(batch)), return_counts=True)
         counts.update(dict(zip(map(chr, points.tolist()), occurrences.tolist(), strict=True)))
     return counts
 
