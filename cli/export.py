@@ -42,7 +42,7 @@ def export(
     if check and not _passes(entry):
         ctx.exit(1)
     if folder is not None:
-        from textgen.serving import publish
+        from textgen.serving.tf_serving import publish
 
         click.echo(f"Published as {publish(entry, folder)}")
 
@@ -56,7 +56,7 @@ def _find(catalog: Catalog, model: str | None, version: int | None) -> ModelEntr
 
 def _passes(entry: ModelEntry) -> bool:
     """Run all checks, showing each as soon as it is done."""
-    from textgen.serving import prove
+    from textgen.serving.checks import prove
 
     click.echo(f"Checking {entry.path}")
     failed = 0

@@ -214,6 +214,9 @@ def test_every_package_is_installed():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
     listed = set(settings["options"]["packages"].split())
-    folders = [ROOT / "textgen", *(p.parent for p in (ROOT / "textgen").glob("*/__init__.py"))]
-    found = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in SOURCES
+        if path.name == "__init__.py"
+    }
     assert listed == {*found, "textgen.cli"}

@@ -157,7 +157,7 @@ class Job:
     def _export(self, run: Run, outcome: Outcome) -> Path:
         from textgen.export import write_saved_model
         from textgen.generation import Generator
-        from textgen.serving import write_configuration
+        from textgen.serving.tf_serving import write_configuration
 
         generator = Generator.of_model(outcome.model, run.tokenizer, run.has_documents)
         card = make_card(self.name, run, outcome)

@@ -11,7 +11,7 @@ import pytest
 
 from textgen.runtime import SavedModel
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "serving"
+EXAMPLES = Path(__file__).parents[3] / "examples" / "serving"
 HEADERS = Path(importlib.util.find_spec("tensorflow").submodule_search_locations[0], "include")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from textgen.catalog import Catalog
 from textgen.errors import ConfigError
-from textgen.serving import publish
+from textgen.serving.tf_serving import publish
 
 
 def test_a_model_becomes_the_next_version_elsewhere(exported, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ConfigError
-from textgen.serving.configuration import write_configuration
+from textgen.serving.tf_serving.configuration import write_configuration
 
 
 def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,7 @@ import tensorflow as tf
 from textgen.catalog import WARMUP_PATH
 from textgen.errors import ModelDamagedError
 from textgen.runtime import SavedModel
-from textgen.serving.warmup import read_warmup
+from textgen.serving.tf_serving.warmup import read_warmup
 
 
 @pytest.fixture(scope="module")

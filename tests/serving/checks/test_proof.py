@@ -11,10 +11,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from textgen.catalog import CARD_PATH, REQUEST_PATH, TOKENIZER_PATH, WARMUP_PATH
 from textgen.runtime import SavedModel
-from textgen.serving import prove
-from textgen.serving.checks import check
-from textgen.serving.model_checks import MODEL_CHECKS
-from textgen.serving.result import FlawError
+from textgen.serving.checks import prove
+from textgen.serving.checks.model_checks import MODEL_CHECKS
+from textgen.serving.checks.proof import check
+from textgen.serving.checks.result import FlawError
 from textgen.tokenizer import CharacterTokenizer
 
 TITLES = {
@@ -186,7 +186,7 @@ def test_one_draw_that_rounding_decided_is_no_flaw(exported, monkeypatch, title)
 
 def test_a_crash_is_a_failure(monkeypatch, tmp_path):
     # As if TensorFlow had aborted the process.
-    monkeypatch.setattr("textgen.serving.proof._send_results", _crash)
+    monkeypatch.setattr("textgen.serving.checks.proof._send_results", _crash)
     (result,) = prove(tmp_path)
     assert result.failure == "it ended with 6"
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-from textgen.serving import write_configuration
+from textgen.serving.tf_serving import write_configuration
 
 FILES = {"models.config", "batching_params.pbtxt", "monitoring.config"}
 

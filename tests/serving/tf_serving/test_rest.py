@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.serving.rest import RestError, read_request, write_response
+from tests.serving.tf_serving.rest import RestError, read_request, write_response
 from textgen.catalog import REQUEST_PATH
 from textgen.runtime import SavedModel
 

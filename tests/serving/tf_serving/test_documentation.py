@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from textgen.runtime.directory import read_directory
-from textgen.serving import write_configuration
-from textgen.serving.file_checks import FILE_CHECKS
-from textgen.serving.model_checks import MODEL_CHECKS
+from textgen.serving.checks.file_checks import FILE_CHECKS
+from textgen.serving.checks.model_checks import MODEL_CHECKS
+from textgen.serving.tf_serving import write_configuration
 
-PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
+PAGE = Path(__file__).parents[3] / "docs" / "serving.md"
 TEXT = PAGE.read_text("utf-8")
 
 

@@ -12,9 +12,9 @@ pytest.importorskip("tensorflow_serving.apis.prediction_service_pb2_grpc")
 import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
-from tests.serving.prediction_service import serving
+from tests.serving.tf_serving.prediction_service import serving
 
-CLIENT = Path(__file__).parents[2] / "examples" / "serving" / "client.py"
+CLIENT = Path(__file__).parents[3] / "examples" / "serving" / "client.py"
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ import numpy as np
 from textgen.catalog import REQUEST_PATH, WARMUP_PATH
 from textgen.errors import GenerationError
 from textgen.runtime import SavedModel, Signature
-from textgen.serving.result import FlawError, expect
-from textgen.serving.warmup import read_warmup
+from textgen.serving.checks.result import FlawError, expect
+from textgen.serving.tf_serving.warmup import read_warmup
 
 _TEXTS = ["Once upon a time", "", "é字😀", "a" * 300]
 _BAD_UTF8 = [b"\xff\xfe", b"a\xe5\xad", b"\x00", b"\xed\xa0\x80"]

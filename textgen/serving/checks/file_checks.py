@@ -9,8 +9,8 @@ import numpy as np
 from textgen.catalog import TOKENIZER_PATH, ModelEntry
 from textgen.runtime import TensorSpec
 from textgen.runtime.directory import read_directory
-from textgen.serving.graph import read_graph
-from textgen.serving.result import expect
+from textgen.serving.checks.graph import read_graph
+from textgen.serving.checks.result import expect
 from textgen.tokenizer import load_tokenizer
 
 _FOREIGN = ("xla", "cudnn", "pyfunc", ">")  # the last: an operation with a library's prefix
