@@ -78,11 +78,11 @@ def measure(folder: Path, config: CorpusConfig, kind: str, scratch: Path) -> Non
             tokenizer = learn_tokenizer(corpus.train.texts, kind)
         with timed("encode", size):
             parts = (corpus.train.blocks(), corpus.validation.blocks())
-            TokenStore.write(scratch / "tokens", *parts, tokenizer, corpus.has_documents)
+            TokenStore.write(scratch / "tokens", *parts, tokenizer, corpus.facts.has_documents)
     seconds = time.perf_counter() - start
     with timed("recognize it in the next run", size):
         digest_sources(sources, Meter(source.num_bytes for source in sources))
-    print(f"{corpus.num_characters:,} characters in {corpus.num_documents:,} documents")
+    print(f"{corpus.facts.num_characters:,} characters in {corpus.facts.num_documents:,} documents")
     print(f"end to end {size / seconds:.0f} MB/s")
     print(f"peak memory above TensorFlow's {peak_megabytes() - start_memory:.0f} MB")
 

@@ -9,12 +9,21 @@ import pytest
 
 from textgen.card import make_card
 from textgen.config import RunConfig
+from textgen.corpus import CorpusFacts
 from textgen.run import Run
 from textgen.tokenizer import CharacterTokenizer
 
 
 def test_a_card_tells_the_shape_the_corpus_and_the_loss(tmp_path):
-    corpus = {"description": "two letters", "validation_characters": 50}
+    corpus = CorpusFacts(
+        description="two letters",
+        digest="d1",
+        source_digest="d2",
+        has_documents=False,
+        num_documents=1,
+        num_characters=500,
+        validation_characters=50,
+    )
     store = SimpleNamespace(validation=np.zeros(100, np.uint16))
     run = Run(tmp_path, RunConfig(), corpus, CharacterTokenizer.learn(["ab"]), store)
     weights = [SimpleNamespace(shape=(3, 4)), SimpleNamespace(shape=(4,))]

@@ -34,7 +34,7 @@ def make_card(name: str, run: Run, outcome: Outcome) -> dict[str, Any]:
         "model": config.model.to_dict(),
         "num_parameters": int(sum(np.prod(v.shape) for v in outcome.model.trainable_variables)),
         "tokenizer": {"kind": run.tokenizer.kind, "vocab_size": run.tokenizer.vocab_size},
-        "corpus": {**run.corpus, "config": config.corpus.to_dict()},
+        "corpus": {**run.corpus.to_dict(), "config": config.corpus.to_dict()},
         "training": {
             **config.training.to_dict(),
             "optimizer": choose_optimizer(config.training, config.model.architecture),

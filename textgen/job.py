@@ -119,7 +119,7 @@ class Job:
                 run = replan(run, planned.config)
                 deadline = self.planning.deadline(planned)
                 self.reporter.planned(str(planned))
-            if not Workers(strategy).have_same(f"{run.config.to_dict()} {run.corpus['digest']}"):
+            if not Workers(strategy).have_same(f"{run.config.to_dict()} {run.corpus.digest}"):
                 raise ConfigError(
                     "All workers must train on the same corpus with the same settings. "
                     "Received: others there than here."
@@ -180,12 +180,12 @@ def plan_run(run: Run, planning: Planning, num_devices: int) -> Plan:
     Raises:
         CorpusError: the corpus is too short for any plan.
     """
-    characters = run.corpus["num_characters"] - run.corpus["validation_characters"]
+    characters = run.corpus.train_characters
     share = min(1.0, COMPRESSED_CHARACTERS / characters)
     begin = run.tokenizer.decode(run.store.train[: round(share * run.store.train.size)])
     size = CorpusSize(
         train_characters=characters,
-        validation_characters=run.corpus["validation_characters"],
+        validation_characters=run.corpus.validation_characters,
         train_tokens=run.store.train.size,
         validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
         vocab_size=run.tokenizer.vocab_size,

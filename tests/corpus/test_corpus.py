@@ -79,7 +79,7 @@ def test_validation_is_the_last_documents_closest_to_the_share(
     )
     assert train + validation == documents
     total = sum(map(len, documents))
-    assert corpus.num_characters == total
+    assert corpus.facts.num_characters == total
     assert (len(train), len(validation)) == (
         corpus.train.num_documents,
         corpus.validation.num_documents,
@@ -126,7 +126,7 @@ def test_one_document_is_cut_with_a_warning(write, text_of, caplog):
     with caplog.at_level(logging.WARNING):
         corpus = read_corpus(write("0123456789\n"), lines(validation_split=0.2))
     assert (text_of(corpus.train), text_of(corpus.validation)) == ("01234567", "89")
-    assert not corpus.has_documents
+    assert not corpus.facts.has_documents
     assert "one document only" in caplog.text
 
 
@@ -137,20 +137,23 @@ def test_one_stream_is_cut_without_a_warning(write, caplog):
 
 def test_has_documents(write):
     paths = write("one\ntwo\n")
-    assert read_corpus(paths, lines()).has_documents
-    assert not read_corpus(paths, CorpusConfig()).has_documents
+    assert read_corpus(paths, lines()).facts.has_documents
+    assert not read_corpus(paths, CorpusConfig()).facts.has_documents
 
 
 def test_the_digest_depends_on_the_documents_alone(write, tmp_path):
     paths = write("one\r\ntwo\n")
     copy = tmp_path / "copy.gz"
     copy.write_bytes(gzip.compress(b"one\ntwo\n"))
-    assert read_corpus(paths, lines()).digest == read_corpus(find_files([copy]), lines()).digest
+    assert (
+        read_corpus(paths, lines()).facts.digest
+        == read_corpus(find_files([copy]), lines()).facts.digest
+    )
 
 
 def test_the_digest_depends_on_text_and_split(write):
     digests = {
-        read_corpus(write(text), config).digest
+        read_corpus(write(text), config).facts.digest
         for text in ("one\ntwo", "one\n\ntwo", "onet\nwo")
         for config in (lines(), CorpusConfig())
     }
@@ -168,7 +171,7 @@ def test_the_sources_can_be_recognized_without_reading_them_as_text(tmp_path):
     path.write_bytes(gzip.compress(b"text\none\ntwo\n"))
     paths = [path, tmp_path / "a.txt"]
     paths[1].write_text("three")
-    digest = read_corpus(find_files(paths), CorpusConfig()).source_digest
+    digest = read_corpus(find_files(paths), CorpusConfig()).facts.source_digest
     assert source_digest(*paths) == digest
     # Under another name it is the same corpus.
     assert source_digest(path.rename(tmp_path / "moved.csv.gz"), paths[1]) == digest
@@ -216,7 +219,7 @@ def test_descriptions(tmp_path, monkeypatch):
 
     def describe(*paths):
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
-        return read_corpus(find_files(paths), CorpusConfig()).description
+        return read_corpus(find_files(paths), CorpusConfig()).facts.description
 
     assert describe(str(tmp_path / "a.txt")) == "a.txt"
     assert describe(str(tmp_path)) == "2 files"

@@ -11,6 +11,7 @@ from textgen.corpus.corpus import Corpus, describe, read_corpus
 from textgen.corpus.decoding import decode_chunks, read_text
 from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.encoding import check_encoding
+from textgen.corpus.facts import CLEANED_BY, CorpusFacts
 from textgen.corpus.meter import Meter
 from textgen.corpus.search import find_files
 from textgen.corpus.sources import Source, digest_sources
@@ -18,8 +19,10 @@ from textgen.corpus.spool import Part
 from textgen.corpus.tables import read_rows
 
 __all__ = [
+    "CLEANED_BY",
     "Block",
     "Corpus",
+    "CorpusFacts",
     "Meter",
     "Part",
     "Source",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from textgen.config import CorpusConfig
 from textgen.corpus.documents import read_blocks
+from textgen.corpus.facts import CorpusFacts
 from textgen.corpus.meter import Meter
 from textgen.corpus.sources import Source
 from textgen.corpus.spool import END, Part, Spool, decode
@@ -28,30 +29,12 @@ class Corpus:
     Attributes:
         train: the documents to train on; never empty.
         validation: the documents at the corpus's end, kept for validation; never empty.
-        digest: SHA-256 of all documents in hexadecimal; differs wherever text or splits differ.
-        source_digest: of the bytes it was read from; the same bytes, cleaned the same way, give
-            the same corpus.
-        description: what the corpus was read from, in a few words.
-        has_documents: whether the corpus is whole documents, each with an end of its own. Where
-            it is false, `train` and `validation` are the two parts of one text.
+        facts: what is known about both parts together.
     """
 
     train: Part
     validation: Part
-    digest: str
-    source_digest: str
-    description: str
-    has_documents: bool
-
-    @property
-    def num_characters(self) -> int:
-        """Characters of both parts together."""
-        return self.train.num_characters + self.validation.num_characters
-
-    @property
-    def num_documents(self) -> int:
-        """Documents of both parts together."""
-        return self.train.num_documents + self.validation.num_documents
+    facts: CorpusFacts
 
     def __enter__(self) -> Corpus:
         return self
@@ -101,14 +84,16 @@ def read_corpus(
     except BaseException:
         spool.close()
         raise
-    return Corpus(
-        train,
-        validation,
-        spool.digest,
-        meter.digest,
-        describe(sources),
+    facts = CorpusFacts(
+        description=describe(sources),
+        digest=spool.digest,
+        source_digest=meter.digest,
         has_documents=spool.num_documents > 1,
+        num_documents=spool.num_documents,
+        num_characters=spool.num_characters,
+        validation_characters=validation.num_characters,
     )
+    return Corpus(train, validation, facts)
 
 
 def describe(sources: Sequence[Source]) -> str:

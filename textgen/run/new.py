@@ -13,7 +13,7 @@ from textgen.config import RunConfig
 from textgen.corpus import Corpus, find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.run.reuse import begin_like, find_run_to_reuse
-from textgen.run.run import CLEANED_BY, Run, discarding_run, tokenizer_kind, write_settings
+from textgen.run.run import Run, discarding_run, tokenizer_kind, write_settings
 from textgen.tokenizer import learn_tokenizer
 from textgen.training.reporter import Reporter
 
@@ -94,19 +94,9 @@ def begin_run(folder: Path | None, corpus: Corpus, config: RunConfig, reporter: 
                 corpus.train.blocks(count),
                 corpus.validation.blocks(count),
                 tokenizer,
-                corpus.has_documents,
+                corpus.facts.has_documents,
             )
-            facts = {
-                "description": corpus.description,
-                "digest": corpus.digest,
-                "source_digest": corpus.source_digest,
-                "has_documents": corpus.has_documents,
-                "num_documents": corpus.num_documents,
-                "num_characters": corpus.num_characters,
-                "validation_characters": corpus.validation.num_characters,
-                "cleaned_by": CLEANED_BY,
-            }
-            run = Run(folder, config, facts, tokenizer, store)
+            run = Run(folder, config, corpus.facts, tokenizer, store)
             write_settings(run)
     return run
 

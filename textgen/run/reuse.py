@@ -9,11 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textgen.config import RunConfig
-from textgen.corpus import Meter, Source, describe, digest_sources, find_files, read_corpus
+from textgen.corpus import (
+    CLEANED_BY,
+    Meter,
+    Source,
+    describe,
+    digest_sources,
+    find_files,
+    read_corpus,
+)
 from textgen.dataset import TokenStore
 from textgen.errors import TextgenError
 from textgen.run.run import (
-    CLEANED_BY,
     Run,
     discarding_run,
     reopen_run,
@@ -49,11 +56,11 @@ def find_run_to_reuse(
     is_like = of_tokens == before.config and (
         wanted in (tokenizer_kind(before.config), before.tokenizer.kind)
     )
-    if not is_like or before.corpus.get("cleaned_by") != CLEANED_BY:
+    if not is_like or before.corpus.cleaned_by != CLEANED_BY:
         return None
     if not _has_same_sources(before, sources, reporter):
         return None
-    facts = {**before.corpus, "description": describe(sources)}
+    facts = dataclasses.replace(before.corpus, description=describe(sources))
     return dataclasses.replace(before, config=config, corpus=facts)
 
 
@@ -75,13 +82,13 @@ def began_with(
     if _has_same_sources(run, sources, reporter):
         return True
     with read_corpus(sources, run.config.corpus, folder, reporter.bytes_done) as corpus:
-        return corpus.digest == run.corpus["digest"]
+        return corpus.facts.digest == run.corpus.digest
 
 
 def _has_same_sources(run: Run, sources: Sequence[Source], reporter: Reporter) -> bool:
     meter = Meter((source.num_bytes for source in sources), reporter.bytes_done)
     digest = digest_sources(sources, meter)
-    return digest is not None and digest == run.corpus.get("source_digest")
+    return digest is not None and digest == run.corpus.source_digest
 
 
 def begin_like(run: Run, folder: Path | None) -> Run:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,24 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from textgen.config import RunConfig
+from textgen.corpus import CorpusFacts
 from textgen.dataset import TokenStore
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import write_atomically
 from textgen.tokenizer import Tokenizer, load_tokenizer
-from textgen.version import __version__
 
 # Of a run that goes on, these may differ from what it began with.
 RESUMABLE = frozenset(
     {"max_steps", "patience", "validate_every", "strategy", "accumulate", "keep_checkpoints"}
 )
-# Of what made the tokens, besides the settings: other versions may clean otherwise.
-CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
-# Of a corpus, what training and the model card must know.
-_FACTS = {
-    **dict.fromkeys(("description", "digest"), str),
-    "has_documents": bool,
-    **dict.fromkeys(("num_documents", "num_characters", "validation_characters"), int),
-}
 
 
 @dataclass(frozen=True)
@@ -47,19 +38,19 @@ class Run:
 
     folder: Path
     config: RunConfig
-    corpus: dict[str, Any]
+    corpus: CorpusFacts
     tokenizer: Tokenizer
     store: TokenStore
 
     @property
     def has_documents(self) -> bool:
         """Whether the corpus is whole documents."""
-        return self.corpus["has_documents"]
+        return self.corpus.has_documents
 
     @property
     def tokens_per_character(self) -> float:
         """Of the validation part, for bits per character."""
-        return self.store.validation.size / self.corpus["validation_characters"]
+        return self.store.validation.size / self.corpus.validation_characters
 
 
 def tokenizer_kind(config: RunConfig) -> str:
@@ -77,7 +68,7 @@ def write_settings(run: Run) -> None:
     """
     run.tokenizer.save(run.folder / "tokenizer.json")
     # Written last: a run whose config.json is there is complete.
-    settings = {"run": run.config.to_dict(), "corpus": run.corpus}
+    settings = {"run": run.config.to_dict(), "corpus": run.corpus.to_dict()}
     write_atomically(run.folder / "config.json", json.dumps(settings, indent=2).encode())
 
 
@@ -96,10 +87,7 @@ def reopen_run(folder: Path, changes: dict[str, Any]) -> Run:
     try:
         settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = RunConfig.from_dict(settings["run"])
-        corpus = dict(settings["corpus"])
-        for fact, kind in _FACTS.items():
-            if not isinstance(corpus.get(fact), kind):
-                raise ValueError(f"the corpus lacks {fact!r}")
+        corpus = CorpusFacts.from_dict(settings["corpus"])
     except FileNotFoundError:
         raise CheckpointError(f"There is no run to resume in {folder}.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

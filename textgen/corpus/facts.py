@@ -1,0 +1,81 @@
+"""What a training run and a model card record about a corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from textgen.version import __version__
+
+# Another version of textgen or of Unicode may clean the same bytes into another text.
+CLEANED_BY = f"textgen {__version__}, Unicode {unicodedata.unidata_version}"
+
+_REQUIRED = {
+    **dict.fromkeys(("description", "digest"), str),
+    "has_documents": bool,
+    **dict.fromkeys(("num_documents", "num_characters", "validation_characters"), int),
+}
+
+
+@dataclass(frozen=True)
+class CorpusFacts:
+    """Facts about a corpus, without its text.
+
+    Attributes:
+        description: The names of its files, in a few words.
+        digest: SHA-256 of all documents in hexadecimal. It differs if any text or document
+            boundary differs.
+        source_digest: SHA-256 of the files it was read from. The same bytes, cleaned the same
+            way, become the same corpus. `None` in a record from an earlier version.
+        has_documents: Whether the corpus consists of separate documents. If false, its
+            training and validation parts are two parts of one text.
+        num_documents: Documents in all parts.
+        num_characters: Characters (code points) in all parts.
+        validation_characters: Characters in the validation part.
+        cleaned_by: The versions of textgen and Unicode that cleaned it. `None` in a record
+            from an earlier version.
+
+    Example:
+        >>> with read_corpus(find_files(["poems.txt"]), CorpusConfig()) as corpus:
+        ...     corpus.facts.num_characters
+        5460
+    """
+
+    description: str
+    digest: str
+    source_digest: str | None
+    has_documents: bool
+    num_documents: int
+    num_characters: int
+    validation_characters: int
+    cleaned_by: str | None = CLEANED_BY
+
+    @property
+    def train_characters(self) -> int:
+        """Characters in the training part."""
+        return self.num_characters - self.validation_characters
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts that are known, as JSON values."""
+        values = dataclasses.asdict(self)
+        return {name: value for name, value in values.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CorpusFacts:
+        """Build the record from the result of `to_dict`.
+
+        Args:
+            values: Facts by name. Names that this version does not know are ignored.
+
+        Raises:
+            ValueError: If a fact is missing or has the wrong type.
+        """
+        for fact, kind in _REQUIRED.items():
+            if not isinstance(values.get(fact), kind):
+                raise ValueError(f"the corpus lacks {fact!r}")
+        facts: dict[str, Any] = {
+            field.name: values.get(field.name) for field in dataclasses.fields(cls)
+        }
+        return cls(**facts)
