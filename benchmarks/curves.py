@@ -1,7 +1,7 @@
 """Draws learning curves.
 
-    python benchmarks/curves.py race curves.jsonl docs/race.svg
-    python benchmarks/curves.py runs saved_models/verse saved_models/code docs/runs.svg
+    python benchmarks/curves.py race curves.jsonl docs/images/race.svg
+    python benchmarks/curves.py runs saved_models/verse saved_models/code docs/images/runs.svg
 
 `race` draws what `quality.py race --output curves.jsonl` measured, the loss over time;
 `runs` the validations of runs of `textgen train`. Needs matplotlib.

@@ -1,4 +1,4 @@
-"""docs/serving.md tells what there is."""
+"""docs/guides/serving.md tells what there is."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from textgen.serving.checks.file_checks import FILE_CHECKS
 from textgen.serving.checks.model_checks import MODEL_CHECKS
 from textgen.serving.tf_serving import write_configuration
 
-PAGE = Path(__file__).parents[3] / "docs" / "serving.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "serving.md"
 TEXT = PAGE.read_text("utf-8")
 
 
