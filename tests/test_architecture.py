@@ -4,6 +4,7 @@ import ast
 import configparser
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -220,3 +221,10 @@ def test_every_package_is_installed():
         if path.name == "__init__.py"
     }
     assert listed == {*found, "textgen.cli"}
+
+
+@each_source
+def test_only_a_decoder_looks_into_its_state(path):
+    if part_of(path) == "generation":
+        code = ast.unparse(ast.parse(path.read_text("utf-8")))
+        assert not re.search(r"\bstate\[|in (\w+\.)?state\b|\*state\b", code)

@@ -115,3 +115,30 @@ def test_only_the_forget_gates_of_the_lstm_start_with_a_bias():
     cell = next(value for path, value in biases.items() if "lstm_cell" in path)
     assert cell.tolist() == [0] * 4 + [1] * 4 + [0] * 8
     assert not np.any(np.asarray(model.output_dense.bias))
+
+
+def test_rows_of_a_state_can_be_selected_taken_and_repeated(model):
+    decoder = model.decoder()
+    tokens = np.random.default_rng(7).integers(0, 11, (2, 4)).astype(np.int32)
+    lengths = tf.constant([4, 3])
+    old, new = (decoder.prefill(ids, lengths)[1] for ids in (tokens, (tokens + 1) % 11))
+
+    def rows(state):
+        return [[np.asarray(tensor)[row] for tensor in state] for row in range(len(state[0]))]
+
+    selected = decoder.select_rows(tf.constant([True, False]), new, old)
+    np.testing.assert_equal(rows(selected), [rows(new)[0], rows(old)[1]])
+    taken = decoder.take_rows(old, tf.constant([1, 1, 0]))
+    np.testing.assert_equal(rows(taken), [rows(old)[i] for i in (1, 1, 0)])
+    repeated = decoder.repeat_rows(old, tf.constant(2))
+    np.testing.assert_equal(rows(repeated), [rows(old)[i] for i in (0, 0, 1, 1)])
+
+
+def test_reserve_raises_the_capacity_of_a_limited_state(model):
+    decoder = model.decoder()
+    _, state = decoder.prefill(tf.zeros([2, 3], tf.int32), tf.constant([3, 1]))
+    larger = decoder.reserve(state, tf.constant([3, 1]), 7)
+    if decoder.max_positions is None:
+        assert decoder.capacity(state) is None
+    else:
+        assert (int(decoder.capacity(state)), int(decoder.capacity(larger))) == (3, 7)

@@ -150,7 +150,7 @@ class BeamSearch:
             recent=self._repeat(start.recent),
             tail=self._repeat(start.tail),
             logprob=tf.where(tf.equal(in_order, 0), 0.0, _NONE),
-            state=tuple(self._repeat(tensor) for tensor in start.state),
+            state=self._decoder.repeat_rows(start.state, self._width),
         )
         is_running = self._max_new_tokens > 0
         finish = tf.where(is_running, ERROR, LENGTH)
@@ -185,7 +185,7 @@ class BeamSearch:
             recent=tf.concat([tf.gather(beams.recent, rows)[:, 1:], _flat(token)[:, None]], 1),
             tail=_flat(tail),
             logprob=logprob,
-            state=tuple(tf.gather(tensor, rows) for tensor in state),
+            state=self._decoder.take_rows(state, rows),
         )
         tokens = tf.concat([turn.tokens, token[None]], 0)
         parents = tf.concat([turn.parents, parent[None]], 0)

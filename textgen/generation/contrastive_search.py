@@ -138,7 +138,7 @@ class ContrastiveSearch:
         turn = self._make_room(turn, is_running)
         hidden, state = self._decoder.step(
             tf.reshape(candidates, [tf.size(candidates)]),
-            tuple(map(self._repeat, turn.state)),
+            self._decoder.repeat_rows(turn.state, self._num_candidates),
             self._repeat(turn.position),
         )
         unit = tf.math.l2_normalize(hidden, -1)
@@ -163,7 +163,7 @@ class ContrastiveSearch:
             # A row at its end keeps its place, for which there is room.
             position=turn.position + tf.cast(tf.equal(finish, RUNNING), tf.int32),
             recent=tf.concat([turn.recent[:, 1:], token[:, None]], 1),
-            state=tuple(tf.gather(tensor, rows) for tensor in state),
+            state=self._decoder.take_rows(state, rows),
             token_ids=tf.concat([turn.token_ids, ids[None]], 0),
             tail=tail,
             overhang=tf.where(is_running & stopped, overhang, turn.overhang),

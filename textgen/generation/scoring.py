@@ -55,13 +55,13 @@ def _by_steps(decoder, token_ids, lengths):
     size = tf.shape(columns)[0] - 1
     _, state = decoder.prefill(token_ids[:, :1], tf.zeros_like(lengths))
 
-    def read(t, logprobs, *state):
+    def read(t, logprobs, state):
         hidden, state = decoder.step(columns[t], state, tf.fill(tf.shape(lengths), t))
         own = _logprobs(decoder, hidden, columns[t + 1])
-        return (t + 1, tf.tensor_scatter_nd_update(logprobs, [[t]], own[None]), *state)
+        return (t + 1, tf.tensor_scatter_nd_update(logprobs, [[t]], own[None]), state)
 
-    start = (tf.constant(0), tf.zeros([size, tf.shape(lengths)[0]]), *state)
-    _, logprobs, *_ = tf.while_loop(lambda t, *_: t < size, read, start)
+    start = (tf.constant(0), tf.zeros([size, tf.shape(lengths)[0]]), state)
+    _, logprobs, _ = tf.while_loop(lambda t, *_: t < size, read, start)
     return tf.transpose(logprobs)
 
 

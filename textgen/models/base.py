@@ -134,15 +134,50 @@ class Decoder(tf.Module, ABC):
             after the others), and the state, a flat tuple of tensors with the batch first.
         """
 
+    def capacity(self, state: State) -> tf.Tensor | None:
+        """Return how many positions the state can hold, int32[], or `None` if unlimited.
+
+        `reserve` raises the capacity.
+        """
+        return None
+
     def reserve(self, state: State, position: tf.Tensor, num_positions: tf.Tensor) -> State:
-        """Return the state with room for at least `num_positions` tokens.
+        """Return a state with a capacity of at least `num_positions`, ready for `step`.
 
         Args:
-            state: of any origin: a server that merges requests pads it with any values.
-            position: int32[B], how many tokens each row of the state has read.
-            num_positions: int32[], those included.
+            state: The state of any batch. Values past a row's position are arbitrary: a server
+                that merges requests pads their states.
+            position: int32[B], tokens that each row of the state holds.
+            num_positions: int32[], the wanted capacity; at least the largest `position`.
         """
         return state
+
+    def select_rows(self, is_new: tf.Tensor, new: State, old: State) -> State:
+        """Return the rows of `new` where `is_new`, bool[B], and those of `old` elsewhere.
+
+        Args:
+            is_new: bool[B].
+            new: A state.
+            old: Another state of the same capacity.
+        """
+
+        def select(n, o):
+            return tf.where(tf.reshape(is_new, [-1] + [1] * (n.shape.rank - 1)), n, o)
+
+        return tuple(map(select, new, old))
+
+    def take_rows(self, state: State, rows: tf.Tensor) -> State:
+        """Return the state whose row i is row `rows[i]` of `state`; `rows` is int32[N]."""
+        return tuple(tf.gather(tensor, rows) for tensor in state)
+
+    def repeat_rows(self, state: State, times: tf.Tensor) -> State:
+        """Return a state with `times` copies of every row, side by side.
+
+        Args:
+            state: The state of B rows.
+            times: int32[].
+        """
+        return tuple(tf.repeat(tensor, times, axis=0) for tensor in state)
 
     @abstractmethod
     def step(

@@ -108,11 +108,18 @@ class TransformerDecoder(Decoder):
             state += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
 
+    def capacity(self, state):
+        """Return the number of positions in the caches; see `Decoder.capacity`."""
+        return tf.shape(state[0])[2]
+
     def reserve(self, state, position, num_positions):
-        """Return caches of at least `num_positions` places; see `Decoder.reserve`."""
-        room = tf.shape(state[0])[2]
-        is_read = tf.sequence_mask(position, room)[:, None, :, None]
-        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - room, 0)], [0, 0]]
+        """Return caches of at least `num_positions`, zero past `position`; see `Decoder.reserve`.
+
+        `step` adds to these zeros.
+        """
+        capacity = self.capacity(state)
+        is_read = tf.sequence_mask(position, capacity)[:, None, :, None]
+        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - capacity, 0)], [0, 0]]
         return tuple(tf.pad(tf.where(is_read, cache, 0.0), padding) for cache in state)
 
     def for_rows(self, num_rows):
@@ -131,7 +138,7 @@ class TransformerDecoder(Decoder):
         if first is None:
             first = _first_places(tf.shape(token_ids)[0], heads)
         places = first + positions * [0, 0, 1]
-        biases = self._score_biases(position[:, None], tf.shape(state[0])[2])
+        biases = self._score_biases(position[:, None], self.capacity(state))
         x = tf.gather(self.weights["token_embedding"], token_ids)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
