@@ -74,6 +74,6 @@ def test_an_empty_text_surprises_nobody(model):
 
 def test_a_model_that_is_not_a_number_has_no_score(any_model, monkeypatch):
     broken = {"token_ids": np.array([[3]]), "logprobs": np.array([[np.nan]], np.float32)}
-    monkeypatch.setattr(any_model._saved_model, "run", lambda *_, **__: broken)
+    monkeypatch.setattr(any_model.saved_model, "run", lambda *_, **__: broken)
     with pytest.raises(GenerationError, match="weights are broken"):
         any_model.score("a")

@@ -55,8 +55,8 @@ class TextGenerator:
             raise ModelDamagedError(
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
             ) from error
-        self._saved_model = SavedModel(entry.path)
-        missing = [name for name in _SIGNATURES if name not in self._saved_model.signatures]
+        self.saved_model = SavedModel(entry.path)
+        missing = [name for name in _SIGNATURES if name not in self.saved_model.signatures]
         if missing:
             raise ModelDamagedError(
                 f"{entry.path}: the SavedModel has no signature {missing[0]!r}. It may have been "
@@ -65,7 +65,7 @@ class TextGenerator:
 
     def close(self) -> None:
         """Free the model's memory."""
-        self._saved_model.close()
+        self.saved_model.close()
 
     def __enter__(self) -> TextGenerator:
         return self
@@ -122,9 +122,9 @@ class TextGenerator:
         inputs = {"prompts": prompts, **make_inputs(config, seeds)}
         outputs: list[Outputs] = []
         if config.max_new_tokens <= LONGEST_CALL:
-            outputs.append(self._saved_model.run("generate", **inputs))
+            outputs.append(self.saved_model.run("generate", **inputs))
         else:
-            pieces = Pieces(self._saved_model, **inputs)
+            pieces = Pieces(self.saved_model, **inputs)
             while not outputs or not all(outputs[-1]["finish_reason"]):
                 outputs.append(pieces.write(LONGEST_CALL))
         return [
@@ -153,7 +153,7 @@ class TextGenerator:
         (seed,) = seeds = make_seeds(config, 1)
         inputs = {"prompts": [prompt], **make_inputs(config, seeds)}
         return TextStream(
-            lambda: Pieces(self._saved_model, **inputs),
+            lambda: Pieces(self.saved_model, **inputs),
             lambda outputs: self._generation(prompt, seed, config, outputs, row=0),
         )
 
@@ -172,7 +172,7 @@ class TextGenerator:
         config = config or BeamSearchConfig()
         is_beam_search = isinstance(config, BeamSearchConfig)
         prompt = self._checked(prompt)
-        outputs = self._saved_model.run(
+        outputs = self.saved_model.run(
             "beam_search" if is_beam_search else "contrastive_search",
             prompts=[prompt],
             **as_inputs(config.to_dict()),
@@ -199,7 +199,7 @@ class TextGenerator:
             TokenizerError: the text is not Unicode text.
         """
         text = self._checked(text)
-        outputs = self._saved_model.run("score", texts=[text])
+        outputs = self.saved_model.run("score", texts=[text])
         logprobs = outputs["logprobs"][0]
         if not np.isfinite(logprobs).all():
             raise GenerationError(
