@@ -17,7 +17,7 @@ from textgen.corpus import Block
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
 from textgen.permutation import Permutation
-from textgen.tokenizer.base import END, START, Tokenizer
+from textgen.tokenizer import Tokenizer
 
 # Tokens predicted in one validation, at most. The losses of tokens spread by about 2 nats, so
 # the mean of so many is known to about 2 / sqrt(2**18) = 0.004, less than two seeds differ by;
@@ -87,6 +87,7 @@ def _encode(
     blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool
 ) -> Iterator[np.ndarray]:
     """Yield the ids of each block, int[num_tokens], with those that begin and end documents."""
+    bos, eos = tokenizer.special.bos, tokenizer.special.eos
     at_start = has_documents
     for block in blocks:
         ids, lengths = tokenizer.encode_all(block)
@@ -94,12 +95,12 @@ def _encode(
             yield ids
             continue
         if at_start and block[0]:
-            yield np.array([START])
+            yield np.array([bos])
             at_start = False
         # Where a text of the block ends, a document ends and the next begins, except that
         # after an empty last text it only begins with the next block.
         ends = np.cumsum(lengths)[:-1]
-        ids = np.insert(ids, np.repeat(ends, 2), np.tile([END, START], len(ends)))
+        ids = np.insert(ids, np.repeat(ends, 2), np.tile([eos, bos], len(ends)))
         if len(block) > 1 and not block[-1]:
             ids = ids[:-1]
             at_start = True

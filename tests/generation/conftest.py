@@ -26,7 +26,7 @@ class TinyModel:
         for variable in self.keras_model.trainable_variables:
             variable.assign(noise.normal(0, 1, variable.shape))
         self.tokenizer = tokenizer
-        self.boundary = tokenizer.boundary(has_documents)
+        self.boundary = tokenizer.prefix_id(has_documents)
         self.generator = Generator.of_model(self.keras_model, tokenizer, has_documents)
         self.allowed = np.arange(tokenizer.vocab_size) >= (2 if has_documents else 3)
         self.max_positions = self.generator.decoder.max_positions

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from textgen.tokenizer import BytePairTokenizer, CharacterTokenizer
-from textgen.tokenizer.base import END
+from textgen.tokenizer.token_ids import SPECIAL
 
+EOS = SPECIAL.eos
 PROMPTS = ["a", "", "abcdabcdabcdabcdabcd", "é。"]
 
 
@@ -41,7 +42,7 @@ def by_hand(model, prompt, num_beams, length_penalty, n, stop=()):
         for rank, (logprob, tokens) in enumerate(candidates):
             text = b"".join(pieces[token] for token in tokens)
             stopped = any(string.encode() in text for string in stop)
-            if tokens[-1] != END and not stopped and length < n:
+            if tokens[-1] != EOS and not stopped and length < n:
                 beams.append((logprob, tokens))
             elif rank < num_beams:
                 finished.append((logprob / length**length_penalty, logprob, tokens))
@@ -51,7 +52,7 @@ def by_hand(model, prompt, num_beams, length_penalty, n, stop=()):
         if not beams or (full and beams[0][0] / length**length_penalty <= finished[-1][0]):
             break
     score, logprob, tokens = finished[0]
-    return [int(token) for token in tokens if token != END], logprob, score
+    return [int(token) for token in tokens if token != EOS], logprob, score
 
 
 @pytest.mark.parametrize("stop", [(), ("b", "c\n", "。é")], ids=["free", "stop strings"])
@@ -88,7 +89,7 @@ def test_it_finds_what_a_search_by_plain_means_finds(model, stop):
 def test_enough_beams_find_the_likeliest_of_all_texts(make_model, architecture, has_documents):
     model = make_model(architecture, CharacterTokenizer.learn(["ab"]), has_documents)
     n, letters = 5, [3, 4]
-    texts = [[*text, END] for size in range(n) for text in itertools.product(letters, repeat=size)]
+    texts = [[*text, EOS] for size in range(n) for text in itertools.product(letters, repeat=size)]
     texts = [*(texts if has_documents else []), *map(list, itertools.product(letters, repeat=n))]
     prompt = model.encode("a")
     logprobs = []
@@ -98,7 +99,7 @@ def test_enough_beams_find_the_likeliest_of_all_texts(make_model, architecture, 
         logprobs.append(predicted[places, text].sum())
     best = texts[np.argmax(logprobs)]
     result = model.run("beam_search", ["a"], n=n, num_beams=64, length_penalty=0.0)
-    assert result.token_ids[0, : result.num_tokens[0]].tolist() == [t for t in best if t != END]
+    assert result.token_ids[0, : result.num_tokens[0]].tolist() == [t for t in best if t != EOS]
     np.testing.assert_allclose(result.logprob[0], max(logprobs), rtol=1e-4)
 
 
@@ -226,8 +227,8 @@ def gpt2_of(model, monkeypatch):
             n_embd=config.hidden_dim,
             n_layer=config.num_layers,
             n_head=config.num_heads,
-            bos_token_id=END,
-            eos_token_id=END,
+            bos_token_id=EOS,
+            eos_token_id=EOS,
         )
     ).eval()
     names = {
@@ -282,7 +283,7 @@ def test_it_finds_what_hugging_face_finds(make_model, monkeypatch):
             "beam_search", prompts, n=n, num_beams=num_beams, length_penalty=length_penalty
         )
         for row, sequence in enumerate(theirs.sequences[:, ids.shape[1] :].tolist()):
-            text = [token for token in sequence if token > END]
+            text = [token for token in sequence if token > EOS]
             assert ours.token_ids[row, : ours.num_tokens[row]].tolist() == text
             ends += len(text) < n
         np.testing.assert_allclose(ours.score, theirs.sequences_scores.numpy(), rtol=1e-4)

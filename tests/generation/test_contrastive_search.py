@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from textgen.tokenizer import CharacterTokenizer
-from textgen.tokenizer.base import END
+from textgen.tokenizer.token_ids import SPECIAL
 
+EOS = SPECIAL.eos
 PROMPTS = ["a", "", "abcdabcdabcdabcdabcd", "é。"]
 
 
@@ -32,7 +33,7 @@ def by_hand(model, prompt, alpha, top_k, n, stop=()):
         values = (1 - alpha) * probabilities[candidates] - alpha * likeness
         token = int(candidates[np.argmax(values)])
         total += np.log(odds[token] / odds.sum())
-        if token == END:
+        if token == EOS:
             break
         window, tokens = [*window, token], [*tokens, token]
         text = b"".join(model.tokenizer.pieces[token] for token in tokens)

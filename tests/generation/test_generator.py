@@ -151,7 +151,7 @@ def test_past_the_context_the_newest_half_is_read_again():
     decoder = generator.decoder
     result = writer(generator)(["ab"], n=25, temperature=0.0)
     # The same by plain means: read everything anew for every token.
-    written = [TOKENIZER.boundary(False), *TOKENIZER.encode("ab").tolist()]
+    written = [TOKENIZER.prefix_id(False), *TOKENIZER.encode("ab").tolist()]
     window = list(written)
     for _ in range(25):
         if len(window) > CONTEXT:

@@ -1,4 +1,4 @@
-"""Byte pairs: the same ids on the host, in the graph and by the book, for any text."""
+"""BPE: the same ids on the host, in the graph and by the definition, for any text."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ runs = st.lists(
 ).map(lambda pairs: "".join(text * count for text, count in pairs))
 any_text = st.text(max_size=40)
 texts = any_text | like_the_corpus | runs
-# Bytes that begin, continue or end characters meet more often than by chance.
+# Bytes that begin, continue or end characters, adjacent more often than by chance.
 pieces = st.sampled_from([b"\xe5\xba\x8a", b"\xe5", b"\xba", b"\xf0\x9f", b"\xed\xa0\x80", b"\xc0"])
 raw_bytes = st.binary(max_size=20) | st.lists(pieces | st.binary(max_size=1)).map(b"".join)
 
@@ -51,8 +51,8 @@ def in_graph(raw):
     return [row[:length].tolist() for row, length in zip(ids.numpy(), lengths.numpy(), strict=True)]
 
 
-def by_the_book(text):
-    """Byte pair encoding as its paper states it: the best pair's leftmost place, until none."""
+def by_definition(text):
+    """BPE as the paper defines it: merge the best pair at its leftmost position, until none."""
     split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(PATTERN), "isolated")
     ranks = {pair: rank for rank, pair in enumerate(TOKENIZER.merges)}
     ids = []
@@ -60,30 +60,30 @@ def by_the_book(text):
         parts = [bytes([byte]) for byte in word.encode()]
         while True:
             pairs = itertools.pairwise(parts)
-            found = [(ranks.get(pair, math.inf), place) for place, pair in enumerate(pairs)]
-            rank, place = min(found, default=(math.inf, 0))
+            found = [(ranks.get(pair, math.inf), index) for index, pair in enumerate(pairs)]
+            rank, index = min(found, default=(math.inf, 0))
             if rank == math.inf:
                 break
-            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+            parts[index : index + 2] = [parts[index] + parts[index + 1]]
         ids += [TOKENIZER.pieces.index(part, 3) for part in parts]
     return ids
 
 
 @given(st.lists(texts, max_size=4))
-def test_host_and_graph_give_the_same_ids(rows):
+def test_host_and_graph_return_the_same_ids(rows):
     encoded = in_graph([text.encode() for text in rows])
     assert encoded == [TOKENIZER.encode(text).tolist() for text in rows]
 
 
 @given(texts)
-def test_the_ids_are_those_of_the_book(text):
-    assert TOKENIZER.encode(text).tolist() == by_the_book(text)
+def test_ids_match_the_definition(text):
+    assert TOKENIZER.encode(text).tolist() == by_definition(text)
 
 
 @given(st.lists(texts, max_size=9), st.integers(1, 30))
-def test_many_texts_in_one_call_get_the_ids_they_get_alone(rows, characters_a_batch):
+def test_a_batch_of_texts_has_the_ids_of_each_text_alone(rows, characters_per_batch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.tokenizer.batches.CHARACTERS_A_BATCH", characters_a_batch)
+        patch.setattr("textgen.tokenizer.batches.CHARACTERS_PER_BATCH", characters_per_batch)
         ids, lengths = TOKENIZER.encode_all(rows)
     alone = [TOKENIZER.encode(text).tolist() for text in rows]
     assert ids.tolist() == [*itertools.chain.from_iterable(alone)]
@@ -91,7 +91,7 @@ def test_many_texts_in_one_call_get_the_ids_they_get_alone(rows, characters_a_ba
 
 
 @given(texts)
-def test_any_text_comes_back(text):
+def test_any_text_survives_a_round_trip(text):
     ids = TOKENIZER.encode(text)
     assert ids.dtype == np.int32
     assert TOKENIZER.decode(ids) == text
@@ -105,7 +105,7 @@ def test_invalid_utf8_in_the_graph_counts_as_replacement_characters(rows):
 
 
 @given(st.lists(texts, min_size=1, max_size=4))
-def test_graph_decodes_what_it_encoded(rows):
+def test_the_graph_decodes_what_it_encoded(rows):
     decoded = GRAPH.decode(*GRAPH_ENCODE([text.encode() for text in rows]))
     assert [text.decode() for text in decoded.numpy()] == rows
 
@@ -113,17 +113,17 @@ def test_graph_decodes_what_it_encoded(rows):
 @pytest.mark.parametrize(
     "text",
     [CORPUS * 60, "a" * 30_000, "aab" * 10_000, "床前明月光" * 6_000, "7" * 30_000, " " * 30_000],
-    ids=["corpus", "one letter", "three letters", "chinese", "digits", "blanks"],
+    ids=["corpus", "one letter", "three letters", "chinese", "digits", "spaces"],
 )
-def test_long_texts_too(text):
+def test_host_and_graph_agree_on_long_texts(text):
     ids = TOKENIZER.encode(text).tolist()
     assert TOKENIZER.decode(ids) == text
     assert in_graph([text.encode()]) == [ids]
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_other_vocabularies_too(seed):
-    # Words of two letters, where merges overlap as much as they can.
+def test_host_and_graph_agree_on_other_vocabularies(seed):
+    # Words of two letters, where merges overlap most.
     letters = random.Random(seed)
     text = " ".join("".join(letters.choices("ab", k=letters.randrange(1, 60))) for _ in range(200))
     tokenizer = BytePairTokenizer.learn([text[:6000]], 700)
@@ -139,7 +139,7 @@ def test_without_merges_tokens_are_bytes():
     assert tokenizer.in_graph().encode(["é\0"])[0].numpy().tolist() == [[3 + 0xC3, 3 + 0xA9, 3]]
 
 
-def test_it_learns_what_the_reference_learns():
+def test_it_learns_the_merges_of_the_reference():
     reference = tokenizers.Tokenizer(tokenizers.models.BPE())
     reference.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
         [
@@ -158,7 +158,7 @@ def test_it_learns_what_the_reference_learns():
         ),
     )
     assert TOKENIZER.vocab_size == reference.get_vocab_size()
-    # The reference numbers the bytes in another order, the merges in the same.
+    # The reference orders the bytes differently, the merges alike.
     byte_level = tokenizers.decoders.ByteLevel()
     wanted = reference.encode(CORPUS)
     ids = TOKENIZER.encode(CORPUS).tolist()
@@ -166,19 +166,19 @@ def test_it_learns_what_the_reference_learns():
     assert [TOKENIZER.decode([i]) for i in ids] == [byte_level.decode([t]) for t in wanted.tokens]
 
 
-def test_learning_is_repeatable_and_does_not_depend_on_parts():
+def test_learning_is_deterministic_and_independent_of_parts():
     assert BytePairTokenizer.learn([CORPUS], 600).merges == TOKENIZER.merges
     lines = CORPUS.splitlines(keepends=True)
     assert BytePairTokenizer.learn(iter(lines), 600).merges == TOKENIZER.merges
 
 
-def test_a_small_corpus_gives_fewer_merges():
+def test_a_small_corpus_has_fewer_merges():
     assert BytePairTokenizer.learn(["abab"], 4096).merges == [(b"a", b"b")]
     assert BytePairTokenizer.learn([], 4096).vocab_size == 259
 
 
 @pytest.mark.parametrize("vocab_size", [258, 2_000_000_000])
-def test_a_vocabulary_outside_its_range_is_refused_before_memory_is_reserved(vocab_size):
+def test_a_vocab_size_out_of_range_is_refused_before_memory_is_reserved(vocab_size):
     rule = rf"vocab_size must be a whole number in \[259, 1048576\]. Received: {vocab_size}"
     with pytest.raises(ConfigError, match=rule):
         BytePairTokenizer.learn([CORPUS], vocab_size)
@@ -190,17 +190,17 @@ def test_lone_surrogates_are_refused_in_one_sentence(use):
         use("a\ud800")
 
 
-def test_special_tokens_write_nothing_and_pieces_are_unlike():
+def test_special_tokens_have_no_bytes_and_other_tokens_differ():
     assert TOKENIZER.pieces[:3] == [b""] * 3
     assert len(set(TOKENIZER.pieces[3:])) == TOKENIZER.vocab_size - 3
 
 
-def test_prompts_stand_behind_a_document_start_or_a_newline():
-    assert TOKENIZER.boundary(has_documents=True) == 1
-    assert TOKENIZER.boundary(has_documents=False) == 3 + ord("\n")
+def test_prompts_follow_bos_or_a_newline():
+    assert TOKENIZER.prefix_id(has_documents=True) == 1
+    assert TOKENIZER.prefix_id(has_documents=False) == 3 + ord("\n")
 
 
-def test_the_file_is_readable_json_and_gives_the_tokenizer_back(tmp_path):
+def test_a_tokenizer_survives_its_readable_json_file(tmp_path):
     path = tmp_path / "tokenizer.json"
     TOKENIZER.save(path)
     content = path.read_text(encoding="utf-8")
@@ -241,7 +241,7 @@ def test_any_bytes_survive_the_file(letters):
         [["\\xZZ", "a"]],
     ],
 )
-def test_a_damaged_file_is_named(tmp_path, merges):
+def test_the_error_names_a_damaged_file(tmp_path, merges):
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps({"kind": "bpe", "merges": merges}))
     with pytest.raises(TokenizerError, match=r"tokenizer\.json"):

@@ -1,4 +1,4 @@
-"""Graph tokenizers: which tokens hold a character, and what a graph may hold."""
+"""Graph tokenizers: which tokens contain a character, and which ops a graph may hold."""
 
 import numpy as np
 import pytest
@@ -19,10 +19,17 @@ texts = st.text(st.sampled_from(CORPUS), max_size=3) | st.text(max_size=3)
 
 
 @each_kind
+def test_both_halves_have_the_same_special_tokens(kind):
+    special = GRAPHS[kind].special
+    assert special == TOKENIZERS[kind].special
+    assert {TOKENIZERS[kind].pieces[token] for token in special} == {b""}
+
+
+@each_kind
 @given(
     st.integers(0, 3).flatmap(lambda m: st.lists(st.lists(texts, min_size=m, max_size=m))),
 )
-def test_tokens_with_holds_the_tokens_whose_bytes_hold_a_character(kind, rows):
+def test_tokens_with_finds_the_tokens_whose_bytes_contain_a_character(kind, rows):
     shape = [len(rows), len(rows[0]) if rows else 0]
     found = GRAPHS[kind].tokens_with(tf.constant(rows, tf.string, shape))
     assert found.shape == (len(rows), TOKENIZERS[kind].vocab_size)
@@ -35,7 +42,7 @@ def test_tokens_with_holds_the_tokens_whose_bytes_hold_a_character(kind, rows):
 
 
 @each_kind
-def test_tokens_with_tells_rows_apart(kind):
+def test_tokens_with_treats_each_row_on_its_own(kind):
     found = GRAPHS[kind].tokens_with([["t", "", "それ"], ["", "", ""], ["☃", "\0", ""]]).numpy()
     pieces = np.array(TOKENIZERS[kind].pieces, object)
     assert {b"t", *([b" the"] if kind == "bpe" else [])} <= set(pieces[found[0]])
@@ -44,7 +51,7 @@ def test_tokens_with_tells_rows_apart(kind):
 
 
 @each_kind
-def test_the_graph_holds_core_ops_alone_and_nothing_to_initialize(kind, tmp_path):
+def test_the_graph_has_only_core_ops_and_nothing_to_initialize(kind, tmp_path):
     module = tf.Module()
 
     @tf.function(

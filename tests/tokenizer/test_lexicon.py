@@ -1,4 +1,4 @@
-"""A lexicon gives what encoding each word anew would."""
+"""A lexicon returns what encoding each word from scratch would."""
 
 import numpy as np
 from hypothesis import given
@@ -13,7 +13,7 @@ def code_points(words):
 
 
 @given(st.lists(st.lists(st.text("ab☃", max_size=3))))
-def test_words_have_their_ids_in_order(calls):
+def test_ids_are_in_the_order_of_the_words(calls):
     book = Lexicon(code_points)
     for words in calls:
         ids, lengths = book.look_up(words)
@@ -29,8 +29,8 @@ def test_a_word_is_encoded_once():
     assert asked == ["to", "be", "not"]
 
 
-def test_it_forgets_rather_than_grow_without_end(monkeypatch):
-    monkeypatch.setattr(lexicon, "_MOST_WORDS", 3)
+def test_it_forgets_instead_of_growing_without_end(monkeypatch):
+    monkeypatch.setattr(lexicon, "_MAX_WORDS", 3)
     asked = []
     book = Lexicon(lambda words: asked.extend(words) or code_points(words))
     for words in (["a", "b"], ["c", "d"], ["a"]):

@@ -1,4 +1,4 @@
-"""Words: what is one, and where a long text may be cut."""
+"""Where words start, and where a long text may be cut."""
 
 import bisect
 import unicodedata
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from textgen.tokenizer import words
-from textgen.tokenizer.words import BLANK, LETTER, MAX_CHARACTERS, OTHER, PATTERN, RANGES, parts
+from textgen.tokenizer.words import LETTER, MAX_CHARACTERS, OTHER, PATTERN, RANGES, SPACE, parts
 
 SPLIT = pre_tokenizers.Split(Regex(PATTERN), behavior="isolated")
 runs = st.lists(
@@ -28,16 +28,16 @@ def kind(character):
 
 
 def words_of(text):
-    """The rules as the module states them, one character after the other."""
+    """The rules of the module, applied character by character."""
     found = []
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         here = kind(character)
-        before = kind(text[place - 1]) if place else None
-        after = kind(text[place + 1]) if place + 1 < len(text) else None
+        before = kind(text[index - 1]) if index else None
+        after = kind(text[index + 1]) if index + 1 < len(text) else None
         if here in (LETTER, OTHER):
-            joins = before in (here, BLANK)
-        elif here == BLANK:
-            joins = before == BLANK and after not in (LETTER, OTHER)
+            joins = before in (here, SPACE)
+        elif here == SPACE:
+            joins = before == SPACE and after not in (LETTER, OTHER)
         else:
             joins = False
         if joins:
@@ -68,12 +68,12 @@ def test_words_of_several_scripts(text, wanted):
 
 
 @given(texts)
-def test_the_pattern_says_what_the_rules_say(text):
+def test_the_pattern_follows_the_rules(text):
     assert split(text) == words_of(text)
 
 
 @given(texts, st.integers(0, 5))
-def test_parts_are_cut_between_words_only(text, size):
+def test_parts_end_only_between_words(text, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words, "_PART_CHARACTERS", size)
         cut = list(parts(text))
@@ -88,7 +88,7 @@ def test_long_texts_are_cut_into_short_parts(text):
     assert max(map(len, parts(text))) < 5000
 
 
-def test_ranges_rise_and_letters_of_latin_are_letters():
+def test_ranges_ascend_and_latin_letters_are_letters():
     firsts = [first for first, _ in RANGES]
     assert firsts == sorted(set(firsts))
     for point in range(0x250):

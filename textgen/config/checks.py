@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from textgen.errors import ConfigError
+from textgen.unicode import is_unicode
 
 INT32_END = 2**31
 
@@ -23,11 +24,7 @@ def is_number(value: object) -> bool:
 
 def is_text(value: object) -> bool:
     """Whether a value is a string, not empty, that UTF-8 can hold."""
-    return (
-        isinstance(value, str)
-        and bool(value)
-        and not any("\ud800" <= character <= "\udfff" for character in value)
-    )
+    return isinstance(value, str) and bool(value) and is_unicode(value)
 
 
 def check(condition: bool, rule: str, received: object) -> None:

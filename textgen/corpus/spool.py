@@ -15,6 +15,7 @@ from pathlib import Path
 from textgen.corpus.documents import Block
 from textgen.corpus.sources import CHUNK_BYTES
 from textgen.errors import CorpusError
+from textgen.unicode import encode_unicode
 
 # After every document; UTF-8 never uses this byte.
 END = b"\xff"
@@ -49,13 +50,7 @@ class Spool:
             CorpusError: a text holds half a surrogate pair.
             OSError: the disk is full.
         """
-        try:
-            data = END.join(text.encode() for text in block)
-        except UnicodeEncodeError as error:
-            raise CorpusError(
-                "The corpus must be Unicode text without lone surrogates. "
-                f"Received: U+{ord(error.object[error.start]):04X}"
-            ) from error
+        data = END.join(encode_unicode(text, CorpusError, subject="The corpus") for text in block)
         self._file.write(data)
         self._sha.update(data)
         self.num_bytes += len(data)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from textgen.corpus.cleaning import cut_after
 from textgen.corpus.sources import Format
 from textgen.errors import CorpusError
+from textgen.unicode import encode_unicode
 
 DEFAULT_COLUMN = "text"
 # The csv module's own limit of 131,072 is less than a book. Some limit there must be: past a
@@ -88,11 +89,7 @@ def _json_lines(chunks: Iterable[str], column: str, name: str) -> Iterator[str]:
             continue
         if not isinstance(text, str):
             raise CorpusError(f"{where}: {column!r} must be a string. Received: {text!r:.40}")
-        if surrogate := next((char for char in text if "\ud800" <= char <= "\udfff"), None):
-            raise CorpusError(
-                f"{where}: {column!r} must be Unicode text without lone surrogates. "
-                f"Received: U+{ord(surrogate):04X}"
-            )
+        encode_unicode(text, CorpusError, subject=f"{where}: {column!r}")  # for its check
         # Escapes can hide line ends from the decoder, which makes them all "\n".
         yield text.replace("\r\n", "\n").replace("\r", "\n")
 

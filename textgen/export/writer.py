@@ -12,7 +12,7 @@ from textgen.catalog import CARD_PATH, TOKENIZER_PATH
 from textgen.export.requests import write_requests
 from textgen.export.signatures import build_signatures
 from textgen.generation import Generator
-from textgen.tokenizer.base import Tokenizer
+from textgen.tokenizer import Tokenizer
 
 _v1 = tf.compat.v1
 

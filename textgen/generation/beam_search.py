@@ -35,7 +35,6 @@ from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room
 from textgen.models.base import Decoder, State
 from textgen.sampling.controls import between
-from textgen.tokenizer.base import END
 from textgen.tokenizer.graph import GraphTokenizer
 
 # The log-probability of what is no hypothesis, and the score of none.
@@ -213,7 +212,7 @@ class BeamSearch:
             logprob=tf.where(tf.range(2 * self._width) < self._own(2), values, _NONE),
             parent=parent,
             token=token,
-            is_end=stopped | tf.equal(token, END),
+            is_end=stopped | tf.equal(token, self._tokenizer.special.eos),
             tail=tail,
             overhang=overhang,
         )
@@ -258,7 +257,9 @@ class BeamSearch:
             is_last, is_in = tf.equal(i, best.length - 1), i < best.length
             token = tf.where(is_last, best.token, _pick(end.tokens[i], beam))
             parent = tf.where(is_last, best.parent, _pick(end.parents[i], beam))
-            token = tf.where(is_in & tf.not_equal(token, END), token, NO_TOKEN)
+            token = tf.where(
+                is_in & tf.not_equal(token, self._tokenizer.special.eos), token, NO_TOKEN
+            )
             token_ids = tf.tensor_scatter_nd_update(token_ids, [[i]], token[None])
             return i - 1, tf.where(is_in, parent, beam), token_ids
 

@@ -35,7 +35,6 @@ from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room, newest
 from textgen.models.base import Decoder, State
 from textgen.sampling.controls import between
-from textgen.tokenizer.base import END
 from textgen.tokenizer.graph import GraphTokenizer
 
 _NONE = float("-inf")
@@ -149,7 +148,7 @@ class ContrastiveSearch:
         token = tf.gather(candidates, choice, batch_dims=1)
 
         is_error = ~tf.reduce_any(exists, axis=1)
-        written = is_running & ~is_error & tf.not_equal(token, END)
+        written = is_running & ~is_error & tf.not_equal(token, self._tokenizer.special.eos)
         tail, stopped, overhang = self._watch.update(turn.tail, self._tokenizer.pieces(token))
         finish = tf.where(i + 1 >= self._max_new_tokens, LENGTH, RUNNING)
         finish = tf.where(stopped | ~written, STOP, finish)

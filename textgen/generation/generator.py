@@ -26,7 +26,7 @@ from textgen.generation.window import newest
 from textgen.generation.writer import Writer
 from textgen.models.base import Decoder, LanguageModel
 from textgen.sampling.controls import LARGE, between
-from textgen.tokenizer.base import END, START, UNKNOWN, Tokenizer
+from textgen.tokenizer import Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
 
@@ -36,7 +36,7 @@ class Generator(tf.Module):
     Args:
         decoder: writes tokens.
         tokenizer: of the same vocabulary.
-        boundary: id put before every prompt (`Tokenizer.boundary`).
+        boundary: id put before every prompt (`Tokenizer.prefix_id`).
         has_documents: whether the end token was trained; where it was not, it is
             never sampled.
     """
@@ -59,7 +59,7 @@ class Generator(tf.Module):
             tokenizer: of its vocabulary.
             has_documents: whether it was trained on whole documents.
         """
-        boundary = tokenizer.boundary(has_documents)
+        boundary = tokenizer.prefix_id(has_documents)
         return cls(model.decoder(), tokenizer.in_graph(), boundary, has_documents)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
@@ -99,7 +99,8 @@ class Generator(tf.Module):
         bias = tf.where(bias == -np.inf, bias, between(bias, -LARGE, LARGE, off=0))
         total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
         total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
-        silent = [UNKNOWN, START] if self._has_documents else [UNKNOWN, START, END]
+        special = self.tokenizer.special
+        silent = [i for i in special if not (self._has_documents and i == special.eos)]
         return tf.where(np.isin(np.arange(vocab_size), silent), -np.inf, total)
 
     def prefill(self, prompts: tf.Tensor) -> Writing:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from textgen.generation.generator import Generator
 from textgen.models.base import LanguageModel
-from textgen.tokenizer.base import Tokenizer
+from textgen.tokenizer import Tokenizer
 
 _TOKENS = 120
 

@@ -21,7 +21,6 @@ from textgen.generation.stopping import StopWatch
 from textgen.generation.window import BLOCK, any_size, make_room, room
 from textgen.models.base import Decoder
 from textgen.sampling import Chain, uniform
-from textgen.tokenizer.base import END
 from textgen.tokenizer.graph import GraphTokenizer
 
 # The characters at which a sequence ends for DRY, as in llama.cpp.
@@ -140,7 +139,7 @@ class Writer:
             token, mu = self._chain.sample(allowed, number, xtc_number, writing.recent, writing.mu)
         running = tf.equal(writing.finish, RUNNING)
         is_error = token < 0
-        written = running & tf.not_equal(token, END) & ~is_error
+        written = running & tf.not_equal(token, self._tokenizer.special.eos) & ~is_error
         token = tf.maximum(token, 0)
         count = writing.count + tf.cast(written, tf.int32)
         finish = tf.where(count >= request.max_new_tokens, LENGTH, RUNNING)
@@ -174,7 +173,7 @@ class Writer:
         """Keep rows that are too short from choosing the end."""
 
         def ban():
-            is_end = tf.equal(tf.range(self._decoder.vocab_size), END)
+            is_end = tf.equal(tf.range(self._decoder.vocab_size), self._tokenizer.special.eos)
             too_short = count < self._request.min_new_tokens
             return tf.where(is_end & too_short[:, None], float("-inf"), logits)
 

@@ -15,13 +15,13 @@ from textgen.config import (
     CorpusConfig,
     SamplingConfig,
 )
-from textgen.errors import ConfigError, GenerationError, ModelDamagedError
+from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
 from textgen.inference.inputs import as_inputs, make_inputs, make_seeds
 from textgen.inference.records import Generation, Score, token_logprobs
 from textgen.inference.stream import LONGEST_CALL, Outputs, Pieces, TextStream
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
-from textgen.tokenizer.base import unicode_bytes
+from textgen.unicode import encode_unicode
 
 _SIGNATURES = (
     *("generate", "prefill", "decode", "score"),
@@ -213,7 +213,7 @@ class TextGenerator:
         if not isinstance(text, str):
             raise ConfigError(f"A prompt or a text must be a string. Received: {text!r}")
         text = self.clean(text)
-        unicode_bytes(text, "utf-8")  # refuses what is not Unicode text
+        encode_unicode(text, TokenizerError)  # for its check
         return text
 
     def _generation(

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-_GOLDEN = 0x9E3779B97F4A7C15  # 2**64 / the golden ratio
+from textgen.splitmix import GOLDEN_GAMMA, finalize
+
 _STREAM = 0xD1342543DE82EF95  # odd, so that no two streams of a seed are one
 _MASK = 2**64 - 1
 
@@ -21,11 +22,7 @@ def _constant(value: int) -> tf.Tensor:
 
 
 def _mix(x: tf.Tensor) -> tf.Tensor:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014), a bijection of uint64."""
-    shift, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
-    x = xor(x, shift(x, _constant(30))) * _constant(0xBF58476D1CE4E5B9)
-    x = xor(x, shift(x, _constant(27))) * _constant(0x94D049BB133111EB)
-    return xor(x, shift(x, _constant(31)))
+    return finalize(x, _constant, tf.bitwise.right_shift, tf.bitwise.bitwise_xor)
 
 
 def uniform(seed: tf.Tensor, index: tf.Tensor, stream: int = 0) -> tf.Tensor:
@@ -42,8 +39,8 @@ def uniform(seed: tf.Tensor, index: tf.Tensor, stream: int = 0) -> tf.Tensor:
     Returns:
         float32 in [0, 1), multiples of 2**-23.
     """
-    state = _mix(tf.cast(seed, tf.uint64) + _constant(_GOLDEN + stream * _STREAM))
-    state += (tf.cast(index, tf.uint64) + _constant(1)) * _constant(_GOLDEN)
+    state = _mix(tf.cast(seed, tf.uint64) + _constant(GOLDEN_GAMMA + stream * _STREAM))
+    state += (tf.cast(index, tf.uint64) + _constant(1)) * _constant(GOLDEN_GAMMA)
     # 23 bits, one fewer than a float32 holds: a number times the sum of all
     # probabilities then stays below that sum, whichever way it is rounded.
     bits = tf.bitwise.right_shift(_mix(state), _constant(64 - 23))

@@ -1,9 +1,13 @@
-"""Tokenizers: text to token ids and back, with the same ids on the host and in the graph."""
+"""Tokenizers: text to token ids and back.
 
-from textgen.tokenizer.base import Tokenizer, load_tokenizer
+Each has two halves that compute the same ids: NumPy here, TensorFlow ops in `graph/`.
+"""
+
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
-from textgen.tokenizer.choice import learn_tokenizer, recommended
+from textgen.tokenizer.learning import learn_tokenizer, recommended
+from textgen.tokenizer.loading import load_tokenizer
+from textgen.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "BytePairTokenizer",

@@ -1,4 +1,4 @@
-"""Byte-level byte pair encoding: frequent strings become tokens, any text has ids."""
+"""Byte-level BPE (byte pair encoding): frequent strings become tokens, and any text has ids."""
 
 from __future__ import annotations
 
@@ -13,25 +13,24 @@ import numpy as np
 
 from textgen.config import check_vocab_size
 from textgen.errors import TokenizerError
-from textgen.tokenizer.base import SPECIAL_TOKENS, Tokenizer, unicode_bytes
 from textgen.tokenizer.batches import batches
 from textgen.tokenizer.lexicon import Lexicon
+from textgen.tokenizer.token_ids import FIRST_BYTE, FIRST_MERGE, SPECIAL, SPECIAL_NAMES
+from textgen.tokenizer.tokenizer import Tokenizer
 from textgen.tokenizer.words import PATTERN, parts, words
+from textgen.unicode import encode_unicode
 
 if TYPE_CHECKING:
     import tokenizers
 
     from textgen.tokenizer.graph import GraphTokenizer
 
-FIRST_BYTE = len(SPECIAL_TOKENS)
-FIRST_MERGE = FIRST_BYTE + 256
-
-# `tokenizers` writes every byte as one printable character, after GPT-2: as Latin-1's where
-# that can be printed, the others as the characters from U+0100 on.
+# The `tokenizers` library represents every byte by one printable character, as GPT-2 does: by
+# the Latin-1 character if it is printable, otherwise by a character from U+0100 on.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _UNPRINTABLE = sorted({*range(256)} - {*_PRINTABLE})
 _SYMBOLS = {byte: chr(byte) for byte in _PRINTABLE} | {
-    byte: chr(0x100 + place) for place, byte in enumerate(_UNPRINTABLE)
+    byte: chr(0x100 + index) for index, byte in enumerate(_UNPRINTABLE)
 }
 _BYTES = {symbol: byte for byte, symbol in _SYMBOLS.items()}
 
@@ -39,20 +38,19 @@ _ESCAPE = re.compile(rb"\\(?:x([0-9a-f]{2})|\\)")
 
 
 class BytePairTokenizer(Tokenizer):
-    """A vocabulary of the 256 bytes and of what merges of two tokens make.
+    """A vocabulary of the 256 bytes and of merges, each of two earlier tokens.
 
-    A text is cut into words (`textgen.tokenizer.words`), a word into its UTF-8 bytes; then
-    the pair of neighbours that was learned first is merged, again and again. Ids are the
-    special tokens, the bytes, and the merges in the order in which they were learned.
+    A text is cut into words (`textgen.tokenizer.words`) and a word into its UTF-8 bytes. Then
+    the pair of neighbors that was learned first is merged, again and again. Ids are the special
+    tokens, the bytes, and the merges in the order in which they were learned.
 
     Args:
-        merges: the bytes of the left and the right token of each merge.
+        merges: Left and right bytes of each merge.
 
     Raises:
-        TokenizerError: a merge is not of two tokens before it, or makes no new one.
+        TokenizerError: If a merge does not make a new token of two earlier ones.
 
     Example:
-
         >>> tokenizer = BytePairTokenizer.learn(["low lower lowest"], vocab_size=270)
         >>> tokenizer.decode(tokenizer.encode("slow ☃"))
         'slow ☃'
@@ -67,14 +65,14 @@ class BytePairTokenizer(Tokenizer):
 
     def __init__(self, merges: Sequence[tuple[bytes, bytes]]) -> None:
         self.merges = list(merges)
-        # Were there two ways to make a token, what to merge first would depend on places
-        # in the word, and no longer on the pairs alone; learning never finds two.
+        # If two merges made the same token, the next merge would depend on positions in the
+        # word, not on the pairs alone. Learning never finds two.
         ids = {bytes([byte]): FIRST_BYTE + byte for byte in range(256)}
         for rank, (left, right) in enumerate(self.merges):
             if left not in ids or right not in ids or left + right in ids:
                 raise TokenizerError(
-                    "A merge must make a new token of two tokens before it. "
-                    f"Received: {left!r} and {right!r}, after {rank} merges."
+                    "A merge must make a new token of two earlier ones. "
+                    f"Received: {left!r} and {right!r}, after {rank} merges"
                 )
             ids[left + right] = FIRST_MERGE + rank
         self._ids = ids
@@ -84,13 +82,13 @@ class BytePairTokenizer(Tokenizer):
         """Learn the merges of `documents`.
 
         Args:
-            documents: texts of the training part.
-            vocab_size: number of tokens, the 3 special ones and the 256 bytes included.
-                There are fewer where no further pair appears twice.
+            documents: Texts of the training part.
+            vocab_size: Number of tokens, including 3 special ones and 256 bytes. The
+                vocabulary is smaller if no other pair appears twice.
 
         Raises:
-            ConfigError: `vocab_size` is outside its range; see `check_vocab_size`.
-            TokenizerError: a document holds half a surrogate pair and is not Unicode text.
+            ConfigError: If `vocab_size` is out of range; see `check_vocab_size`.
+            TokenizerError: If a document holds a lone surrogate.
         """
         from tokenizers import models, pre_tokenizers, trainers
 
@@ -110,13 +108,13 @@ class BytePairTokenizer(Tokenizer):
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens, the special ones included."""
+        """Number of tokens, including the special ones."""
         return FIRST_MERGE + len(self.merges)
 
     @cached_property
     def pieces(self) -> list[bytes]:
-        """The bytes each id writes, by id, not always whole characters; see `Tokenizer`."""
-        return [b""] * len(SPECIAL_TOKENS) + list(self._ids)
+        """The bytes of each token, by id; they may end within a character."""
+        return [b""] * len(SPECIAL) + list(self._ids)
 
     @cached_property
     def _lexicon(self) -> Lexicon:
@@ -128,44 +126,46 @@ class BytePairTokenizer(Tokenizer):
         return Lexicon(lambda words: (each.ids for each in engine.encode_batch_fast(words)))
 
     def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Encode texts one by one; see `Tokenizer.encode_all`."""
+        """Encode each text on its own; see `Tokenizer.encode_all`."""
         all_ids, counts = [np.zeros(0, np.int32)], np.zeros(len(texts), np.int64)
         pending = ((row, part) for row, text in enumerate(texts) for part in _checked_parts(text))
-        # A batch at a time, because a word is an object while it is looked up.
+        # In batches, because every word is a Python object while it is looked up.
         for batch in batches(pending, lambda item: len(item[1])):
             rows, words_of_parts = zip(*((row, words(part)) for row, part in batch), strict=True)
             ids, lengths = self._lexicon.look_up([*itertools.chain.from_iterable(words_of_parts)])
             all_ids.append(ids)
             ends = np.cumsum([len(each) for each in words_of_parts])
-            read = np.cumsum(lengths)[ends - 1]
-            np.add.at(counts, list(rows), np.diff(read, prepend=0))
+            num_tokens = np.cumsum(lengths)[ends - 1]
+            np.add.at(counts, list(rows), np.diff(num_tokens, prepend=0))
         return np.concatenate(all_ids), counts
 
     def unknown_characters(self, text: str) -> list[str]:
-        """Return no characters: bytes write them all."""
+        """Return an empty list: every character has bytes."""
         return []
 
     def in_graph(self) -> GraphTokenizer:
-        """Return the TensorFlow ops that give the same ids inside a graph."""
-        from textgen.tokenizer.graph_byte_pair import BytePairGraphTokenizer
+        """Return TensorFlow ops that compute the same ids inside a graph."""
+        from textgen.tokenizer.graph import BytePairGraphTokenizer
 
         pairs = [(self._ids[left], self._ids[right]) for left, right in self.merges]
-        return BytePairGraphTokenizer(np.array(pairs, np.int64).reshape(-1, 2), self.pieces)
+        return BytePairGraphTokenizer(
+            np.array(pairs, np.int64).reshape(-1, 2), self.pieces, self.special
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `load_tokenizer` needs, as plain JSON values."""
+        """Return JSON values from which `from_dict` builds the tokenizer again."""
         return {
             "kind": self.kind,
-            "special_tokens": list(SPECIAL_TOKENS),
+            "special_tokens": list(SPECIAL_NAMES),
             "merges": [[_to_text(left), _to_text(right)] for left, right in self.merges],
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> BytePairTokenizer:
-        """Build the tokenizer from `to_dict`'s result.
+        """Build the tokenizer from the result of `to_dict`.
 
         Raises:
-            TokenizerError: the merges are not pairs of strings, or not of tokens before them.
+            TokenizerError: If a merge is not a pair of strings, or not of earlier tokens.
         """
         try:
             merges = [(_from_text(left), _from_text(right)) for left, right in values["merges"]]
@@ -175,7 +175,7 @@ class BytePairTokenizer(Tokenizer):
 
 
 def _engine(model: tokenizers.models.BPE) -> tokenizers.Tokenizer:
-    """Return `tokenizers`' own tokenizer, which cuts texts into our words."""
+    """Return a tokenizer of the `tokenizers` library that cuts texts into our words."""
     from tokenizers import Regex, Tokenizer, pre_tokenizers
 
     engine = Tokenizer(model)
@@ -189,7 +189,7 @@ def _engine(model: tokenizers.models.BPE) -> tokenizers.Tokenizer:
 
 
 def _checked_parts(text: str) -> Iterator[str]:
-    unicode_bytes(text, "utf-8")  # refuses what is not Unicode text
+    encode_unicode(text, TokenizerError)  # for its check
     return parts(text)
 
 
@@ -202,7 +202,7 @@ def _from_symbols(symbols: str) -> bytes:
 
 
 def _to_text(piece: bytes) -> str:
-    r"""Write bytes readably: as UTF-8, with \xNN for a part of a character, \\ for \."""
+    r"""Spell bytes readably: as UTF-8, with \xNN for a part of a character and \\ for \."""
     return piece.replace(b"\\", rb"\\").decode("utf-8", errors="backslashreplace")
 
 

@@ -1,6 +1,6 @@
-"""The ids of the words met so far: a text has few different words, and merges them again and again.
+"""A cache of encoded words: texts repeat few distinct words, and merging is slow.
 
-Looking a word up takes a third of the time of merging its bytes anew.
+Looking a word up takes a third of the time that merging its bytes takes.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-# Then all are forgotten: some hundred bytes each, and a text may go on with new ones for ever.
-_MOST_WORDS = 2**20
+# At this size the cache is emptied: a word takes some hundred bytes, and a text may never stop
+# bringing new ones.
+_MAX_WORDS = 2**20
 
 
 class Lexicon:
-    """Remembers how words are encoded.
+    """Remembers the token ids of words.
 
     Args:
-        encode: returns the ids of each of some words.
+        encode: Returns the ids of each word in a list.
+
+    Example:
+        >>> lexicon = Lexicon(lambda words: [[*map(ord, word)] for word in words])
+        >>> lexicon.look_up(["to", "be"])
+        (array([116, 111,  98, 101], dtype=int32), array([2, 2]))
     """
 
     def __init__(self, encode: Callable[[list[str]], Iterable[Sequence[int]]]) -> None:
@@ -28,19 +34,19 @@ class Lexicon:
         self._numbers = _Numbers()
         self._lengths = np.zeros(0, np.int64)
         self._starts = np.zeros(0, np.int64)
-        self._ids = np.zeros(0, np.int32)  # of all words, one after the other
+        self._ids = np.zeros(0, np.int32)  # of all words, concatenated
 
     def look_up(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ids of all words, int32[N], and how many each of them has, int64[W]."""
-        if len(self._numbers) > _MOST_WORDS:
+        """Return the concatenated ids of all words, int32[N], and their counts, int64[W]."""
+        if len(self._numbers) > _MAX_WORDS:
             self._forget()
         numbers = np.fromiter(map(self._numbers.__getitem__, words), np.int64, len(words))
         self._learn(self._numbers.take_new())
         lengths = self._lengths[numbers]
-        # Each id's place: where its word starts, plus its own place in the word.
-        places = np.repeat(self._starts[numbers] - (np.cumsum(lengths) - lengths), lengths)
-        places += np.arange(len(places))
-        return self._ids[places], lengths
+        # Each id's position in `_ids`: where its word starts, plus its own index in the word.
+        positions = np.repeat(self._starts[numbers] - (np.cumsum(lengths) - lengths), lengths)
+        positions += np.arange(len(positions))
+        return self._ids[positions], lengths
 
     def _learn(self, words: list[str]) -> None:
         if words:
@@ -51,7 +57,7 @@ class Lexicon:
 
 
 class _Numbers(dict[str, int]):
-    """Numbers words in the order in which they are asked for."""
+    """Numbers words in the order in which they are first looked up."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,21 +1,24 @@
-r"""Where a text is cut into words, which no merge of byte-level BPE crosses.
+r"""Where a text is cut into words; no BPE merge crosses a word's end.
+
+    "The quick fox, 1597" -> "The", " quick", " fox", ",", " ", "1", "5", "9", "7"
 
 Every character belongs to one of four classes, and whether a word starts at a character
-follows from the classes of its two neighbours:
+depends only on the classes of that character and its two neighbors:
 
-- letters run on, and so do other characters (punctuation, symbols, control characters);
-- one blank before such a run belongs to it, as in " the" and " =";
-- blanks that are left over, as in indentation, run on;
-- a digit and a line end are words of their own. Numbers are endless, and a small vocabulary
-  has better uses. And were ":\n" a token, a prompt that ends with "ROMEO:" would end where
-  no text of the training does.
+- a run of letters is one word, and so is a run of other characters (punctuation, symbols,
+  control characters);
+- one space before such a run belongs to it, as in " the" and " =";
+- the remaining spaces, as in indentation, form words of their own;
+- every digit and every line end is a word of its own. There are too many numbers for a small
+  vocabulary. And if ":\n" were a token, a prompt that ends with "ROMEO:" would end where no
+  training text does.
 
-The classes are ranges of code points written out here, because Python, TensorFlow (ICU) and
-`tokenizers` (Oniguruma) each bring a Unicode table of another version, and would not agree on
-the `\p{L}` that other tokenizers use. A character that is not listed is a letter: scripts,
-combining marks, emoji and their joiners, whatever Unicode has yet to add. Listed is the
-punctuation of Latin-1, of the general block and of East Asia, where no space divides words.
-The apostrophes are letters, for "don't" and "l’eau".
+The classes are ranges of code points, listed here, because Python, TensorFlow (ICU) and
+`tokenizers` (Oniguruma) each contain another version of the Unicode tables and would disagree
+on the `\p{L}` that other tokenizers use. A character that is not listed is a letter: all
+scripts, combining marks, emoji and their joiners, and whatever Unicode adds. The list contains
+the punctuation of Latin-1, of the General Punctuation block and of East Asia, where no space
+separates words. Apostrophes are letters, for "don't" and "l’eau".
 """
 
 from __future__ import annotations
@@ -23,17 +26,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-LETTER, OTHER, BLANK, SINGLE = range(4)
+LETTER, OTHER, SPACE, SINGLE = range(4)
 
 # The first code point of each range, and the class up to the next range.
 RANGES = (
     (0x0000, OTHER),
-    (0x0009, BLANK),
+    (0x0009, SPACE),
     (0x000A, SINGLE),
     (0x000B, OTHER),
     (0x000D, SINGLE),
     (0x000E, OTHER),
-    (0x0020, BLANK),
+    (0x0020, SPACE),
     (0x0021, OTHER),
     (0x0027, LETTER),  # apostrophe
     (0x0028, OTHER),
@@ -64,8 +67,8 @@ RANGES = (
     (0xFF66, LETTER),
 )
 
-# A longer word is cut, so that time grows linearly with the text whatever it is: Chinese
-# without punctuation, base64, a line of dashes.
+# Longer words are cut, so that time grows linearly with any text: Chinese without punctuation,
+# base64, a line of dashes.
 MAX_CHARACTERS = 64
 
 
@@ -79,39 +82,43 @@ def _members(wanted: int) -> str:
     )
 
 
-_LETTER, _BLANK, _SINGLE = (f"[{_members(kind)}]" for kind in (LETTER, BLANK, SINGLE))
-_OTHER = f"[^{_members(LETTER)}{_members(BLANK)}{_members(SINGLE)}]"
+_LETTER, _SPACE, _SINGLE = (f"[{_members(kind)}]" for kind in (LETTER, SPACE, SINGLE))
+_OTHER = f"[^{_members(LETTER)}{_members(SPACE)}{_members(SINGLE)}]"
 
-# Matches one word after the other; for `tokenizers`, too. The last alternative leaves the last
-# of several blanks to the letter or other character behind it.
+# Matches word after word, in Python and in `tokenizers`. The last alternative leaves the last
+# of several spaces to the letter or other character after it.
 PATTERN = "|".join(
     (
-        f"{_BLANK}{_LETTER}{{1,{MAX_CHARACTERS - 1}}}",
+        f"{_SPACE}{_LETTER}{{1,{MAX_CHARACTERS - 1}}}",
         f"{_LETTER}{{1,{MAX_CHARACTERS}}}",
-        f"{_BLANK}{_OTHER}{{1,{MAX_CHARACTERS - 1}}}",
+        f"{_SPACE}{_OTHER}{{1,{MAX_CHARACTERS - 1}}}",
         f"{_OTHER}{{1,{MAX_CHARACTERS}}}",
         _SINGLE,
-        f"{_BLANK}{{1,{MAX_CHARACTERS}}}(?!{_LETTER}|{_OTHER})",
+        f"{_SPACE}{{1,{MAX_CHARACTERS}}}(?!{_LETTER}|{_OTHER})",
     )
 )
 
-# Behind a match a word starts, whatever follows.
+# After a match a word starts, whatever follows.
 _SEAM = f"{_SINGLE}|{_LETTER}(?!{_LETTER})"
 _PART_CHARACTERS = 2**12
 
 
 def words(text: str) -> list[str]:
-    """Cut a text into words, which together are the text."""
+    """Cut a text into words, whose concatenation is the text.
+
+    Example:
+        >>> words("The quick, brown fox.")
+        ['The', ' quick', ',', ' brown', ' fox', '.']
+    """
     return re.findall(PATTERN, text)
 
 
 def parts(text: str) -> Iterator[str]:
-    """Cut a long text between words into parts of some 4 thousand characters.
+    """Cut a long text between words into parts of about 4 thousand characters.
 
-    A part grows longer only while there is neither a digit nor the end of a line or of a
-    run of letters.
+    A part is longer only if no digit, line end or end of a run of letters follows.
     """
-    pattern = re.compile(_SEAM)  # compiling it is slow: not at import
+    pattern = re.compile(_SEAM)  # slow to compile, so not at import
     start = 0
     while start < len(text):
         seam = pattern.search(text, start + _PART_CHARACTERS)

@@ -1,10 +1,10 @@
-"""The tokenizer that suits a corpus."""
+"""Choosing and learning the tokenizer that suits a corpus."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.tokenizer import choice, learn_tokenizer, recommended
+from textgen.tokenizer import learn_tokenizer, learning, recommended
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,7 @@ from textgen.tokenizer import choice, learn_tokenizer, recommended
         (10**9, 200, "bpe", 16384),
     ],
 )
-def test_small_corpora_and_large_scripts_keep_characters(
-    num_characters, distinct, kind, vocab_size
-):
+def test_small_corpora_and_large_scripts_get_characters(num_characters, distinct, kind, vocab_size):
     assert recommended(num_characters, distinct) == (kind, vocab_size)
 
 
@@ -31,12 +29,12 @@ TEXT = ["to be or not to be, that is the question\n" * 50]
 def test_auto_learns_what_suits_the_corpus():
     assert learn_tokenizer(lambda: TEXT, "auto").kind == "character"
     assert learn_tokenizer(lambda: TEXT * 60, "auto").kind == "bpe"
-    # Three thousand characters of which each is seen a hundred times: a large script.
+    # Three thousand characters, each seen a hundred times: a large script.
     script = ["".join(map(chr, range(0x4E00, 0x5A00)))] * 100
     assert learn_tokenizer(lambda: script, "auto").kind == "character"
 
 
-def test_the_kind_asked_for_is_learned():
+def test_the_requested_kind_is_learned():
     assert learn_tokenizer(lambda: TEXT * 60, "character").kind == "character"
     tokenizer = learn_tokenizer(lambda: TEXT, "bpe", vocab_size=270)
     assert (tokenizer.kind, tokenizer.vocab_size) == ("bpe", 270)
@@ -54,12 +52,12 @@ def test_auto_chooses_by_all_characters_whatever_the_min_count():
     assert learn_tokenizer(lambda: rare, "auto", min_count=500).characters == sorted("comn")
 
 
-def test_byte_pairs_take_any_min_count():
+def test_bpe_ignores_min_count():
     assert learn_tokenizer(lambda: TEXT, "bpe", min_count=10**6).kind == "bpe"
 
 
 @given(st.integers(0, 10**12), st.integers(0, 150_000))
-def test_byte_pairs_have_room_for_the_script_and_the_bytes(num_characters, distinct):
+def test_a_bpe_vocabulary_has_room_for_the_script(num_characters, distinct):
     kind, vocab_size = recommended(num_characters, distinct)
     assert kind in ("bpe", "character")
     if kind == "bpe":
@@ -67,8 +65,8 @@ def test_byte_pairs_have_room_for_the_script_and_the_bytes(num_characters, disti
         assert vocab_size >= 4 * distinct
 
 
-def test_byte_pairs_are_learned_from_a_sample_spread_over_a_long_corpus(monkeypatch):
-    monkeypatch.setattr(choice, "_MOST_CHARACTERS", 100)
+def test_bpe_learns_from_texts_spread_over_a_long_corpus(monkeypatch):
+    monkeypatch.setattr(learning, "_MAX_LEARNED_CHARACTERS", 100)
     texts = ["aaaaaaaaaa" if number % 4 == 0 else "bbbbbbbbbb" for number in range(40)]
     tokenizer = learn_tokenizer(lambda: texts, "bpe", vocab_size=270)
     assert {piece[:1] for piece in tokenizer.pieces[259:]} == {b"a"}

@@ -1,0 +1,11 @@
+"""Tokenizers as TensorFlow ops, so that a SavedModel maps strings to strings.
+
+They use only core TensorFlow ops, without hash tables or tensorflow-text: a stock TensorFlow
+Serving or a C program can run them, and nothing needs to be initialized.
+"""
+
+from textgen.tokenizer.graph.graph_byte_pair import BytePairGraphTokenizer
+from textgen.tokenizer.graph.graph_character import CharacterGraphTokenizer
+from textgen.tokenizer.graph.graph_tokenizer import GraphTokenizer
+
+__all__ = ["BytePairGraphTokenizer", "CharacterGraphTokenizer", "GraphTokenizer"]

@@ -1,0 +1,33 @@
+"""Reading a tokenizer from its file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from textgen.errors import TokenizerError
+from textgen.tokenizer.byte_pair import BytePairTokenizer
+from textgen.tokenizer.character import CharacterTokenizer
+from textgen.tokenizer.tokenizer import Tokenizer
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer written by `Tokenizer.save`.
+
+    Raises:
+        TokenizerError: If the file is missing or damaged, or its kind is unknown.
+
+    Example:
+        >>> load_tokenizer(Path("saved_models/mine/1/assets.extra/tokenizer.json")).kind
+        'bpe'
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        for tokenizer in (CharacterTokenizer, BytePairTokenizer):
+            if values["kind"] == tokenizer.kind:
+                return tokenizer.from_dict(values)
+    except FileNotFoundError:
+        raise TokenizerError(f"{path}: there is no tokenizer file.") from None
+    except (ValueError, KeyError, TypeError, OSError, TokenizerError) as error:
+        raise TokenizerError(f"{path}: the tokenizer file is damaged ({error}).") from error
+    raise TokenizerError(f"{path}: unknown kind of tokenizer {values['kind']!r}.")

@@ -1,0 +1,95 @@
+"""The contract of every tokenizer."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textgen.files import write_atomically
+from textgen.tokenizer.token_ids import SPECIAL, SpecialTokens
+
+if TYPE_CHECKING:
+    from textgen.tokenizer.graph import GraphTokenizer
+
+
+class Tokenizer(ABC):
+    """Converts text to token ids and back.
+
+    Attributes:
+        kind: Name of the algorithm, as tokenizer.json and the settings spell it.
+        special: Ids of the special tokens.
+    """
+
+    kind: str
+    special: SpecialTokens = SPECIAL
+
+    @property
+    @abstractmethod
+    def vocab_size(self) -> int:
+        """Number of tokens, including the special ones."""
+
+    @property
+    @abstractmethod
+    def pieces(self) -> list[bytes]:
+        """The UTF-8 bytes of each token, by id. Special tokens have none."""
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the ids of `text`, int32[num_tokens], without BOS or EOS.
+
+        Raises:
+            TokenizerError: If the text holds a lone surrogate.
+        """
+        return self.encode_all([text])[0]
+
+    @abstractmethod
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Encode each text on its own.
+
+        Returns:
+            The concatenated ids, int32[num_tokens], and the number of tokens in each text,
+            int64[len(texts)].
+
+        Raises:
+            TokenizerError: If a text holds a lone surrogate.
+        """
+
+    @abstractmethod
+    def unknown_characters(self, text: str) -> list[str]:
+        """Return the distinct characters of `text` that have no id, in order."""
+
+    @abstractmethod
+    def in_graph(self) -> GraphTokenizer:
+        """Return TensorFlow ops that compute the same ids inside a graph."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values from which `load_tokenizer` builds the tokenizer again."""
+
+    def decode(self, token_ids: np.ndarray | list[int]) -> str:
+        """Return the text of `token_ids`, int[num_tokens].
+
+        Bytes that form no character become U+FFFD.
+        """
+        pieces = self.pieces
+        return b"".join(pieces[i] for i in token_ids).decode("utf-8", errors="replace")
+
+    def prefix_id(self, has_documents: bool) -> int:
+        """Return the id put before every prompt, so that an empty one is no special case.
+
+        It is what precedes a beginning in the training text: BOS if the corpus was split into
+        documents, otherwise a newline if the vocabulary has one.
+        """
+        newline = self.encode("\n")
+        if has_documents or newline.size != 1 or newline[0] == self.special.unknown:
+            return self.special.bos
+        return int(newline[0])
+
+    def save(self, path: Path) -> None:
+        """Write the tokenizer to `path` as readable JSON."""
+        text = json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n"
+        write_atomically(path, text.encode("utf-8"))
