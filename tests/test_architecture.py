@@ -207,16 +207,6 @@ def test_importing_loads_nothing_heavy(run_python, modules, absent):
     assert errors == ""
 
 
-def test_every_public_name_exists():
-    assert sorted(textgen.__all__) == sorted({*textgen._HOMES, "__version__"})
-    for name in textgen.__all__:
-        value = getattr(textgen, name)
-        assert name == "__version__" or value.__doc__
-        assert name in dir(textgen)
-    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = textgen.nothing
-
-
 @each_source
 def test_what_a_module_exports_exists(path):
     tree = ast.parse(path.read_text("utf-8"))

@@ -1,11 +1,12 @@
-"""textgen: train a text generator on your own corpus and serve it as a SavedModel.
+"""Train a text generator on your own corpus and serve it as a SavedModel.
 
     import textgen
 
     textgen.train(["corpus.txt"], name="mine")
-    print(textgen.load("mine").generate("Once upon a time").text)
+    with textgen.load("mine") as model:
+        print(model.generate("Once upon a time").text)
 
-Names are loaded when they are first used, so that importing textgen costs nothing.
+Importing textgen costs nothing: each name is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -15,57 +16,64 @@ from typing import TYPE_CHECKING, Any
 
 from textgen.version import __version__
 
-if TYPE_CHECKING:
-    from textgen.catalog import Catalog, ModelEntry
-    from textgen.config import (
-        BeamSearchConfig,
-        ContrastiveSearchConfig,
-        CorpusConfig,
-        ModelConfig,
-        RunConfig,
-        SamplingConfig,
-        TrainingConfig,
-    )
-    from textgen.errors import TextgenError
-    from textgen.inference import (
-        Generation,
-        Score,
-        TextGenerator,
-        TextStream,
-        TokenLogprob,
-        load,
-    )
-    from textgen.pipeline import Trained, plan, resume, train
-    from textgen.planning import Plan, Planning
-    from textgen.training.reporter import Progress, Reporter, Validation
-
-_HOMES = {
-    "BeamSearchConfig": "config",
-    "Catalog": "catalog",
-    "ContrastiveSearchConfig": "config",
-    "CorpusConfig": "config",
-    "Generation": "inference",
-    "ModelConfig": "config",
-    "ModelEntry": "catalog",
-    "Plan": "planning",
-    "Planning": "planning",
-    "Progress": "training.reporter",
-    "Reporter": "training.reporter",
-    "RunConfig": "config",
-    "SamplingConfig": "config",
-    "Score": "inference",
-    "TextGenerator": "inference",
-    "TextStream": "inference",
-    "TextgenError": "errors",
-    "TokenLogprob": "inference",
-    "Trained": "pipeline",
-    "TrainingConfig": "config",
-    "Validation": "training.reporter",
-    "load": "inference",
-    "plan": "pipeline",
-    "resume": "pipeline",
-    "train": "pipeline",
+# The public names, by the module that defines them. Type checkers cannot read this table:
+# a test compares it with the imports below.
+_EXPORTS = {
+    "catalog": "Catalog ModelEntry",
+    "config": "BeamSearchConfig ContrastiveSearchConfig CorpusConfig ModelConfig RunConfig "
+    "SamplingConfig TrainingConfig",
+    "errors": "CheckpointError ConfigError CorpusError DeviceError GenerationError "
+    "ModelBusyError ModelDamagedError ModelNotFoundError TextgenError TokenizerError "
+    "TrainingDivergedError",
+    "inference": "Generation Score TextGenerator TextStream TokenLogprob load",
+    "pipeline": "Trained plan resume train",
+    "planning": "Plan Planning",
+    "training.reporter": "Progress Reporter Validation",
 }
+_HOMES = {name: module for module, names in _EXPORTS.items() for name in names.split()}
+
+if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
+    # ruff: noqa: I001
+    from textgen.catalog import Catalog as Catalog, ModelEntry as ModelEntry
+    from textgen.config import (
+        BeamSearchConfig as BeamSearchConfig,
+        ContrastiveSearchConfig as ContrastiveSearchConfig,
+        CorpusConfig as CorpusConfig,
+        ModelConfig as ModelConfig,
+        RunConfig as RunConfig,
+        SamplingConfig as SamplingConfig,
+        TrainingConfig as TrainingConfig,
+    )
+    from textgen.errors import (
+        CheckpointError as CheckpointError,
+        ConfigError as ConfigError,
+        CorpusError as CorpusError,
+        DeviceError as DeviceError,
+        GenerationError as GenerationError,
+        ModelBusyError as ModelBusyError,
+        ModelDamagedError as ModelDamagedError,
+        ModelNotFoundError as ModelNotFoundError,
+        TextgenError as TextgenError,
+        TokenizerError as TokenizerError,
+        TrainingDivergedError as TrainingDivergedError,
+    )
+    from textgen.inference import (
+        Generation as Generation,
+        Score as Score,
+        TextGenerator as TextGenerator,
+        TextStream as TextStream,
+        TokenLogprob as TokenLogprob,
+        load as load,
+    )
+    from textgen.pipeline import Trained as Trained, plan as plan, resume as resume, train as train
+    from textgen.planning import Plan as Plan, Planning as Planning
+    from textgen.training.reporter import (
+        Progress as Progress,
+        Reporter as Reporter,
+        Validation as Validation,
+    )
+else:
+    __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
@@ -78,33 +86,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
-
-
-__all__ = [
-    "BeamSearchConfig",
-    "Catalog",
-    "ContrastiveSearchConfig",
-    "CorpusConfig",
-    "Generation",
-    "ModelConfig",
-    "ModelEntry",
-    "Plan",
-    "Planning",
-    "Progress",
-    "Reporter",
-    "RunConfig",
-    "SamplingConfig",
-    "Score",
-    "TextGenerator",
-    "TextStream",
-    "TextgenError",
-    "TokenLogprob",
-    "Trained",
-    "TrainingConfig",
-    "Validation",
-    "__version__",
-    "load",
-    "plan",
-    "resume",
-    "train",
-]

@@ -1,31 +1,38 @@
-"""Every error textgen raises on purpose.
+"""Every error that textgen raises on purpose.
 
     TextgenError
-    ├── ConfigError           a setting is outside its range, or two settings contradict each other
+    ├── ConfigError           a setting is out of range, or two settings contradict each other
     ├── CorpusError           a corpus cannot be found, read or decoded, or is too short
-    ├── TokenizerError        a saved tokenizer is damaged, or a text cannot be encoded
-    ├── ModelNotFoundError    no model of that name
-    ├── ModelDamagedError     a SavedModel is there but cannot be loaded
-    ├── ModelBusyError        another run of the model is going on
-    ├── CheckpointError       a checkpoint is missing, damaged, or of other settings
-    ├── TrainingDivergedError loss or weights stopped being finite
-    ├── DeviceError           the asked-for devices or workers are not there
+    ├── TokenizerError        a tokenizer file is damaged, or a text cannot be encoded
+    ├── ModelNotFoundError    there is no such model
+    ├── ModelDamagedError     a SavedModel exists but cannot be loaded
+    ├── ModelBusyError        another training run of the model is in progress
+    ├── CheckpointError       a checkpoint is missing, damaged, or has other settings
+    ├── TrainingDivergedError the loss or the weights are no longer finite
+    ├── DeviceError           the requested devices or workers are not available
     └── GenerationError       the model could not answer a request
 
-The message is one sentence for the person who made the mistake: the rule, then
-what was received. The command line prints it as it stands and exits with 1
-(2 for `ConfigError`: the command was wrong, not the world).
+The message is one sentence for the person who can fix the mistake: the rule, then what was
+received. The command line prints it unchanged and exits with 1, or with 2 for `ConfigError`
+because then the command itself is wrong.
+
+Example:
+    >>> try:
+    ...     textgen.SamplingConfig(top_p=1.7)
+    ... except textgen.TextgenError as error:
+    ...     print(error)
+    top_p must be in (0, 1]. Received: 1.7
 """
 
 from __future__ import annotations
 
 
 class TextgenError(Exception):
-    """Base class of all errors raised by textgen."""
+    """Base class of all errors that textgen raises."""
 
 
 class ConfigError(TextgenError, ValueError):
-    """A setting is outside its range, or two settings contradict each other."""
+    """A setting is out of range, or two settings contradict each other."""
 
 
 class CorpusError(TextgenError):
@@ -33,19 +40,19 @@ class CorpusError(TextgenError):
 
 
 class TokenizerError(TextgenError):
-    """A saved tokenizer is damaged, or a text cannot be encoded."""
+    """A tokenizer file is damaged, or a text cannot be encoded."""
 
 
 class ModelNotFoundError(TextgenError):
-    """There is no model of that name."""
+    """There is no such model."""
 
 
 class ModelDamagedError(TextgenError):
-    """A SavedModel is there but cannot be loaded."""
+    """A SavedModel exists but cannot be loaded."""
 
 
 class ModelBusyError(TextgenError):
-    """Another run of the model is going on."""
+    """Another training run of the model is in progress."""
 
 
 class CheckpointError(TextgenError):
@@ -53,11 +60,11 @@ class CheckpointError(TextgenError):
 
 
 class TrainingDivergedError(TextgenError):
-    """The loss or the weights stopped being finite."""
+    """The loss or the weights are no longer finite."""
 
 
 class DeviceError(TextgenError):
-    """The devices or workers asked for are not there."""
+    """The requested devices or workers are not available."""
 
 
 class GenerationError(TextgenError):
@@ -65,5 +72,5 @@ class GenerationError(TextgenError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error of a library says, without the lines of its own doings behind it."""
+    """Return the first line of an error message, which says what failed."""
     return next(iter(str(error).splitlines()), "")

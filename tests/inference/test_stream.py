@@ -48,7 +48,7 @@ class Chunks:
     def __init__(self, chunks):
         self._chunks = [*chunks, b""]
 
-    def write(self, num_tokens):
+    def decode(self, num_tokens):
         chunk = self._chunks.pop(0)
         return {"text_bytes": [chunk], "finish_reason": [b"" if self._chunks else b"stop"]}
 
@@ -68,18 +68,18 @@ def test_however_the_bytes_come_pieces_are_whole_characters(chunks):
 
 def test_the_first_piece_is_one_token_and_later_ones_are_more(any_model, monkeypatch):
     sizes = []
-    write = stream.Pieces.write
+    write = stream.ChunkDecoder.decode
 
     def spy(self, num_tokens):
         sizes.append(num_tokens)
         return write(self, num_tokens)
 
-    monkeypatch.setattr(stream.Pieces, "write", spy)
-    monkeypatch.setattr(stream, "_SECONDS_A_PIECE", 1e9)
+    monkeypatch.setattr(stream.ChunkDecoder, "decode", spy)
+    monkeypatch.setattr(stream, "_SECONDS_PER_CHUNK", 1e9)
     list(any_model.stream("a", max_new_tokens=100))
     assert sizes == [1, 2, 4, 8, 16, 32, 64]
     sizes.clear()
-    monkeypatch.setattr(stream, "_SECONDS_A_PIECE", 0)
+    monkeypatch.setattr(stream, "_SECONDS_PER_CHUNK", 0)
     list(any_model.stream("a", max_new_tokens=5))
     assert sizes == [1] * 5
 
@@ -105,7 +105,7 @@ def test_a_stream_without_a_seed_tells_the_one_it_took(any_model):
 def test_a_long_text_is_written_in_several_calls(any_model, monkeypatch):
     controls = {"seed": 3, "max_new_tokens": 100, "logprobs": 1}
     whole = any_model.generate("a", **controls)
-    monkeypatch.setattr("textgen.inference.generator.LONGEST_CALL", 30)
+    monkeypatch.setattr("textgen.inference.text_generator.MAX_TOKENS_PER_CALL", 30)
     assert any_model.generate("a", **controls) == whole
 
 

@@ -1,4 +1,4 @@
-"""A text while it is being written."""
+"""Generate text in chunks."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ from typing import Any
 
 import numpy as np
 
-from textgen.inference.records import Generation
+from textgen.inference.results import Generation
 from textgen.runtime import SavedModel
 
-# So long may a call for the next piece take: a reader sees no jerks, and the half
-# millisecond that a call costs on top of its tokens is hardly felt.
-_SECONDS_A_PIECE = 0.05
-# Tokens that one call writes at most. It notes everything beforehand in tensors of that
-# size, and Ctrl-C waits for its end.
-LONGEST_CALL = 512
+# How long decoding one chunk may take: short enough for text to flow smoothly, long enough
+# to make the half millisecond that each call costs negligible.
+_SECONDS_PER_CHUNK = 0.05
+# A call allocates its outputs at this size in advance, and Ctrl-C waits until it returns.
+MAX_TOKENS_PER_CALL = 512
 
 Outputs = dict[str, np.ndarray]
 
 
-class Pieces:
-    """Texts of one batch, written piece by piece.
+class ChunkDecoder:
+    """Decodes a batch of prompts in chunks.
 
     Args:
-        model: an exported model.
-        **inputs: of the signature `prefill`.
+        model: An exported model.
+        **inputs: Inputs of the signature `prefill`.
     """
 
     def __init__(self, model: SavedModel, **inputs: Any) -> None:
         self._model = model
         self._state: Mapping[str, Any] = model.run_tensors("prefill", **inputs)
 
-    def write(self, num_tokens: int) -> Outputs:
-        """Write on for at most so many tokens.
+    def decode(self, num_tokens: int) -> Outputs:
+        """Generate up to `num_tokens` more tokens per row.
 
         Returns:
-            The outputs of `generate`, for this piece; `finish_reason` is empty in rows that
-            go on.
+            The outputs of `generate` for this chunk; `finish_reason` is empty in rows that
+            have not finished.
         """
         outputs = self._model.run_tensors("decode", num_tokens=[num_tokens], **self._state)
         self._state = {name: outputs.pop(name) for name in self._state}
@@ -47,49 +46,48 @@ class Pieces:
 
 
 class TextStream(Iterator[str]):
-    """Yields a text in pieces, as soon as they are written.
+    """Yields a text in chunks while the model generates it.
 
-    The first piece is a single token; the others grow as long as they come quickly. Each
-    is whole characters, and together they are the text that `generate` returns.
+    The first chunk is a single token; later ones grow as long as they come quickly. Each
+    holds whole characters, and together they are the text that `generate` returns.
 
     Args:
-        begin: reads the prompt.
-        summarize: makes a `Generation` of all outputs so far.
+        prefill: Processes the prompt.
+        summarize: Makes a `Generation` from all outputs so far.
 
     Example:
-
-        >>> stream = model.stream("ROMEO:")
-        >>> for piece in stream:
-        ...     print(piece, end="", flush=True)
-        >>> stream.result.finish_reason
+        >>> stream = model.stream("Once", max_new_tokens=20, seed=7)
+        >>> text = "".join(stream)
+        >>> text == stream.result.text == model.generate("Once", max_new_tokens=20, seed=7).text
+        True
     """
 
     def __init__(
-        self, begin: Callable[[], Pieces], summarize: Callable[[list[Outputs]], Generation]
+        self, prefill: Callable[[], ChunkDecoder], summarize: Callable[[list[Outputs]], Generation]
     ) -> None:
         self._summarize = summarize
         self._outputs: list[Outputs] = []
-        self._texts = self._write(begin)
+        self._chunks = self._generate(prefill)
 
     def __next__(self) -> str:
-        return next(self._texts)
+        return next(self._chunks)
 
     @property
     def result(self) -> Generation:
-        """What is written so far; the whole text where `finish_reason` is not empty."""
+        """The text so far; complete once `finish_reason` is not empty."""
         return self._summarize(self._outputs)
 
-    def _write(self, begin: Callable[[], Pieces]) -> Iterator[str]:
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        pieces, size, is_running = begin(), 1, True
+    def _generate(self, prefill: Callable[[], ChunkDecoder]) -> Iterator[str]:
+        utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        decoder, size, is_running = prefill(), 1, True
         while is_running:
             started = time.monotonic()
-            outputs = pieces.write(size)
+            outputs = decoder.decode(size)
             elapsed = time.monotonic() - started
             self._outputs.append(outputs)
             is_running = not outputs["finish_reason"][0]
-            # A token may end within a character, whose other bytes come with the next ones.
-            if text := decoder.decode(outputs["text_bytes"][0], final=not is_running):
+            # A token may end inside a character, whose other bytes come with later tokens.
+            if text := utf8.decode(outputs["text_bytes"][0], final=not is_running):
                 yield text
-            affordable = int(size * _SECONDS_A_PIECE / max(elapsed, 1e-9))
-            size = max(1, min(2 * size, affordable, LONGEST_CALL))
+            affordable = int(size * _SECONDS_PER_CHUNK / max(elapsed, 1e-9))
+            size = max(1, min(2 * size, affordable, MAX_TOKENS_PER_CALL))

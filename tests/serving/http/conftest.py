@@ -8,7 +8,7 @@ import pytest
 from textgen.catalog import ModelEntry
 from textgen.config import SamplingConfig
 from textgen.inference import TextGenerator
-from textgen.inference.inputs import make_inputs
+from textgen.inference.feeds import sampling_feeds
 from textgen.serving.http.batch import Prompt
 from textgen.serving.http.engine import Row
 
@@ -26,7 +26,7 @@ def make_row(text, receive=lambda piece: None, **sampling):
     config = SamplingConfig(**sampling)
     inputs = {
         "prompts": np.array([text.encode()], object),
-        **make_inputs(config, [config.seed or 0]),
+        **sampling_feeds(config, [config.seed or 0]),
     }
     return Row(Prompt(inputs, {}), receive, config.logprobs)
 

@@ -282,6 +282,58 @@ def test_a_search_is_a_function_of_its_prompt(any_model, config):
     assert first.seed is None
 
 
+def test_a_search_keeps_the_probability_that_ranked_the_text(any_model):
+    beam = any_model.search("ab", BeamSearchConfig(max_new_tokens=9, length_penalty=2.0))
+    assert beam.logprob < 0
+    assert beam.score == pytest.approx(beam.logprob / beam.num_tokens**2)
+    assert beam.to_dict()["score"] == beam.score
+    contrastive = any_model.search("ab", ContrastiveSearchConfig(max_new_tokens=9))
+    assert contrastive.logprob < 0
+    assert contrastive.score is None
+
+
+@pytest.mark.parametrize("method", ["generate", "stream", "generate_batch"])
+def test_settings_come_as_a_config_or_as_keywords_which_win(any_model, method):
+    call = getattr(any_model, method)
+    prompt = ["a"] if method == "generate_batch" else "a"
+
+    def text(*arguments, **settings):
+        result = call(prompt, *arguments, **settings)
+        return (
+            result[0].text
+            if method == "generate_batch"
+            else "".join(getattr(result, "text", result))
+        )
+
+    config = SamplingConfig(max_new_tokens=9, seed=1)
+    assert text(config) == text(max_new_tokens=9, seed=1) == text(config=config)
+    assert text(config, seed=2) == text(max_new_tokens=9, seed=2) != text(config)
+
+
+def test_a_search_takes_keywords_for_the_fields_of_its_config(any_model):
+    given = BeamSearchConfig(max_new_tokens=9, num_beams=2)
+    assert any_model.search("ab", max_new_tokens=9, num_beams=2) == any_model.search("ab", given)
+    contrastive = ContrastiveSearchConfig(max_new_tokens=9)
+    assert any_model.search("ab", ContrastiveSearchConfig(), max_new_tokens=9) == any_model.search(
+        "ab", contrastive
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "settings", "message"),
+    [
+        ("generate", (0.7,), {}, "config must be a SamplingConfig. Received: 0.7"),
+        ("stream", (BeamSearchConfig(),), {}, "config must be a SamplingConfig"),
+        ("search", ({},), {}, "must be a BeamSearchConfig or a ContrastiveSearchConfig"),
+        ("generate", (), {"colour": 1}, "must be a field of SamplingConfig. Received: colour"),
+        ("search", (), {"penalty_alpha": 1}, "must be a field of BeamSearchConfig"),
+    ],
+)
+def test_what_is_no_setting_is_refused(any_model, method, arguments, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        getattr(any_model, method)("a", *arguments, **settings)
+
+
 def test_one_beam_is_greedy(any_model):
     beam = any_model.search("ab", BeamSearchConfig(max_new_tokens=20, num_beams=1))
     assert beam.text == any_model.generate("ab", max_new_tokens=20, temperature=0).text

@@ -1,0 +1,298 @@
+"""A loaded model: generate, stream, search and score."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog, ModelEntry
+from textgen.config import (
+    BeamSearchConfig,
+    ContrastiveSearchConfig,
+    CorpusConfig,
+    SamplingConfig,
+)
+from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
+from textgen.inference.feeds import feeds, make_seeds, merge_settings, sampling_feeds
+from textgen.inference.results import Generation, Score, make_generation
+from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs, TextStream
+from textgen.runtime import SavedModel
+from textgen.tokenizer import Tokenizer, load_tokenizer
+from textgen.unicode import encode_unicode
+
+_SIGNATURES = ["generate", "prefill", "decode", "score", "beam_search", "contrastive_search"]
+
+
+class TextGenerator:
+    """An exported model, loaded and ready to generate.
+
+    The methods that generate take a prompt (or a list of them), and settings as a config,
+    as keywords, or both: keywords replace the fields of the config.
+
+    Several threads may use one model at the same time.
+
+    Args:
+        entry: The model to load. `load` finds one by name.
+
+    Attributes:
+        entry: The model's name, version and folder.
+        card: The model card: what the model is, and what it was trained on.
+        tokenizer: The model's tokenizer.
+        saved_model: The SavedModel, whose signatures take arrays.
+
+    Raises:
+        ModelDamagedError: If the SavedModel cannot be loaded, or textgen did not export it.
+        TokenizerError: If its tokenizer file is missing or damaged.
+
+    Example:
+        >>> entry = textgen.Catalog().find("shakespeare")
+        >>> with textgen.TextGenerator(entry) as model:
+        ...     text = model.generate("ROMEO:", temperature=0.7, stop=["."]).text
+    """
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self.card: dict[str, Any] = entry.card
+        self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
+        try:
+            self._corpus_config = CorpusConfig.from_dict(self.card["corpus"]["config"])
+        except (KeyError, TypeError, ConfigError) as error:
+            raise ModelDamagedError(
+                f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
+            ) from error
+        self.saved_model = SavedModel(entry.path)
+        missing = [name for name in _SIGNATURES if name not in self.saved_model.signatures]
+        if missing:
+            raise ModelDamagedError(
+                f"{entry.path}: the SavedModel has no signature {missing[0]!r}. It may have been "
+                "exported by an older textgen: train it again, or resume its training."
+            )
+
+    def close(self) -> None:
+        """Free the model's memory.
+
+        Calls that other threads have begun finish first; later calls raise
+        `GenerationError`. Closing twice is allowed.
+        """
+        self.saved_model.close()
+
+    def __enter__(self) -> TextGenerator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def clean(self, prompt: str) -> str:
+        """Return the prompt with the cleaning that the corpus had.
+
+        Example:
+            >>> model.clean("Once upon a time")
+            'once upon a time'
+        """
+        if not self._corpus_config.cleans:
+            return prompt
+        from textgen.corpus import clean  # importing it takes as long as generating 100 tokens
+
+        return clean(prompt, self._corpus_config)
+
+    def unknown_characters(self, prompt: str) -> list[str]:
+        """Return the characters of a prompt that the model has never seen, in order.
+
+        Raises:
+            TokenizerError: If the prompt is not Unicode text.
+
+        Example:
+            >>> model.unknown_characters("Once ☃")
+            ['☃']
+        """
+        return self.tokenizer.unknown_characters(self._checked(prompt))
+
+    def generate(
+        self, prompt: str = "", config: SamplingConfig | None = None, **settings: Any
+    ) -> Generation:
+        """Continue one prompt.
+
+        Args:
+            prompt: Any text. Characters that the model has never seen count as unknown.
+            config: How to sample. Defaults to `SamplingConfig()`.
+            **settings: Fields of `SamplingConfig`, which replace those of `config`.
+
+        Raises:
+            ConfigError: If a setting is outside its range.
+            TokenizerError: If the prompt is not Unicode text.
+
+        Example:
+            >>> model.generate("Once upon", max_new_tokens=20, temperature=0.7).num_tokens
+            20
+        """
+        return self.generate_batch([prompt], config, **settings)[0]
+
+    def generate_batch(
+        self, prompts: Sequence[str], config: SamplingConfig | None = None, **settings: Any
+    ) -> list[Generation]:
+        """Continue several prompts in one batch.
+
+        Row `i` samples with `seed + i`, so each text can be generated again on its own. The
+        exception is a rare sample so close that rounding decides it: batches of different
+        sizes round differently.
+
+        Args:
+            prompts: Any texts.
+            config: How to sample. Defaults to `SamplingConfig()`.
+            **settings: Fields of `SamplingConfig`, which replace those of `config`.
+
+        Raises:
+            ConfigError: If a setting is outside its range.
+            TokenizerError: If a prompt is not Unicode text.
+
+        Example:
+            >>> rows = model.generate_batch(["Once", "Then"], max_new_tokens=20, seed=7)
+            >>> [row.seed for row in rows]
+            [7, 8]
+        """
+        config = merge_settings(config, settings, SamplingConfig)
+        prompts = [self._checked(prompt) for prompt in prompts]
+        seeds = make_seeds(config, len(prompts))
+        inputs = {"prompts": prompts, **sampling_feeds(config, seeds)}
+        outputs: list[Outputs] = []
+        if config.max_new_tokens <= MAX_TOKENS_PER_CALL:
+            outputs.append(self.saved_model.run("generate", **inputs))
+        else:
+            decoder = ChunkDecoder(self.saved_model, **inputs)
+            while not outputs or not all(outputs[-1]["finish_reason"]):
+                outputs.append(decoder.decode(MAX_TOKENS_PER_CALL))
+        pieces = self._pieces(config)
+        return [
+            make_generation(prompt, seeds[row], outputs, row, pieces)
+            for row, prompt in enumerate(prompts)
+        ]
+
+    def stream(
+        self, prompt: str = "", config: SamplingConfig | None = None, **settings: Any
+    ) -> TextStream:
+        """Continue one prompt and yield the text in chunks while it is generated.
+
+        Args:
+            prompt: Any text. Characters that the model has never seen count as unknown.
+            config: How to sample. Defaults to `SamplingConfig()`.
+            **settings: Fields of `SamplingConfig`, which replace those of `config`.
+
+        Returns:
+            An iterator over chunks that together are the text `generate` would return. Its
+            `result` is the `Generation`. The model starts when the first chunk is requested.
+
+        Raises:
+            ConfigError: If a setting is outside its range.
+            TokenizerError: If the prompt is not Unicode text.
+
+        Example:
+            >>> chunks = list(model.stream("Once upon", max_new_tokens=20))
+        """
+        config = merge_settings(config, settings, SamplingConfig)
+        prompt = self._checked(prompt)
+        (seed,) = seeds = make_seeds(config, 1)
+        inputs = {"prompts": [prompt], **sampling_feeds(config, seeds)}
+        return TextStream(
+            lambda: ChunkDecoder(self.saved_model, **inputs),
+            lambda outputs: make_generation(prompt, seed, outputs, 0, self._pieces(config)),
+        )
+
+    def search(
+        self,
+        prompt: str = "",
+        config: BeamSearchConfig | ContrastiveSearchConfig | None = None,
+        **settings: Any,
+    ) -> Generation:
+        """Continue one prompt with a text that is searched for instead of sampled.
+
+        Args:
+            prompt: Any text. Characters that the model has never seen count as unknown.
+            config: How to search; its class chooses the search. Defaults to
+                `BeamSearchConfig()`.
+            **settings: Fields of the config's class, which replace those of `config`.
+
+        Raises:
+            ConfigError: If a setting is outside its range.
+            TokenizerError: If the prompt is not Unicode text.
+
+        Example:
+            >>> best = model.search("Once upon", num_beams=2, max_new_tokens=20)
+            >>> best.score <= 0
+            True
+            >>> contrastive = textgen.ContrastiveSearchConfig(max_new_tokens=20)
+            >>> model.search("Once upon", contrastive).num_tokens
+            20
+        """
+        config = merge_settings(config, settings, BeamSearchConfig, ContrastiveSearchConfig)
+        prompt = self._checked(prompt)
+        name = "beam_search" if isinstance(config, BeamSearchConfig) else "contrastive_search"
+        outputs = self.saved_model.run(name, prompts=[prompt], **feeds(config.to_dict()))
+        return make_generation(prompt, None, [outputs], 0)
+
+    def score(self, text: str) -> Score:
+        """Return the probability that the model assigns to a text, from its beginning.
+
+        Beyond the context length, each token is predicted from at least half a context
+        before it.
+
+        Args:
+            text: Any text. Characters that the model has never seen count as unknown.
+
+        Raises:
+            GenerationError: If the model's weights are not numbers.
+            TokenizerError: If the text is not Unicode text.
+
+        Example:
+            >>> model.score("Once upon a time").perplexity > 1
+            True
+        """
+        text = self._checked(text)
+        outputs = self.saved_model.run("score", texts=[text])
+        logprobs = outputs["logprobs"][0]
+        if not np.isfinite(logprobs).all():
+            raise GenerationError(
+                f"{self.entry.path}: the model returns probabilities that are not numbers; "
+                "its weights are broken."
+            )
+        return Score(text, outputs["token_ids"][0], logprobs, self.tokenizer.pieces)
+
+    def _pieces(self, config: SamplingConfig) -> list[bytes] | None:
+        return None if config.logprobs is None else self.tokenizer.pieces
+
+    def _checked(self, text: str) -> str:
+        """Return a text as the model sees it."""
+        if not isinstance(text, str):
+            raise ConfigError(f"A prompt or a text must be a string. Received: {text!r}")
+        text = self.clean(text)
+        encode_unicode(text, TokenizerError)  # raises unless the text is Unicode
+        return text
+
+
+def load(
+    name_or_path: str | os.PathLike[str] | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+) -> TextGenerator:
+    """Load a model by name or path.
+
+    Args:
+        name_or_path: A model's name in the models folder, or a folder anywhere. Defaults to
+            the newest model.
+        models_dir: The models folder. Defaults to the environment variable TEXTGEN_MODELS,
+            or `./saved_models`.
+
+    Returns:
+        An open `TextGenerator`; use it in a `with` block.
+
+    Raises:
+        ModelNotFoundError: If there is no such model.
+        ModelDamagedError: If the model cannot be loaded.
+        TokenizerError: If its tokenizer file is missing or damaged.
+
+    Example:
+        >>> with textgen.load("shakespeare") as model:
+        ...     text = model.generate("ROMEO:").text
+    """
+    return TextGenerator(Catalog(models_dir).find(name_or_path))
