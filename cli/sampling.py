@@ -1,4 +1,4 @@
-"""The controls of sampling as options: one for every field of `SamplingConfig`."""
+"""The controls of sampling as options: one for every row of the table but `logprobs`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,54 @@ import click
 from textgen.cli.options import SectionedOption
 
 from textgen.config import SamplingConfig
+from textgen.config.controls import Biases, Control, Stage, Texts, controls_of
 from textgen.errors import GenerationError
 
-_DEFAULTS = SamplingConfig()
-_COMMON = "Options"
-_LENGTH = "Length"
-_BEFORE = "Sampling before the temperature, in this order"
-_AFTER = "Sampling after --top-p, in this order"
+# The options that most people need come first, in a section of their own.
+_COMMON = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop")
+_SECTIONS = {
+    "Length": (Stage.END,),
+    "Penalties and biases, before the temperature": (Stage.PENALTY, Stage.BIAS),
+    "Truncation, after --top-p and in this order": (Stage.TRUNCATION, Stage.MIROSTAT),
+}
+_FLAGS = {
+    "max_new_tokens": ("-n", "--max-new-tokens"),
+    "temperature": ("-t", "--temperature"),
+    "banned": ("--ban", "banned"),
+}
+_DEFAULTS = {"seed": "random", "max_time": "no limit"}
 
 
-def _control(names: str, section: str, help: str, **settings: Any) -> Callable:
-    """Return the option of a field of `SamplingConfig`, whose name is the last of `names`."""
-    declarations = names.split()
-    default = getattr(_DEFAULTS, declarations[-1].lstrip("-").replace("-", "_"))
-    if default is not None and default != ():
-        settings |= {"default": default, "show_default": True}
-    settings |= {"cls": SectionedOption, "section": section}
-    return click.option(*declarations, help=help, **settings)
+def controls(command: Callable) -> Callable:
+    """Give a command all options of `SamplingConfig` but `logprobs`, by the fields' names."""
+    rows = {control.name: control for control in controls_of(SamplingConfig)}
+    options = [_option(rows[name], "Options") for name in _COMMON]
+    for section, stages in _SECTIONS.items():
+        options += [
+            _option(control, section)
+            for control in rows.values()
+            if control.stage in stages and control.name not in _COMMON
+        ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
-def _text_control(names: str, section: str, help: str, **settings: Any) -> Callable:
-    """The same, of a field that holds any number of texts."""
-    help += "; may be given several times."
-    return _control(names, section, help, **{"multiple": True, "metavar": "TEXT", **settings})
+def _option(control: Control, section: str) -> Callable:
+    flags = _FLAGS.get(control.name, (f"--{control.name.replace('_', '-')}",))
+    settings: dict[str, Any] = {"cls": SectionedOption, "section": section, "help": control.help}
+    if isinstance(control, Texts | Biases):
+        settings |= {"multiple": True, "metavar": "TEXT"}
+        settings["help"] += " May be given several times."
+    else:
+        settings["type"] = int if control.dtype.startswith("int") else float
+        if control.default is None:
+            settings["help"] += f"  [default: {_DEFAULTS[control.name]}]"
+        else:
+            settings |= {"default": control.default, "show_default": True}
+    if isinstance(control, Biases):
+        settings |= {"metavar": "TEXT=NUMBER", "callback": _split_biases}
+    return click.option(*flags, **settings)
 
 
 def _split_biases(
@@ -41,7 +66,7 @@ def _split_biases(
 
 
 def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, float]:
-    # The last sign is the one that counts: "==2" is about the text "=".
+    # The last equals sign separates: "==2" is about the text "=".
     text, _, number = value.rpartition("=")
     try:
         return text, float(number)
@@ -50,74 +75,8 @@ def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         raise click.BadParameter(rule, ctx, param) from None
 
 
-_CONTROLS = (
-    _control("-n --max-new-tokens", _COMMON, "Tokens to write at most."),
-    _control(
-        "-t --temperature",
-        _COMMON,
-        "Below 1 safer, above 1 wilder; 0 always takes the likeliest token.",
-    ),
-    _control("--top-k", _COMMON, "Choose among the K likeliest tokens; 0 among all."),
-    _control(
-        "--top-p",
-        _COMMON,
-        "Choose among the likeliest that together reach this probability.",
-    ),
-    _control("--seed", _COMMON, "The same seed writes the same text.  [default: random]", type=int),
-    _text_control("--stop", _COMMON, "End with the first TEXT written"),
-    _control("--min-new-tokens", _LENGTH, "Tokens to write before the text may end."),
-    _control("--max-time", _LENGTH, "Seconds to write at most.  [default: no limit]", type=float),
-    _control(
-        "--repetition-penalty",
-        _BEFORE,
-        "Above 1 makes tokens less likely that were seen before.",
-    ),
-    _control("--presence-penalty", _BEFORE, "The same, by subtracting from their logits."),
-    _control("--frequency-penalty", _BEFORE, "Subtracts for each time a token was seen."),
-    _control("--dry-multiplier", _BEFORE, "DRY: keep from going on with a repetition; 0 is off."),
-    _control("--dry-base", _BEFORE, "How fast DRY grows with the length of the repetition."),
-    _control("--dry-allowed-length", _BEFORE, "Tokens that may be repeated freely."),
-    _control(
-        "--no-repeat-ngram-size",
-        _BEFORE,
-        "Never write so many tokens twice in the same order; 0 is off.",
-    ),
-    _control(
-        "--repeat-last-n",
-        _BEFORE,
-        "For all of these: newest tokens that count as seen before; -1 is the context length.",
-    ),
-    _text_control(
-        "--logit-bias",
-        _BEFORE,
-        "Make the tokens of TEXT likelier (above 0) or less likely (below 0)",
-        metavar="TEXT=NUMBER",
-        callback=_split_biases,
-    ),
-    _text_control("--ban banned", _BEFORE, "Never write a character of TEXT"),
-    _control("--min-p", _AFTER, "Leave out tokens below P times the likeliest's probability."),
-    _control("--typical-p", _AFTER, "Choose among the most typical tokens up to this probability."),
-    _control("--xtc-probability", _AFTER, "XTC: how often to leave out the likeliest tokens."),
-    _control("--xtc-threshold", _AFTER, "XTC leaves out all above this probability but the last."),
-    _control(
-        "--mirostat-tau",
-        _AFTER,
-        "Mirostat, instead of all from --top-k on: aim at so many bits of surprise a token; "
-        "0 is off.",
-    ),
-    _control("--mirostat-eta", _AFTER, "How fast Mirostat learns."),
-)
-
-
-def controls(command: Callable) -> Callable:
-    """Give a command all options of `SamplingConfig` but `logprobs`, by the fields' names."""
-    for control in reversed(_CONTROLS):
-        command = control(command)
-    return command
-
-
 def no_token_left() -> GenerationError:
-    """Return the error that says why a text could not go on."""
+    """Return the error that says why a text could not continue."""
     return GenerationError(
         "No token was left to choose: --ban, --logit-bias or --no-repeat-ngram-size exclude "
         "them all, or the model's weights are broken."

@@ -39,11 +39,11 @@ ALLOWED = {
     },
     "card": {"perplexity", "run", "training", "version"},
     "catalog": {"config", "errors", "files"},
-    "sampling": {"splitmix"},
+    "sampling": {"config", "splitmix"},
     "models": {"config", "errors"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {"config", "errors", "files", "dataset", "models", "perplexity"},
-    "export": {"generation", "catalog", "tokenizer"},
+    "export": {"config", "generation", "catalog", "tokenizer"},
     "runtime": {"errors"},
     "serving": {"catalog", "errors", "files", "runtime", "tokenizer"},
     "serving.http": {

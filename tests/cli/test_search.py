@@ -39,7 +39,7 @@ def test_a_stop_string_ends_a_search(write):
         (("--num-beams", 3, "--top-k", 2), "--num-beams goes without --top-k."),
         (("--num-beams", 3, "-i"), "--num-beams goes without --interactive."),
         (("--length-penalty", 2), "--length-penalty needs --num-beams."),
-        (("--num-beams", 0), "num_beams must be a whole number in [1, 64]. Received: 0"),
+        (("--num-beams", 0), "num_beams must be an integer in [1, 64]. Received: 0"),
         (("--penalty-alpha", 1.5), "penalty_alpha must be in [0, 1]. Received: 1.5"),
     ],
 )

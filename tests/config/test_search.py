@@ -13,9 +13,9 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
 @pytest.mark.parametrize(
     ("name", "rule", "values"),
     [
-        ("max_new_tokens", "must be a whole number from 1 up", [0, -1, 1.5, None]),
-        ("stop", "must hold non-empty strings", [[""], ["a", 1]]),
-        ("banned", "must be a list of strings", ["abc", None]),
+        ("max_new_tokens", "must be an integer >= 1", [0, -1, 1.5, None]),
+        ("stop", "must be a list of non-empty strings", [[""], ["a", 1]]),
+        ("banned", "must be a list of non-empty strings", ["abc", None]),
     ],
 )
 def test_what_both_searches_refuse(assert_refused, config, name, rule, values):
@@ -28,7 +28,7 @@ def test_what_both_searches_refuse(assert_refused, config, name, rule, values):
         (
             BeamSearchConfig,
             "num_beams",
-            "must be a whole number in [1, 64]",
+            "must be an integer in [1, 64]",
             [0, 65, 2.0, None, True],
         ),
         (
@@ -37,7 +37,7 @@ def test_what_both_searches_refuse(assert_refused, config, name, rule, values):
             "must be in [-5, 5]",
             [-5.1, 6, NAN, INF, HUGE, "1", None],
         ),
-        (ContrastiveSearchConfig, "top_k", "must be a whole number in [1, 64]", [0, 65, 2.0, None]),
+        (ContrastiveSearchConfig, "top_k", "must be an integer in [1, 64]", [0, 65, 2.0, None]),
         (
             ContrastiveSearchConfig,
             "penalty_alpha",

@@ -31,14 +31,14 @@ NAN, INF = math.nan, math.inf
         ("seed", [0, -5], [0, -5]),
     ],
 )
-def test_values_are_made_legal(make_controls, name, values, expected):
-    legal = make_controls(*({name: value} for value in values)).legal()
-    np.testing.assert_allclose(getattr(legal, name), expected, rtol=1e-6)
-    assert all(np.isfinite(column).all() for column in legal)
+def test_values_are_clamped(make_controls, name, values, expected):
+    clamped = make_controls(*({name: value} for value in values)).clamped()
+    np.testing.assert_allclose(getattr(clamped, name), expected, rtol=1e-6)
+    assert all(np.isfinite(column).all() for column in clamped)
 
 
-def test_what_cannot_be_made_legal_turns_its_filter_off(make_controls):
+def test_what_cannot_be_clamped_turns_its_filter_off(make_controls):
     rows = [{"dry_multiplier": 1.0, "dry_base": base} for base in (1.0, 0.9, NAN)]
-    assert make_controls(*rows).legal().dry_multiplier.numpy().tolist() == [1, 0, 0]
+    assert make_controls(*rows).clamped().dry_multiplier.numpy().tolist() == [1, 0, 0]
     rows = [{"xtc_probability": 1.0, "xtc_threshold": value} for value in (0.5, 0.6, NAN)]
-    assert make_controls(*rows).legal().xtc_probability.numpy().tolist() == [1, 0, 0]
+    assert make_controls(*rows).clamped().xtc_probability.numpy().tolist() == [1, 0, 0]

@@ -21,27 +21,19 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from textgen.catalog import REQUEST_PATH, WARMUP_PATH
+from textgen.config import SamplingConfig
+from textgen.config.controls import controls_of
 
 _PROMPT = "Once upon a time"
 # So many tokens a warmup request writes, where its signature can be told.
 _NUM_TOKENS = 4
-# A second request for whatever takes controls: most are off by default, and so would be
-# the parts of the graph behind them.
+# A second request for signatures that have controls: most are off by default, and so would be
+# the parts of the graph that they turn on.
 _CONTROLS: dict[str, Any] = {
-    "temperature": [0.9],
-    "top_k": [20],
-    "top_p": [0.9],
-    "min_p": [0.01],
-    "typical_p": [0.95],
-    "repetition_penalty": [1.1],
-    "repeat_last_n": [-1],
-    "no_repeat_ngram_size": [4],
-    "dry_multiplier": [0.5],
-    "seed": [0],
-    "stop": [["\n\n"]],
-    "bias_text": [["e"]],
-    "bias": [[0.1]],
-    "logprobs": [1],
+    name: values
+    for control in controls_of(SamplingConfig)
+    if control.warmup is not None
+    for name, (_, values) in control.inputs(control.warmup).items()
 }
 
 

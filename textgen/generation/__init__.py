@@ -1,7 +1,7 @@
 """From prompts to texts: the decode loop over any model that keeps the contract."""
 
 from textgen.generation.generator import Generator
-from textgen.generation.inputs import (
+from textgen.generation.graph_inputs import (
     SEARCH_INPUTS,
     beam_search_inputs,
     contrastive_search_inputs,

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from textgen.config import BeamSearchConfig
+from textgen.config.controls import controls_of
 from textgen.generation.records import (
     ERROR,
     LENGTH,
@@ -34,11 +35,12 @@ from textgen.generation.stopping import StopWatch
 from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room
 from textgen.models.base import Decoder, State
-from textgen.sampling.controls import between
+from textgen.sampling.controls import clamp
 from textgen.tokenizer.graph import GraphTokenizer
 
 # The log-probability of what is no hypothesis, and the score of none.
 _NONE = float("-inf")
+_CONTROLS = {control.name: control for control in controls_of(BeamSearchConfig)}
 
 
 class _Hypothesis(NamedTuple):
@@ -94,8 +96,8 @@ class BeamSearch:
         tokenizer: of the same vocabulary.
         request: of which `max_new_tokens`, `stop` and `bias` count; the bias is added to
             the logarithmic probabilities.
-        num_beams: int32[B], K of each row, taken as 1 to `BeamSearchConfig.MAX_BEAMS`.
-        length_penalty: float32[B], taken as -5 to 5.
+        num_beams: int32[B], K of each row; clamped.
+        length_penalty: float32[B]; clamped.
     """
 
     def __init__(
@@ -110,8 +112,8 @@ class BeamSearch:
         self._tokenizer = tokenizer
         self._max_new_tokens = request.max_new_tokens
         self._bias = request.bias[:, None, :]
-        self._num_beams = tf.clip_by_value(num_beams, 1, BeamSearchConfig.MAX_BEAMS)
-        self._length_penalty = between(length_penalty, -5, 5, off=0)
+        self._num_beams = clamp(num_beams, _CONTROLS["num_beams"])
+        self._length_penalty = clamp(length_penalty, _CONTROLS["length_penalty"])
         # Rows have as many beams as the row with most; those beyond their own stay empty.
         self._width = largest(self._num_beams, 1)
         self._batch_size = tf.shape(self._num_beams)[0]

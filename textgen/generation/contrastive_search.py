@@ -20,6 +20,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from textgen.config import ContrastiveSearchConfig
+from textgen.config.controls import controls_of
 from textgen.generation.records import (
     ERROR,
     LENGTH,
@@ -34,10 +35,11 @@ from textgen.generation.stopping import StopWatch
 from textgen.generation.texts import make_texts
 from textgen.generation.window import any_size, make_room, newest
 from textgen.models.base import Decoder, State
-from textgen.sampling.controls import between
+from textgen.sampling.controls import clamp
 from textgen.tokenizer.graph import GraphTokenizer
 
 _NONE = float("-inf")
+_CONTROLS = {control.name: control for control in controls_of(ContrastiveSearchConfig)}
 
 
 class _Turn(NamedTuple):
@@ -63,9 +65,8 @@ class ContrastiveSearch:
         tokenizer: of the same vocabulary.
         request: of which `max_new_tokens`, `stop` and `bias` count; the bias is added to
             the logits.
-        penalty_alpha: float32[B], alpha, taken as 0 to 1.
-        top_k: int32[B], K of each row, taken as 1 to
-            `ContrastiveSearchConfig.MAX_CANDIDATES`.
+        penalty_alpha: float32[B], alpha; clamped.
+        top_k: int32[B], K of each row; clamped.
     """
 
     def __init__(
@@ -80,9 +81,9 @@ class ContrastiveSearch:
         self._tokenizer = tokenizer
         self._max_new_tokens = request.max_new_tokens
         self._bias = request.bias
-        self._alpha = between(penalty_alpha, 0, 1, off=0)[:, None]
-        most = min(ContrastiveSearchConfig.MAX_CANDIDATES, decoder.vocab_size)
-        self._top_k = tf.clip_by_value(top_k, 1, most)[:, None]
+        self._alpha = clamp(penalty_alpha, _CONTROLS["penalty_alpha"])[:, None]
+        top_k = tf.minimum(clamp(top_k, _CONTROLS["top_k"]), decoder.vocab_size)
+        self._top_k = top_k[:, None]
         self._num_candidates = largest(self._top_k[:, 0], 1)
         self._batch_size = tf.shape(top_k)[0]
         self._watch = StopWatch(request.stop, tokenizer.max_overhang)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from textgen.config.controls import LARGE
 from textgen.generation.beam_search import BeamSearch
 from textgen.generation.contrastive_search import ContrastiveSearch
-from textgen.generation.inputs import default_inputs, make_request
+from textgen.generation.graph_inputs import default_inputs, make_request
 from textgen.generation.records import (
     NO_TOKEN,
     BeamSearched,
@@ -25,7 +26,7 @@ from textgen.generation.texts import make_texts
 from textgen.generation.window import newest
 from textgen.generation.writer import Writer
 from textgen.models.base import Decoder, LanguageModel
-from textgen.sampling.controls import LARGE, between
+from textgen.sampling.controls import between
 from textgen.tokenizer import Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
@@ -96,7 +97,7 @@ class Generator(tf.Module):
         named = tf.cast(tf.reduce_any(hits & is_token[..., None], 1), tf.float32)
         named = tf.reshape(named, [batch_size, tf.shape(texts)[1], vocab_size])
         # Their sum must not come to infinity: no token would be likelier than another.
-        bias = tf.where(bias == -np.inf, bias, between(bias, -LARGE, LARGE, off=0))
+        bias = tf.where(bias == -np.inf, bias, between(bias, -LARGE, LARGE, invalid=0.0))
         total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
         total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
         special = self.tokenizer.special

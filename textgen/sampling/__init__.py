@@ -1,4 +1,4 @@
-"""From logits to a token: filters, one draw, and the order in which they run."""
+"""From logits to a token: filters, their order, and the draw."""
 
 from textgen.sampling.chain import Chain
 from textgen.sampling.controls import SamplingControls

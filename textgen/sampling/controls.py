@@ -1,100 +1,70 @@
-"""What controls the choice of a token, and which values make sense."""
+"""The controls that choose a token, as tensors with one value per row."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tensorflow as tf
 
-# Beyond a million of either sign no probability changes any more, and sums of such
-# logits stay finite.
-LARGE = 1e6
+from textgen.config import SamplingConfig
+from textgen.config.controls import Control, Number, Stage, controls_of
+
+# The rows of the table that act on the logits or the draw.
+ROWS = tuple(
+    control
+    for control in controls_of(SamplingConfig)
+    if control.stage
+    in (Stage.PENALTY, Stage.TEMPERATURE, Stage.TRUNCATION, Stage.MIROSTAT, Stage.DRAW)
+)
+# A named tuple, because `tf.nest` keeps its order: that of a signature's state.
+_Tensors: Any = NamedTuple("_Tensors", [(control.name, tf.Tensor) for control in ROWS])  # type: ignore[misc]
 
 
-class SamplingControls(NamedTuple):
-    """What controls the choice of a token, one value a row.
+class SamplingControls(_Tensors):
+    """What controls the choice of a token: a field [B] for each of `ROWS`.
 
-    The functions that take a control explain it; here are its range and, in brackets,
-    the value that turns it off.
-
-    Attributes:
-        temperature: float32[B], 0 (greedy) or 1e-6 and more [1].
-        top_k: int32[B], 0 and more [0].
-        top_p: float32[B], 0 to 1 [1].
-        min_p: float32[B], 0 to 1 [0].
-        typical_p: float32[B], 0 to 1 [1].
-        repetition_penalty: float32[B], 1e-6 to 1e6 [1].
-        presence_penalty: float32[B], -1e6 to 1e6 [0].
-        frequency_penalty: float32[B], -1e6 to 1e6 [0].
-        repeat_last_n: int32[B], how many of the newest tokens count as history for the
-            penalties, DRY and `no_repeat_ngram_size`; negative values take all there
-            are [0].
-        no_repeat_ngram_size: int32[B], 0 and more [0].
-        dry_multiplier: float32[B], 0 to 1e6 [0].
-        dry_base: float32[B], 1 and more; DRY is off where it is less.
-        dry_allowed_length: int32[B], 0 to 1e6.
-        xtc_probability: float32[B], 0 to 1 [0].
-        xtc_threshold: float32[B], 0 to 0.5; XTC is off where it is more.
-        mirostat_tau: float32[B], 0 to 128 [0].
-        mirostat_eta: float32[B], 0 to 1.
-        seed: int64[B].
+    `SamplingConfig` explains the fields; the functions of this package have the formulas.
     """
 
-    temperature: tf.Tensor
-    top_k: tf.Tensor
-    top_p: tf.Tensor
-    min_p: tf.Tensor
-    typical_p: tf.Tensor
-    repetition_penalty: tf.Tensor
-    presence_penalty: tf.Tensor
-    frequency_penalty: tf.Tensor
-    repeat_last_n: tf.Tensor
-    no_repeat_ngram_size: tf.Tensor
-    dry_multiplier: tf.Tensor
-    dry_base: tf.Tensor
-    dry_allowed_length: tf.Tensor
-    xtc_probability: tf.Tensor
-    xtc_threshold: tf.Tensor
-    mirostat_tau: tf.Tensor
-    mirostat_eta: tf.Tensor
-    seed: tf.Tensor
+    __slots__ = ()
 
-    def legal(self) -> SamplingControls:
-        """Return the controls with every value outside its range replaced, row by row.
+    if TYPE_CHECKING:
 
-        The nearest legal value takes its place; the one that turns the control off
-        where the value is NaN, or where no legal value is near. The host checks values
-        beforehand (`SamplingConfig`); what comes past it must not raise, because inside
-        a server's merged batch an error would fail the neighbours.
+        def __getattr__(self, name: str) -> tf.Tensor: ...
+
+    def clamped(self) -> SamplingControls:
+        """Return the controls with every value replaced, row by row, that is out of range.
+
+        The nearest valid value takes its place; the one that turns the control off if the
+        value is NaN, or if no valid value is near. The host checks values beforehand
+        (`SamplingConfig`). A value that it did not see must not raise an error in the graph,
+        because inside a server's merged batch that would fail the other requests.
         """
-        on = self.temperature > 0  # not where it is NaN
-        temperature = tf.clip_by_value(self.temperature, 1e-6, tf.float32.max)
-        penalized = self.repetition_penalty > 0
-        repetition = tf.clip_by_value(self.repetition_penalty, 1 / LARGE, LARGE)
-        return self._replace(
-            temperature=tf.where(on, temperature, 0.0),
-            top_k=tf.maximum(self.top_k, 0),
-            top_p=between(self.top_p, 0, 1, off=1),
-            min_p=between(self.min_p, 0, 1, off=0),
-            typical_p=between(self.typical_p, 0, 1, off=1),
-            repetition_penalty=tf.where(penalized, repetition, 1.0),
-            presence_penalty=between(self.presence_penalty, -LARGE, LARGE, off=0),
-            frequency_penalty=between(self.frequency_penalty, -LARGE, LARGE, off=0),
-            no_repeat_ngram_size=tf.maximum(self.no_repeat_ngram_size, 0),
-            dry_multiplier=tf.where(
-                self.dry_base >= 1, between(self.dry_multiplier, 0, LARGE, off=0), 0.0
-            ),
-            dry_base=between(self.dry_base, 1, tf.float32.max, off=1),
-            dry_allowed_length=tf.clip_by_value(self.dry_allowed_length, 0, int(LARGE)),
-            xtc_probability=tf.where(
-                self.xtc_threshold <= 0.5, between(self.xtc_probability, 0, 1, off=0), 0.0
-            ),
-            xtc_threshold=between(self.xtc_threshold, 0, 0.5, off=0.5),
-            mirostat_tau=between(self.mirostat_tau, 0, 128, off=0),
-            mirostat_eta=between(self.mirostat_eta, 0, 1, off=0),
-        )
+        values = {control.name: clamp(getattr(self, control.name), control) for control in ROWS}
+        # A base or a threshold that cannot be used turns DRY or XTC off.
+        dry, xtc = self.dry_base >= 1, self.xtc_threshold <= 0.5
+        values["dry_multiplier"] = tf.where(dry, values["dry_multiplier"], 0.0)
+        values["xtc_probability"] = tf.where(xtc, values["xtc_probability"], 0.0)
+        return type(self)(**values)
 
 
-def between(value: tf.Tensor, low: float, high: float, off: float) -> tf.Tensor:
-    """Clip to [low, high]; NaN, of which clipping makes anything, becomes `off`."""
-    return tf.where(tf.math.is_nan(value), float(off), tf.clip_by_value(value, low, high))
+def clamp(values: tf.Tensor, control: Control) -> tf.Tensor:
+    """Replace values that are out of a control's range, as `SamplingControls.clamped` says.
+
+    Args:
+        values: int32[B] or float32[B].
+        control: The row of the table that has the range.
+    """
+    if control.clamp is None:
+        return values
+    low, high = control.clamp
+    if not isinstance(control, Number):
+        return tf.clip_by_value(values, low, high)
+    clamped = between(values, low, high, control.replacement)
+    return tf.where(values > 0, clamped, control.replacement) if control.is_positive else clamped
+
+
+def between(values: tf.Tensor, low: float, high: float, invalid: float) -> tf.Tensor:
+    """Clip float32 to [low, high]; NaN, which clipping may turn into anything, to `invalid`."""
+    clipped = tf.clip_by_value(values, low, high)
+    return tf.where(tf.math.is_nan(values), invalid, clipped)

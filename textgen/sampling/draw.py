@@ -1,8 +1,8 @@
-"""The draw: one uniform number a token, a pure function of (seed, index).
+"""The draw: one uniform number per token, a pure function of (seed, index).
 
-TensorFlow's stateless generators take one seed for a whole tensor. Here every row of
-a batch has its own, so that a text draws the same alone and in any batch: a counter-based
-generator gives the number straight from the row's seed and the token's index
+TensorFlow's stateless generators take one seed for a whole tensor. Here every row of a batch
+has its own, so that a text draws the same numbers alone and in any batch: a counter-based
+generator computes the number directly from the row's seed and the token's index
 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 """
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from textgen.splitmix import GOLDEN_GAMMA, finalize
 
-_STREAM = 0xD1342543DE82EF95  # odd, so that no two streams of a seed are one
+_STREAM = 0xD1342543DE82EF95  # odd, so that the streams of a seed all differ
 _MASK = 2**64 - 1
 
 
@@ -33,8 +33,8 @@ def uniform(seed: tf.Tensor, index: tf.Tensor, stream: int = 0) -> tf.Tensor:
     Args:
         seed: int64, any shape.
         index: int64, the token's index in its text; broadcasts with `seed`.
-        stream: which of a seed's independent sequences. 0 draws the tokens; whoever
-            needs more random numbers takes another.
+        stream: Which of a seed's independent sequences. 0 draws the tokens; other uses take
+            other streams.
 
     Returns:
         float32 in [0, 1), multiples of 2**-23.
@@ -51,20 +51,20 @@ def draw(weights: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
     """Draw a token by inverting the cumulative distribution of the weights.
 
     The token is the first i with w_0 + ... + w_i > u (w_0 + ... + w_V-1) (Devroye 1986,
-    chapter III.2); one whose weight is 0 can never be it.
+    chapter III.2); a token with a weight of 0 is never drawn.
 
     Args:
-        weights: float32[B, V], from 0 up: probabilities, or any multiple of them. Not
-            dividing by the sum saves time; each row's should be 1e-30 at least.
+        weights: float32[B, V], >= 0: probabilities, or any multiple of them. Not dividing by
+            their sum saves time; each row's sum should be at least 1e-30.
         number: float32[B] in [0, 1), u in the formula.
 
     Returns:
-        int32[B]; -1 where the row's weights are all 0, or one of them is NaN.
+        int32[B]; -1 if the row's weights are all 0, or one of them is NaN.
     """
     cumulative = tf.cumsum(weights, axis=1)
     total = cumulative[:, -1:]
-    # The upper bound is the first entry that is larger than the target: V where none
-    # is, which rounding cannot bring about (see `uniform`), but 0 and NaN do.
+    # The upper bound is the first entry that is larger than the target: V if none is,
+    # which rounding cannot cause (see `uniform`), but 0 and NaN can.
     token = tf.raw_ops.UpperBound(
         sorted_inputs=cumulative, values=tf.expand_dims(number, 1) * total, out_type=tf.int32
     )

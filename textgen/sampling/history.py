@@ -1,7 +1,7 @@
-"""What a row has said so far: the newest tokens, how often each, and what repeats.
+"""What a row says so far: its newest tokens, how often each occurs, and what repeats.
 
 Here history is int32[B, R]: the newest tokens of prompt and text, the last one on the
-right, and -1 wherever there is none.
+right, and -1 if there are fewer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def newest(history: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
     Args:
         history: int32[B, R].
-        count: int32[B], how many tokens stay; negative keeps all.
+        count: int32[B], number of tokens to keep; negative keeps all.
     """
     length = tf.shape(history)[1]
     age = tf.range(length - 1, -1, -1)  # 0 is the newest
@@ -23,7 +23,7 @@ def newest(history: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def count_tokens(history: tf.Tensor, vocab_size: tf.Tensor | int) -> tf.Tensor:
-    """Return how often every token of the vocabulary stands in the history.
+    """Return how often every token of the vocabulary occurs in the history.
 
     Args:
         history: int32[B, R].
@@ -37,11 +37,11 @@ def count_tokens(history: tf.Tensor, vocab_size: tf.Tensor | int) -> tf.Tensor:
 
 
 def longest_per_token(history: tf.Tensor, lengths: tf.Tensor, vocab_size: tf.Tensor) -> tf.Tensor:
-    """Return the largest of the values given for every token of the vocabulary.
+    """Return the largest length of each token of the vocabulary.
 
     Args:
         history: int32[B, R].
-        lengths: int32[B, R], from 0 up, one for each token of the history.
+        lengths: int32[B, R], >= 0, one per token of the history.
         vocab_size: V.
 
     Returns:
@@ -53,7 +53,7 @@ def longest_per_token(history: tf.Tensor, lengths: tf.Tensor, vocab_size: tf.Ten
 def _per_token(reduction, values, history, vocab_size):
     batch_size = tf.shape(history)[0]
     row = tf.range(batch_size)[:, None] * vocab_size
-    # Segment reductions skip what has a negative number.
+    # Segment reductions skip negative segments.
     segments = tf.where(history >= 0, history + row, -1)
     return tf.reshape(
         reduction(values, segments, batch_size * vocab_size), [batch_size, vocab_size]
@@ -63,8 +63,8 @@ def _per_token(reduction, values, history, vocab_size):
 def repeat_lengths(history: tf.Tensor, ends: tf.Tensor, limit: tf.Tensor) -> tf.Tensor:
     """Return how many tokens before each position the newest tokens repeat.
 
-    Of position q this is the largest n for which tokens q - n to q - 1 are the newest
-    n tokens. Were the token at q written next, n + 1 tokens would be repeated:
+    For position q this is the largest n for which tokens q - n to q - 1 are the newest
+    n tokens. If the token at q came next, n + 1 tokens would be repeated:
 
         history  a b c c b c y a b c
         lengths  0 0 0 3 1 0 2 0 0 0
@@ -73,14 +73,14 @@ def repeat_lengths(history: tf.Tensor, ends: tf.Tensor, limit: tf.Tensor) -> tf.
 
     Args:
         history: int32[B, R].
-        ends: bool[B, R], tokens that no repeat goes over.
-        limit: int32[B], from 0 up; no row counts further.
+        ends: bool[B, R], tokens that no repeat contains.
+        limit: int32[B], >= 0, the largest length that each row counts to.
 
     Returns:
         int32[B, R].
     """
     length = tf.shape(history)[1]
-    # Nothing equals nothing: -1 on one side, -2 on the other.
+    # Missing tokens equal nothing: they are -1 on one side, -2 on the other.
     pattern = tf.where(ends | (history < 0), -2, history)
     padded = tf.pad(history, [[0, 0], [length, 0]], constant_values=-1)
     steps = tf.minimum(tf.reduce_max(tf.concat([limit, [0]], 0)), length)
