@@ -2,12 +2,21 @@
 
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker for each core, so one thread each is enough.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts background jobs this way, and the programs that tests start would
+    # inherit it and never obey Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
@@ -20,6 +29,22 @@ ROOT = Path(__file__).parents[1]
 ARCHITECTURES = ("transformer", "lstm")
 CONTEXT_LENGTH = 10
 CHARACTERS = "\n .abcdé。字😀"
+# Every worker imports TensorFlow and needs 1 to 2 GB of memory.
+_MAX_WORKERS = 8
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Use a process per core for the whole suite, and one process for named tests."""
+    if config.args != config.getini("testpaths"):
+        return 0
+    return min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Start with the files that hold slow tests, so that none of them is left for the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +66,24 @@ def run_python():
         return done.stdout.strip(), done.stderr.strip()
 
     return run
+
+
+def decode_graph(generator):
+    """Return the decode loop as a graph that is traced once, for inputs of any shape."""
+    import tensorflow as tf
+
+    from textgen.generation import default_inputs
+
+    inputs = {
+        name: tf.TensorSpec([None] * value.ndim, tf.as_dtype(value.dtype))
+        for name, value in default_inputs().items()
+    }
+    # AutoGraph would take seconds and change nothing.
+    return tf.function(
+        generator.generate,
+        input_signature=[tf.TensorSpec([None], tf.string), inputs],
+        autograph=False,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +121,6 @@ class Exported:
 @pytest.fixture(scope="session")
 def export_model(tmp_path_factory):
     """Export a model with random weights as version 1 of the name; give an `Exported`."""
-    import tensorflow as tf
-
     from textgen.config import CorpusConfig
     from textgen.export import write_saved_model
     from textgen.generation import Generator
@@ -115,8 +156,7 @@ def export_model(tmp_path_factory):
         path = root / name / "1"
         path.mkdir(parents=True)
         write_saved_model(path, generator, tokenizer, card)
-        graph = tf.function(generator.generate, reduce_retracing=True)
-        return Exported(path, generator, tokenizer, graph)
+        return Exported(path, generator, tokenizer, decode_graph(generator))
 
     return export
 

@@ -32,7 +32,11 @@ class TinyModel:
         self.max_positions = self.generator.decoder.max_positions
         self.graphs = {}
         decoder = self.generator.decoder
-        self.prefill = tf.function(lambda *read: decoder.prefill(*read)[0], reduce_retracing=True)
+        self.prefill = tf.function(
+            lambda *read: decoder.prefill(*read)[0],
+            input_signature=[tf.TensorSpec([None] * rank, tf.int32) for rank in (2, 1)],
+            autograph=False,
+        )
 
     def run(self, name, prompts, n=30, stop=("",), banned=("",), **controls):
         """Run a search of the generator as one graph; numbers stand for all rows."""
@@ -58,7 +62,8 @@ class TinyModel:
             signature = tf.nest.map_structure(
                 lambda tensor: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype), arguments
             )
-            self.graphs[name] = tf.function(search, input_signature=signature)
+            # AutoGraph would take seconds and change nothing.
+            self.graphs[name] = tf.function(search, input_signature=signature, autograph=False)
         result = self.graphs[name](*arguments)
         return type(result)(*(tensor.numpy() for tensor in result))
 

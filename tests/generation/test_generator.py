@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.conftest import decode_graph
 from textgen.config import ModelConfig
 from textgen.generation import Generator, default_inputs
 from textgen.generation.window import BLOCK
@@ -38,8 +39,7 @@ def write(request):
 
 
 def writer(generator):
-    graph = tf.function(generator.generate, reduce_retracing=True)
-    defaults = default_inputs()
+    graph, defaults = decode_graph(generator), default_inputs()
 
     def run(prompts, n=30, **inputs):
         given = {"max_new_tokens": n, "temperature": 1.0, "seed": 0, **inputs}
