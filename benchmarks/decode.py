@@ -215,7 +215,13 @@ def _export(models: Path) -> None:
     corpus.write_text(CHARACTERS * 60, encoding="utf-8")
     for name, (architecture, layers, heads, width, context) in SHAPES.items():
         config = textgen.RunConfig(
-            model=textgen.ModelConfig(architecture, layers, heads, width, context),
+            model=textgen.ModelConfig(
+                architecture,
+                num_layers=layers,
+                num_heads=heads,
+                hidden_dim=width,
+                context_length=context,
+            ),
             training=textgen.TrainingConfig(max_steps=1, batch_size=1, jit_compile=False),
             tokenizer="character",
         )

@@ -1,4 +1,4 @@
-"""An LSTM's loop over time for variants: what `textgen.models.lstm_scan` does, and more."""
+"""An LSTM's loop over time for variants: what `textgen.models.lstm.scan` does, and more."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import tensorflow as tf
 from general_scan import general_scan
 from variants import Schedule
 
-from textgen.models.lstm import OUTPUT_GAIN, LSTMModel
+from textgen.models.lstm.decoder import OUTPUT_GAIN
+from textgen.models.lstm.model import LSTMModel
 from textgen.training import optimizers
 
 
@@ -86,9 +87,9 @@ class Muon(optimizers.Muon):
 
     settings: Settings
 
-    def _should_use_adamw(self, variable):
+    def is_matrix(self, variable):
         keeps = self.settings.adam_output and "output" in variable.path
-        return keeps or super()._should_use_adamw(variable)
+        return not keeps and super().is_matrix(variable)
 
     def zeropower_via_newtonschulz5(self, x, steps):
         rows = x.shape[-2]
@@ -243,7 +244,7 @@ def builders(settings: Settings, batch_size: int):
         model.initialize(seed)
         return model
 
-    def build_optimizer(config, architecture, variables):
+    def build_optimizer(config, model, variables):
         schedule = Schedule(settings, config.max_steps)
         if settings.optimizer == "muon":
             optimizer = Muon(

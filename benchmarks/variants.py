@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from textgen.models.transformer import TransformerModel
+from textgen.models.transformer.model import TransformerModel
 from textgen.training import optimizers
 
 
@@ -80,13 +80,12 @@ class Muon(optimizers.Muon):
 
     settings: Settings
 
-    def _should_use_adamw(self, variable):
+    def is_matrix(self, variable):
         adam = self.settings.attention == "adam" and len(variable.shape) == 3
-        return adam or super()._should_use_adamw(variable)
+        return not adam and super().is_matrix(variable)
 
     # One matrix after the other, as Keras does it: each of them may be treated differently.
     _backend_update_step = keras.optimizers.Muon._backend_update_step
-    _muon_update_step = keras.optimizers.Muon._muon_update_step
 
     def zeropower_via_newtonschulz5(self, x, steps):
         matrix, order = x, None
@@ -236,7 +235,7 @@ def builders(settings: Settings, batch_size: int):
         model.initialize(seed)
         return model
 
-    def build_optimizer(config, architecture, variables):
+    def build_optimizer(config, model, variables):
         optimizer = Muon(
             learning_rate=Schedule(settings, config.max_steps),
             adam_lr_ratio=settings.adam_ratio,

@@ -12,6 +12,7 @@ from textgen.cli.screen import print_text
 from textgen.cli.train import load_tensorflow, report, stop_on_interrupt
 
 from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
+from textgen.models import registry
 
 # Pure-Python modules of the standard library, chosen for plain style; about 400 kB.
 _MODULES = (
@@ -36,7 +37,9 @@ def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
     name = "demo-code" if code else "demo"
     config = RunConfig(
         corpus=CorpusConfig(),
-        model=ModelConfig.of_size("transformer", "small", context_length=64, dropout=0.0),
+        model=ModelConfig.of_size(
+            registry.default_architecture(), "small", context_length=64, dropout=0.0
+        ),
         training=TrainingConfig(max_steps=max_steps),
     )
     load_tensorflow()

@@ -11,6 +11,7 @@ from textgen.cli.screen import visible
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
+from textgen.models import registry
 
 
 @click.command("list")
@@ -50,13 +51,11 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         return
     shape, corpus = card["model"], card["corpus"]
     training = card["training"]
-    heads = f", {shape['num_heads']} heads" if shape["architecture"] == "transformer" else ""
     documents = f"{corpus['num_documents']:,} documents, " if corpus["has_documents"] else ""
     lines = {
         "Model": entry.name + (f", version {entry.version}" if entry.version else ""),
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
-        "Architecture": f"{shape['architecture']}, {shape['num_layers']} layers of "
-        f"{shape['hidden_dim']}{heads}, context {shape['context_length']}",
+        "Architecture": f"{shape['architecture']}, {registry.describe(shape)}",
         "Parameters": f"{card['num_parameters']:,}",
         "Tokenizer": f"{card['tokenizer']['kind']}, {card['tokenizer']['vocab_size']:,} tokens",
         "Trained on": f"{corpus['description']} ({documents}"

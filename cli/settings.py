@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
-from textgen.errors import ConfigError
+from textgen.models import registry
 
 _CORPUS = CorpusConfig()
 _TRAINING = TrainingConfig()
@@ -23,17 +23,17 @@ _MODEL_OPTIONS = (
     click.option(
         "--model",
         "architecture",
-        type=click.Choice(["transformer", "lstm"]),
-        default="transformer",
+        type=click.Choice(registry.architectures()),
+        default=registry.default_architecture(),
         show_default=True,
         help="Which kind of model.",
     ),
     click.option(
         "--size",
-        type=click.Choice(list(ModelConfig.SIZES["transformer"])),
+        type=click.Choice(registry.size_names()),
         help="Sets the first four below.  [default: planned]",
     ),
-    click.option("--num-layers", type=int, help="LSTM layers or Transformer blocks."),
+    click.option("--num-layers", type=int, help="Number of layers."),
     click.option("--num-heads", type=int, help="Attention heads a block."),
     click.option("--hidden-dim", type=int, help="Width of the model."),
     click.option("--context-length", type=int, help="Tokens the model sees at once."),
@@ -106,7 +106,7 @@ _TRAINING_OPTIONS = (
         type=click.Choice(["auto", "muon", "adamw"]),
         default=_TRAINING.optimizer,
         show_default=True,
-        help="auto: Muon for the Transformer, AdamW for the LSTM.",
+        help="auto: the one that suits the model.",
     ),
     click.option("--warmup-steps", type=int, help="[default: 5 % of the steps, up to 100]"),
     click.option("--weight-decay", type=float, default=_TRAINING.weight_decay, show_default=True),
@@ -155,17 +155,10 @@ def run_config(settings: dict[str, Any]) -> RunConfig:
         ConfigError: a value is outside its range.
     """
     architecture, size = settings["architecture"], settings["size"]
-    if architecture == "lstm" and settings["num_heads"] is not None:
-        raise ConfigError(
-            f"--num-heads is for the transformer. Received: --num-heads {settings['num_heads']} "
-            "with --model lstm"
-        )
-    shape = {field: settings[field] for field in _MODEL_FIELDS}
-    if size is None and architecture == "transformer":
-        # Of the size small, too, but what is left out makes way for what is given.
-        model = ModelConfig(**{name: value for name, value in shape.items() if value is not None})
-    else:
-        model = ModelConfig.of_size(architecture, size or "small", **shape)
+    shape = {name: settings[name] for name in _MODEL_FIELDS if settings[name] is not None}
+    if size is not None:
+        shape = registry.profile_of(architecture).sizes[size] | shape
+    model = ModelConfig.of_settings(architecture, shape)
     return RunConfig(
         corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
         model=model,
@@ -190,5 +183,5 @@ def given_settings(ctx: click.Context, settings: dict[str, Any]) -> dict[str, An
     }
     if "size" in given:
         # What is given besides takes the place of a setting of the size.
-        given = ModelConfig.SIZES[settings["architecture"]][given.pop("size")] | given
+        given = registry.profile_of(settings["architecture"]).sizes[given.pop("size")] | given
     return given

@@ -37,7 +37,7 @@ def make_card(name: str, run: Run, outcome: Outcome) -> dict[str, Any]:
         "corpus": {**run.corpus.to_dict(), "config": config.corpus.to_dict()},
         "training": {
             **config.training.to_dict(),
-            "optimizer": choose_optimizer(config.training, config.model.architecture),
+            "optimizer": choose_optimizer(config.training, config.model),
             "ended_by": outcome.ended_by,
         },
         "steps": outcome.step,

@@ -5,6 +5,7 @@ import pytest
 from textgen.cli.settings import PLANNED, given_settings, run_config, run_options
 
 from textgen.config import ModelConfig, RunConfig
+from textgen.models.registry import profile_of
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_what_is_given_is_told_even_where_it_is_the_default(read):
 def test_a_size_is_given_as_the_settings_it_stands_for(read):
     config, given = read("--model", "lstm", "--size", "tiny")
     assert config.model == ModelConfig.of_size("lstm", "tiny")
-    assert given == {"architecture": "lstm", **ModelConfig.SIZES["lstm"]["tiny"]}
+    assert given == {"architecture": "lstm", **profile_of("lstm").sizes["tiny"]}
 
 
 @pytest.mark.parametrize(

@@ -20,5 +20,5 @@ def test_the_end_of_a_range_belongs_to_it(assert_kept):
 
 
 def test_an_unknown_setting_of_a_part_is_named():
-    with pytest.raises(ConfigError, match="Unknown settings for ModelConfig: width"):
+    with pytest.raises(ConfigError, match="Unknown settings for TransformerConfig: width"):
         RunConfig.from_dict({"model": {"width": 3}})

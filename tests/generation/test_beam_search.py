@@ -207,19 +207,21 @@ def test_an_empty_batch_and_prompts_that_are_no_utf8_are_answered(model):
     assert len(model.run("beam_search", prompts, **controls).text_bytes) == 3
 
 
-def gpt2_of(model, monkeypatch):
+def gpt2_of(model):
     """Hugging Face's GPT-2 with the weights of a Transformer of ours, both without positions."""
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     for block in model.keras_model.blocks:
         block.distance_bias.assign(np.zeros(block.distance_bias.shape))
     model.generator.decoder.assign(model.keras_model.decoder_weights())
-    monkeypatch.setattr("textgen.models.transformer.fuse", lambda weights, _: weights)
-    weights = {
-        k: torch.tensor(np.asarray(v).copy())
-        for k, v in model.keras_model.decoder_weights().items()
-    }
     config = model.generator.decoder.config
+    width = config.hidden_dim
+    weights = {}
+    for name, variable in model.keras_model.named_variables().items():
+        weight = torch.tensor(np.asarray(variable).copy())
+        if name.split("/")[-2:][0] in ("query", "key", "value", "output"):  # by heads
+            weight = weight.reshape((width, width) if name.endswith("kernel") else (width,))
+        weights[name] = weight
     gpt2 = transformers.GPT2LMHeadModel(
         transformers.GPT2Config(
             vocab_size=model.tokenizer.vocab_size,
@@ -259,9 +261,9 @@ def gpt2_of(model, monkeypatch):
     return gpt2
 
 
-def test_it_finds_what_hugging_face_finds(make_model, monkeypatch):
+def test_it_finds_what_hugging_face_finds(make_model):
     model = make_model("transformer", CharacterTokenizer.learn(["\nabcdé。"]), context_length=40)
-    gpt2 = gpt2_of(model, monkeypatch)
+    gpt2 = gpt2_of(model)
     torch = pytest.importorskip("torch")
     ends = 0
     for num_beams, length_penalty, n in itertools.product((2, 5), (-1.0, 1.0, 3.0), (25,)):

@@ -39,7 +39,7 @@ def plan(corpus, seconds, *, machine=CPU, architecture="transformer", **kept):
     config = RunConfig(
         model=ModelConfig(
             architecture=architecture,
-            **{k: v for k, v in kept.items() if hasattr(ModelConfig, k)},
+            **{k: v for k, v in kept.items() if k in ModelConfig("transformer").to_dict()},
         ),
         training=TrainingConfig(**{k: v for k, v in kept.items() if hasattr(TrainingConfig, k)}),
     )

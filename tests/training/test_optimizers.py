@@ -15,7 +15,7 @@ def updated(shape, name, weight, gradient):
     """Return the matrix after one step of Muon on it, stored in that shape."""
     variable = keras.Variable(weight.reshape(shape), name=name)
     config = TrainingConfig(max_steps=10, warmup_steps=0, optimizer="muon")
-    optimizer = build_optimizer(config, "transformer", [variable])
+    optimizer = build_optimizer(config, ModelConfig(), [variable])
     optimizer.apply([keras.ops.convert_to_tensor(gradient.reshape(shape))])
     return np.reshape(variable, weight.shape)
 
@@ -39,7 +39,7 @@ def test_the_update_of_a_matrix_is_about_orthogonal():
 def test_muon_takes_every_kernel_and_adam_the_rest(architecture):
     shape = ModelConfig(architecture, num_layers=1, num_heads=HEADS, hidden_dim=WIDTH)
     variables = build_model(shape, vocab_size=11).trainable_variables
-    optimizer = build_optimizer(TrainingConfig(optimizer="muon"), architecture, variables)
+    optimizer = build_optimizer(TrainingConfig(optimizer="muon"), shape, variables)
     for variable, velocity in zip(variables, optimizer.adam_velocities, strict=True):
         assert (velocity is None) == variable.path.endswith("kernel"), variable.path
 
@@ -51,7 +51,7 @@ def test_matrices_found_together_move_as_each_by_itself_in_keras():
     ours = [keras.Variable(weight, name="kernel") for weight in weights]
     theirs = [keras.Variable(weight, name="kernel") for weight in weights]
     config = TrainingConfig(max_steps=10, warmup_steps=0, weight_decay=0.0, optimizer="muon")
-    optimizer = build_optimizer(config, "transformer", ours)
+    optimizer = build_optimizer(config, ModelConfig(), ours)
     plain = keras.optimizers.Muon(float(optimizer.learning_rate), weight_decay=0.0, rms_rate=None)
     plain.build(theirs)
     for _ in range(3):
@@ -69,5 +69,6 @@ def test_matrices_found_together_move_as_each_by_itself_in_keras():
 @pytest.mark.parametrize(("width", "peak"), [(96, 8e-3), (384, 8e-3), (768, 2e-3)])
 def test_a_wide_lstm_learns_at_a_lower_rate(width, peak):
     kernel = keras.Variable(np.zeros((width, 4 * width), np.float32), name="recurrent_kernel")
-    optimizer = build_optimizer(TrainingConfig(warmup_steps=0), "lstm", [kernel])
+    model = ModelConfig("lstm", hidden_dim=width)
+    optimizer = build_optimizer(TrainingConfig(warmup_steps=0), model, [kernel])
     assert float(optimizer.learning_rate) == pytest.approx(peak)

@@ -119,7 +119,7 @@ def test_bfloat16_is_chosen_where_all_gpus_are_made_for_it(
     monkeypatch.setattr(
         tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": gpu}
     )
-    assert choose_dtype(TrainingConfig(mixed_precision=asked), architecture) == dtype
+    assert choose_dtype(TrainingConfig(mixed_precision=asked), ModelConfig(architecture)) == dtype
 
 
 def traced_for_a_gpu(monkeypatch, architecture):

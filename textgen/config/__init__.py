@@ -7,14 +7,13 @@ value came from: the command line, Python, or a JSON file.
 """
 
 from textgen.config.corpus import CorpusConfig, DocumentSplit, Normalization
-from textgen.config.model import Architecture, ModelConfig, share_width
 from textgen.config.run import RunConfig, check_vocab_size
 from textgen.config.sampling import SamplingConfig
 from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
 from textgen.config.training import TrainingConfig
+from textgen.models.config import ModelConfig
 
 __all__ = [
-    "Architecture",
     "BeamSearchConfig",
     "ContrastiveSearchConfig",
     "CorpusConfig",
@@ -25,5 +24,4 @@ __all__ = [
     "SamplingConfig",
     "TrainingConfig",
     "check_vocab_size",
-    "share_width",
 ]

@@ -18,8 +18,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from textgen.config.checks import check, is_int, is_number, is_text
-from textgen.config.record import Record
+from textgen.checks import check, is_int, is_number, is_text
+from textgen.record import Record
 
 INT32_MAX, INT64_MAX = 2**31 - 1, 2**63 - 1
 FLOAT32_MAX = 3.4028234663852886e38

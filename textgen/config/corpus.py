@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from textgen.config.checks import check, check_choice
-from textgen.config.record import Record
+from textgen.checks import check, check_choice
+from textgen.record import Record
 
 DocumentSplit = Literal["none", "line", "blank-line", "file"]
 Normalization = Literal["none", "nfc", "nfkc"]

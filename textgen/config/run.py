@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from textgen.config.checks import check, check_choice, check_positive_int, check_whole_value
+from textgen.checks import check, check_choice, check_positive_int, check_whole_value
 from textgen.config.corpus import CorpusConfig
-from textgen.config.model import ModelConfig
-from textgen.config.record import Record
 from textgen.config.training import TrainingConfig
+from textgen.models.config import ModelConfig
+from textgen.record import Record
 
 # At least the 3 special tokens and the 256 bytes. At most more than any model has: `tokenizers`
 # reserves memory for all before it learns one, 70 bytes each, and aborts where there is none.
@@ -33,8 +33,8 @@ class RunConfig(Record):
         corpus: how text files become documents.
         model: the shape of the model.
         training: how it is trained.
-        tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"` (characters for the LSTM,
-            for small corpora and for scripts of many characters; byte pairs for the others).
+        tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"`: what suits
+            the model's family and the corpus.
         vocab_size: tokens of byte pairs at most, 259 to 1,048,576; by the size of the corpus
             where `None`.
         min_count: characters seen less often become the unknown token; byte pairs know all.

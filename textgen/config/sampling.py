@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from textgen.config.checks import check
+from textgen.checks import check
 from textgen.config.controls import (
     FLOAT32_MAX,
     INT32_MAX,

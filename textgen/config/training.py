@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from textgen.config.checks import (
+from textgen.checks import (
     INT32_END,
     check,
     check_choice,
@@ -13,8 +13,8 @@ from textgen.config.checks import (
     check_positive_int,
     is_int,
 )
-from textgen.config.record import LEFT_OUT, Record
 from textgen.errors import ConfigError
+from textgen.record import LEFT_OUT, Record
 
 _USUAL_BATCH_SIZE = 16
 
@@ -30,16 +30,16 @@ class TrainingConfig(Record):
         accumulate: micro-batches a step, one after the other: the same gradients with as many
             times less memory for activations. Must divide `batch_size`.
         learning_rate: peak of the schedule; the optimizer's own default where `None`.
-        optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`
-            (Muon for the Transformer, AdamW for the LSTM).
+        optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`: the
+            one that suits the model's family.
         warmup_steps: steps of linear warmup; 5 % of `max_steps` up to 100 where `None`.
         weight_decay: decoupled weight decay of matrices.
         clip_norm: global norm to which gradients are clipped.
         seed: of initial weights, window order and dropout.
         validate_every: steps between validations; a tenth of `max_steps` where `None`.
         patience: validations without improvement before training stops; `None` never stops.
-        mixed_precision: compute in bfloat16, keep weights in float32; `None` does so for the
-            Transformer on GPUs that are made for it.
+        mixed_precision: compute in bfloat16, keep weights in float32; `None` does so on
+            GPUs that are made for it, if the model's family gains from it.
         strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
         jit_compile: compile the step with XLA; `None` lets the program choose.
         keep_checkpoints: how many of the newest stay on disk.

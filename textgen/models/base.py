@@ -1,88 +1,40 @@
 """The contract of a language model.
 
-A model has two halves. `LanguageModel` is the Keras model: it is trained, on whole
-windows. `Decoder` is a TensorFlow module made from its weights: it writes, one token
-at a time, and it is what an exported SavedModel holds. Two halves, because what is
-good for the one is bad for the other: Keras layers on a GPU use cuDNN and XLA ops
-that a stock TensorFlow Serving refuses, and decoding wants fused weights and a
-key/value cache. A test holds that both give the same logits.
+A model has two halves. `LanguageModel` is the Keras model, which trains on whole windows.
+`Decoder` is a TensorFlow module made from its weights. It generates one token at a time, and an
+exported SavedModel holds it. There are two because training and generation want different
+things: on a GPU, Keras layers use cuDNN and XLA ops that a stock TensorFlow Serving refuses, and
+generation wants fused weights and a key/value cache. A test proves that both return the same
+logits.
+
+Letters in shapes: B batch, T time, P prefilled tokens, D hidden_dim, V vocabulary.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from textgen.config import ModelConfig
+from textgen.models.config import ModelConfig
 
 State = tuple[tf.Tensor, ...]
 
 
-class LanguageModel(keras.Model):
-    """A causal language model for training.
-
-    Args:
-        config: the shape of the model.
-        vocab_size: number of tokens, V.
-        dtype: Keras dtype policy.
-    """
-
-    def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
-        super().__init__(dtype=dtype)
-        self.config = config
-        self.vocab_size = vocab_size
-
-    def call(self, token_ids, training=False):
-        """Predict every next token of a window at once (teacher forcing).
-
-        Args:
-            token_ids: int32[B, T], T at most the context length.
-            training: whether dropout is active.
-
-        Returns:
-            logits float32[B, T, V]; row t predicts token t + 1.
-        """
-        raise NotImplementedError
-
-    def initialize(self, seed: int) -> None:
-        """Set the initial weights; a pure function of `seed` and the model's shape."""
-        for index, variable in enumerate(self.trainable_variables):
-            generator = np.random.default_rng([seed, index])
-            variable.assign(self.initial_value(variable.path, tuple(variable.shape), generator))
-
-    def initial_value(
-        self, path: str, shape: tuple[int, ...], generator: np.random.Generator
-    ) -> np.ndarray:
-        """Return the initial value of the variable at `path`.
-
-        Args:
-            path: the Keras path, such as `"transformer/block_0/.../kernel"`.
-            shape: of the variable.
-            generator: the only source of randomness to be used.
-        """
-        raise NotImplementedError
-
-    def decoder_weights(self) -> dict[str, np.ndarray]:
-        """Return the weights in the layout `Decoder` computes with, float32, by name."""
-        raise NotImplementedError
-
-    def decoder(self) -> Decoder:
-        """Return a decoder with a copy of the present weights."""
-        raise NotImplementedError
-
-
 class Decoder(tf.Module, ABC):
-    """A causal language model for writing: prefill once, then step.
+    """A causal language model for generation: prefill once, then step.
+
+    Its state is a flat tuple of tensors with the batch first. A server may merge the states of
+    several requests, but only the decoder knows what else the dimensions mean.
 
     Args:
-        config: the shape of the model.
-        vocab_size: number of tokens, V.
-        weights: from `LanguageModel.decoder_weights`; arrays or tensors.
+        config: The shape of the model.
+        vocab_size: Number of tokens, V.
+        weights: The result of `LanguageModel.decoder_weights`; arrays or tensors.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int, weights: Mapping[str, Any]) -> None:
@@ -95,43 +47,49 @@ class Decoder(tf.Module, ABC):
         }
 
     def assign(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Replace the weights by newer ones of the same model."""
+        """Replace the weights with newer ones of the same model."""
         for name, value in weights.items():
             self.weights[name].assign(value)
 
     def snapshot(self) -> Decoder:
         """Return a decoder whose weights are tensors, read now.
 
-        A loop over its steps then reads no variable: fifty operations a token less.
+        A loop over its steps reads no variables, which saves fifty operations per token.
         """
         copy = type(self)(self.config, self.vocab_size, {})
         copy.weights = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
         return copy
 
     def for_rows(self, num_rows: int | tf.Tensor) -> Decoder:
-        """Return a decoder whose steps take so many rows, what they share computed once."""
+        """Return a decoder for batches of `num_rows`, with what its steps share computed once."""
         return self
 
     def with_weights(self, weights: Mapping[str, Any]) -> Decoder:
         """Return the same model with other weights, in variables of the default graph."""
         return type(self)(self.config, self.vocab_size, weights)
 
+    def dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """Return `x` times the kernel `name`, plus its bias: [N, out] from [N, in]."""
+        return tf.nn.bias_add(
+            tf.matmul(x, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"]
+        )
+
     @property
     @abstractmethod
     def max_positions(self) -> int | None:
-        """Tokens the state can hold at most, or `None` where it has no limit."""
+        """The largest number of tokens that the state can hold, or `None` if unlimited."""
 
     @abstractmethod
     def prefill(self, token_ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, State]:
-        """Read the beginnings of texts.
+        """Process the beginnings of texts.
 
         Args:
             token_ids: int32[B, P], padded on the right; P from 1 to `max_positions`.
-            lengths: int32[B], how many tokens of each row to read; may be 0.
+            lengths: int32[B], tokens of each row to process; may be 0.
 
         Returns:
-            hidden float32[B, P, D], one vector after each token that was read (any value
-            after the others), and the state, a flat tuple of tensors with the batch first.
+            The hidden vectors float32[B, P, D], one per processed token and arbitrary after
+            them, and the state.
         """
 
     def capacity(self, state: State) -> tf.Tensor | None:
@@ -177,23 +135,125 @@ class Decoder(tf.Module, ABC):
             state: The state of B rows.
             times: int32[].
         """
-        return tuple(tf.repeat(tensor, times, axis=0) for tensor in state)
+        if not state:
+            return state
+        num_rows = tf.shape(state[0])[0]
+        return self.take_rows(state, tf.range(num_rows * times) // times)
 
     @abstractmethod
     def step(
         self, token_ids: tf.Tensor, state: State, position: tf.Tensor
     ) -> tuple[tf.Tensor, State]:
-        """Read one more token a row.
+        """Process one more token per row.
 
         Args:
             token_ids: int32[B].
-            state: from `prefill` or the step before, with room for the token.
-            position: int32[B], how many tokens the row's state has already read.
+            state: The state from `prefill` or the previous step, with capacity for the token.
+            position: int32[B], tokens that each row of the state already holds.
 
         Returns:
-            hidden float32[B, D] after that token, and the new state.
+            The hidden vectors float32[B, D] after that token, and the new state.
         """
 
     @abstractmethod
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """Predict the next token: float32[N, V] from float32[N, D]."""
+
+
+class LanguageModel(keras.Model):
+    """A causal language model for training.
+
+    Attributes:
+        decoder_class: The `Decoder` of the family.
+
+    Args:
+        config: The shape of the model.
+        vocab_size: Number of tokens, V.
+        dtype: Keras dtype policy.
+    """
+
+    decoder_class: ClassVar[type[Decoder]]
+
+    def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
+        super().__init__(dtype=dtype)
+        self.config = config
+        self.vocab_size = vocab_size
+
+    def call(self, token_ids, training=False):
+        """Predict every next token of a window at once (teacher forcing).
+
+        Args:
+            token_ids: int32[B, T], T at most the context length.
+            training: Whether dropout is active.
+
+        Returns:
+            Logits float32[B, T, V]; position t predicts token t + 1.
+        """
+        raise NotImplementedError
+
+    def initialize(self, seed: int) -> None:
+        """Set the initial weights, a pure function of `seed` and the model's shape."""
+        for index, variable in enumerate(self.trainable_variables):
+            generator = np.random.default_rng([seed, index])
+            variable.assign(self.initial_value(variable.path, tuple(variable.shape), generator))
+
+    def initial_value(
+        self, path: str, shape: tuple[int, ...], generator: np.random.Generator
+    ) -> np.ndarray:
+        """Return the initial value of the variable at `path`.
+
+        Args:
+            path: The Keras path, such as `"transformer/block_0/.../kernel"`.
+            shape: The shape of the variable.
+            generator: The only source of randomness to use.
+        """
+        raise NotImplementedError
+
+    def named_variables(self) -> dict[str, keras.Variable]:
+        """Return all trainable variables by the names that `fuse` and `unfuse` know."""
+        raise NotImplementedError
+
+    def fuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the decoder's weights, float32, from those by `named_variables`' names."""
+        raise NotImplementedError
+
+    def unfuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return weights by `named_variables`' names that `fuse` turns into `weights`."""
+        raise NotImplementedError
+
+    def decoder_weights(self) -> dict[str, np.ndarray]:
+        """Return the weights that the decoder computes with: float32 arrays by name."""
+        variables = self.named_variables().items()
+        return self.fuse({name: np.asarray(value) for name, value in variables})
+
+    def load_decoder_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Make the model equivalent to a decoder, such as that of an exported model.
+
+        The logits become those of the decoder. The weights may differ from those that the
+        decoder was made from, because several models have the same decoder.
+
+        Args:
+            weights: The result of `decoder_weights` of a model of the same shape.
+
+        Raises:
+            ValueError: If the names or shapes are those of another model.
+
+        Example:
+            >>> fresh = build_model(trained.config, trained.vocab_size)
+            >>> fresh.load_decoder_weights(trained.decoder_weights())
+        """
+        expected = {name: np.shape(value) for name, value in self.decoder_weights().items()}
+        received = {name: np.shape(value) for name, value in weights.items()}
+        for name in expected | received:
+            if expected.get(name) != received.get(name):
+                raise ValueError(
+                    "weights must be those of a decoder of this shape. Received: "
+                    f"{name} of shape {received.get(name)} instead of {expected.get(name)}"
+                )
+        unfused = self.unfuse(weights)
+        for name, variable in self.named_variables().items():
+            variable.assign(np.reshape(unfused[name], variable.shape))
+
+    def decoder(self) -> Decoder:
+        """Return a decoder with a copy of the current weights."""
+        return self.decoder_class(self.config, self.vocab_size, self.decoder_weights())

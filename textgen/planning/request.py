@@ -7,8 +7,8 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from textgen.checks import check_finite
 from textgen.config import ModelConfig, TrainingConfig
-from textgen.config.checks import check_finite
 from textgen.errors import ConfigError
 from textgen.planning.machine import Machine
 from textgen.planning.plan import Plan

@@ -55,9 +55,7 @@ class Run:
 
 def tokenizer_kind(config: RunConfig) -> str:
     """Return the tokenizer that a run asks for, which may leave the choice to its corpus."""
-    # The LSTM is the baseline that works on characters.
-    is_lstm = config.model.architecture == "lstm"
-    return "character" if config.tokenizer == "auto" and is_lstm else config.tokenizer
+    return config.model.profile.tokenizer if config.tokenizer == "auto" else config.tokenizer
 
 
 def write_settings(run: Run) -> None:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from textgen.errors import CheckpointError
-from textgen.models import LanguageModel
+from textgen.models.base import LanguageModel
 from textgen.training.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ import tensorflow as tf
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
-from textgen.models import LanguageModel
+from textgen.models.base import LanguageModel
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.clock import Clock
 from textgen.training.distribution import is_chief

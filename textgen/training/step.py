@@ -1,9 +1,11 @@
-"""One optimizer step as a graph: the same for one device or many, for whole batches or parts.
+"""One optimizer step as a graph, for one device or many, for whole batches or parts of them.
 
-Every replica takes its rows of the batch, works out their gradients in one or several
-micro-batches, and sums them with those of the other replicas; all clip the sum by its
-global norm and make the same update. Clipping the sum, not the parts, keeps the result
-independent of how many replicas and micro-batches there are.
+Every replica computes the gradients of its rows of the batch in one or several micro-batches
+and sums them with those of the other replicas. All clip the sum by its global norm and make the
+same update. Clipping the sum, not the parts, makes the result independent of the number of
+replicas and micro-batches.
+
+Letters in shapes: N steps, B batch, T time.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textgen.config import Architecture, ModelConfig, TrainingConfig
+from textgen.config import TrainingConfig
 from textgen.errors import ConfigError
-from textgen.models import build_model
+from textgen.models import ModelConfig, build_model
 from textgen.training.optimizers import build_optimizer
 
+# The compute capability of NVIDIA's Ampere, whose matrix products are twice as fast in bfloat16.
+_BFLOAT16_CAPABILITY = (8, 0)
 
-def choose_dtype(config: TrainingConfig, architecture: Architecture) -> str:
-    """Return the Keras dtype policy to train with: what was asked for, or what pays.
 
-    Since NVIDIA's Ampere, compute capability 8.0, matrix products are twice as fast in bfloat16.
-    On a CPU they are not, and cuDNN's LSTM is not asked to.
+def choose_dtype(config: TrainingConfig, model: ModelConfig) -> str:
+    """Return the Keras dtype policy to train with: the one asked for, or the fastest.
+
+    That is bfloat16 if all GPUs are made for it and the model gains from it, and float32 on a
+    CPU.
     """
     mixed = config.mixed_precision
     if mixed is None:
@@ -32,25 +37,26 @@ def choose_dtype(config: TrainingConfig, architecture: Architecture) -> str:
             tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
         )
         capabilities = [each.get("compute_capability", (0, 0)) for each in details]
-        mixed = architecture == "transformer" and min(capabilities, default=(0, 0)) >= (8, 0)
+        is_fast = min(capabilities, default=(0, 0)) >= _BFLOAT16_CAPABILITY
+        mixed = is_fast and model.profile.is_bfloat16_faster_on_gpu
     return "mixed_bfloat16" if mixed else "float32"
 
 
 class Step:
-    """What is computed on the devices: optimizer steps, and losses to validate by.
+    """The computation on the devices: optimizer steps, and losses for validation.
 
     Args:
-        model_config: the shape of the model.
-        config: how to train it.
-        vocab_size: number of tokens.
-        strategy: from `textgen.training.distribution.build_strategy`.
+        model_config: The shape of the model.
+        config: How to train it.
+        vocab_size: Number of tokens.
+        strategy: The result of `textgen.training.distribution.build_strategy`.
 
     Attributes:
-        model: the model that learns.
-        optimizer: with its slots made.
+        model: The model that is trained.
+        optimizer: Its optimizer, with its slots created.
 
     Raises:
-        ConfigError: the batch cannot be shared out evenly.
+        ConfigError: If the batch cannot be split evenly over replicas and micro-batches.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class Step:
     ) -> None:
         self._config = config
         self._strategy = strategy
-        # Also with one replica a strategy has its own way of running things.
+        # A strategy with a single replica runs functions in its own way, too.
         self._is_distributed = strategy is not tf.distribute.get_strategy()
         self._replicas = strategy.num_replicas_in_sync
         if config.batch_size % (self._replicas * config.accumulate):
@@ -72,55 +78,52 @@ class Step:
                 f"accumulate={config.accumulate}"
             )
         with strategy.scope():
-            dtype = choose_dtype(config, model_config.architecture)
+            dtype = choose_dtype(config, model_config)
             self.model = build_model(model_config, vocab_size, config.seed, dtype)
-            self.optimizer = build_optimizer(
-                config, model_config.architecture, self.model.trainable_variables
-            )
-        # Dropout layers draw from these; the step sets them, see `_micro_gradients`.
+            self.optimizer = build_optimizer(config, model_config, self.model.trainable_variables)
+        # The states of the dropout layers' generators, which `_micro_gradients` sets.
         self._dropout_states = [
             v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
         ]
         self._compile(model_config)
 
     def run(self, batches: np.ndarray, first_step: int) -> np.ndarray:
-        """Take a step for each batch.
+        """Take one step per batch.
 
         Args:
             batches: int32[N, B, T + 1]; the same in every worker.
-            first_step: steps done before.
+            first_step: The number of steps done before.
 
         Returns:
-            float32[N], the mean loss of each batch, nats a token.
+            float32[N], the mean loss of each batch in nats per token.
         """
         return self._steps_graph(batches, first_step).numpy()
 
     def summed_loss(self, tokens: np.ndarray, real: np.ndarray) -> float:
-        """Return the sum of the losses of all real targets, over all replicas, in nats.
+        """Return the sum of the losses of all real targets over all replicas, in nats.
 
         Args:
-            tokens: int32[B, T + 1]; B must always be the same, a multiple of the replicas.
-            real: bool[B, T], which targets count.
+            tokens: int32[B, T + 1]; B must always be the same multiple of the replicas.
+            real: bool[B, T], the targets that count.
         """
         return float(self._validation_graph(tokens, real))
 
     def _compile(self, model_config: ModelConfig) -> None:
-        """Make the graphs; they are traced at their first call."""
+        """Create the graphs; each is traced at its first call."""
         jit = self._config.jit_compile
         if jit is None:
-            # cuDNN's LSTM is no XLA op, and faster than what XLA makes of a loop.
             on_gpu = bool(tf.config.list_logical_devices("GPU"))
-            jit = not (on_gpu and model_config.architecture == "lstm")
+            jit = not on_gpu or model_config.profile.is_xla_faster_on_gpu
 
         def function(method, **options):
-            # A partial, because TensorFlow takes functions of the same code for one that is
-            # traced again and again, and would warn of the fifth model trained in a process.
-            # Without AutoGraph, which takes a second to read code that has nothing for it.
+            # A partial, because TensorFlow mistakes functions of the same code for one that is
+            # traced again and again, and would warn at the fifth model trained in a process.
+            # AutoGraph is off: it would take a second and change nothing.
             return tf.function(functools.partial(method), autograph=False, **options)
 
         self._gradients_graph = function(self._gradients, jit_compile=jit)
-        # Under a strategy the optimizer talks to other devices, which neither XLA nor a graph
-        # within the graph can.
+        # Under a strategy the optimizer communicates with other devices, which neither XLA nor a
+        # nested graph can do.
         self._update_graph = (
             self._update if self._is_distributed else function(self._update, jit_compile=jit)
         )
@@ -145,7 +148,7 @@ class Step:
         return tf.map_fn(take, (batches, steps), fn_output_signature=tf.float32)
 
     def _replica_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Learn from this replica's rows of the batch; return its share of the mean loss."""
+        """Learn from this replica's rows of the batch; return their part of the mean loss."""
         loss, gradients = self._gradients_graph(self._own_rows(batch), self._dropout_seeds(step))
         if self._replicas > 1:
             context = tf.distribute.get_replica_context()
@@ -161,9 +164,9 @@ class Step:
         return tf.distribute.get_replica_context().replica_id_in_sync_group
 
     def _dropout_seeds(self, step: tf.Tensor) -> tf.Tensor:
-        """A seed for every dropout layer: int64[accumulate, layers, 2].
+        """Return a seed for every dropout layer: int64[accumulate, layers, 2].
 
-        New each step, replica and micro-batch.
+        It depends on step, replica and micro-batch.
         """
         parts, count = self._config.accumulate, len(self._dropout_states)
         layers = tf.range(count, dtype=tf.int64) + self._config.seed * 1009
@@ -172,7 +175,7 @@ class Step:
         return tf.stack(tf.meshgrid(layers, draws), axis=-1)
 
     def _gradients(self, rows: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return this replica's share of the mean loss of the batch, and of its gradients."""
+        """Return this replica's part of the mean loss of the batch and of its gradients."""
         parts = self._config.accumulate
         if parts == 1:
             return self._micro_gradients(rows, seeds[0])
@@ -183,15 +186,15 @@ class Step:
             part = self._micro_gradients(*micro_batch_and_seeds)
             return tf.nest.map_structure(tf.add, total, part)
 
-        # A loop of the graph, not of Python: one micro-batch's activations at a time.
+        # A loop in the graph, not in Python, keeps the activations of one micro-batch at a time.
         return tf.foldl(add, (micro_batches, seeds), initializer=nothing)
 
     def _micro_gradients(
         self, rows: tf.Tensor, seeds: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        # Keras dropout layers count their draws in a variable. A stateless scope gives
-        # them this step's number instead and drops the count: a mask is then a function
-        # of (seed, step, replica, micro-batch), and nothing about it needs a checkpoint.
+        # Keras dropout layers count their draws in a variable. A stateless scope replaces the
+        # count with a seed: a mask is then a function of (seed, step, replica, micro-batch), and
+        # needs no checkpoint.
         mapping = [
             (variable, tf.cast(seeds[index], variable.dtype))
             for index, variable in enumerate(self._dropout_states)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.config import ModelConfig, share_width
+from textgen.config import ModelConfig
 from textgen.errors import ConfigError
+from textgen.models.transformer.config import share_width
 
 NAN, INF, HUGE = math.nan, math.inf, 10**400
 
@@ -87,5 +88,5 @@ def test_a_size_can_be_overridden(architecture, size):
 def test_unknown_sizes_and_architectures_are_refused():
     with pytest.raises(ConfigError, match=r"size must be one of tiny, small, base\. .*'huge'"):
         ModelConfig.of_size("lstm", "huge")
-    with pytest.raises(ConfigError, match="architecture must be lstm or transformer"):
+    with pytest.raises(ConfigError, match="architecture must be one of lstm, transformer"):
         ModelConfig.of_size("gru", "tiny")

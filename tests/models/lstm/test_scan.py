@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from textgen.config import ModelConfig
 from textgen.models import build_model
-from textgen.models.lstm_scan import lstm_scan
+from textgen.models.lstm.scan import lstm_scan
 
 _BATCH_SIZE, _TIME, _INPUT, _WIDTH = 3, 7, 5, 4
 

@@ -1,0 +1,71 @@
+"""The weights of a decoder go back into a Keras model, which can be trained on."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from textgen.config import ModelConfig, TrainingConfig
+from textgen.models import build_model
+from textgen.training.step import Step
+
+SHAPES = [
+    ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
+    ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
+]
+VOCAB_SIZE = 11
+TOKENS = np.random.default_rng(0).integers(0, VOCAB_SIZE, (8, 12)).astype(np.int32)
+
+
+def batches(num_steps):
+    """Windows in which every token is the one before plus one, so that there is much to learn."""
+    starts = np.random.default_rng(1).integers(0, VOCAB_SIZE, (num_steps, 8, 1))
+    return ((starts + np.arange(13)) % VOCAB_SIZE).astype(np.int32)
+
+
+def learner(config):
+    training = TrainingConfig(max_steps=100, batch_size=8, jit_compile=False)
+    return Step(config, training, VOCAB_SIZE, tf.distribute.get_strategy())
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda config: config.architecture)
+def trained(request):
+    step = learner(request.param)
+    step.run(batches(10), first_step=0)
+    return step.model
+
+
+def test_a_fresh_model_with_the_decoder_s_weights_has_its_logits(trained):
+    weights = trained.decoder_weights()
+    fresh = build_model(trained.config, VOCAB_SIZE, seed=5)
+    fresh.load_decoder_weights(weights)
+    np.testing.assert_allclose(fresh(TOKENS), trained(TOKENS), atol=1e-4)
+    for name, value in fresh.decoder_weights().items():
+        np.testing.assert_allclose(value, weights[name], atol=1e-4)
+
+
+def test_such_a_model_can_be_trained_on(trained):
+    step = learner(trained.config)
+    step.model.load_decoder_weights(trained.decoder_weights())
+    losses = step.run(batches(20), first_step=0)
+    assert losses[0] < np.log(VOCAB_SIZE)
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.architecture)
+def test_any_weights_go_back(config):
+    """Also those far from where training ends, and with more tokens than dimensions or fewer."""
+    for vocab_size in (3, 11, 40):
+        model = build_model(config, vocab_size)
+        generator = np.random.default_rng(vocab_size)
+        for variable in model.trainable_variables:
+            variable.assign(generator.normal(0, 0.4, variable.shape))
+        fresh = build_model(config, vocab_size)
+        fresh.load_decoder_weights(model.decoder_weights())
+        tokens = TOKENS % vocab_size
+        np.testing.assert_allclose(fresh(tokens), model(tokens), atol=1e-4)
+
+
+def test_weights_of_another_shape_are_refused(trained):
+    other = build_model(trained.config, VOCAB_SIZE + 1)
+    with pytest.raises(ValueError, match="weights must be those of a decoder of this shape"):
+        other.load_decoder_weights(trained.decoder_weights())

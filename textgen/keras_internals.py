@@ -1,0 +1,113 @@
+"""Everything private of Keras and KerasNLP that textgen uses.
+
+No other module may name a private attribute of theirs. tests/test_keras_internals.py compares
+these with the installed versions and says what is needed where one has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import keras_nlp
+import tensorflow as tf
+
+
+class SummedGradients(keras.optimizers.Optimizer):
+    """An optimizer whose gradients are already summed over all replicas.
+
+    Keras would sum them right before the update, which is too late for clipping, and would send
+    them over the network a second time.
+    """
+
+    _rate: tf.Tensor | None = None
+
+    def apply(self, grads, trainable_variables=None):
+        """Update the variables."""
+        # Keras would compute the schedule once per variable, which is a fifth of the graph.
+        rate = super()._get_current_learning_rate()
+        object.__setattr__(self, "_rate", rate)
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            object.__setattr__(self, "_rate", None)
+
+    def _get_current_learning_rate(self):
+        return super()._get_current_learning_rate() if self._rate is None else self._rate
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+class MatrixMuon(SummedGradients, keras.optimizers.Muon):
+    """Muon with the matrices that a subclass names, and all their directions found together."""
+
+    def is_matrix(self, variable: keras.Variable) -> bool:
+        """Whether Muon updates the variable; AdamW updates the others."""
+        raise NotImplementedError
+
+    def directions(
+        self, gradients: Sequence[tf.Tensor], momenta: Sequence[tf.Tensor]
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Return the new momentum and the direction of every matrix.
+
+        Args:
+            gradients: The gradient of each matrix.
+            momenta: The momentum of each matrix from the previous step.
+        """
+        raise NotImplementedError
+
+    def _should_use_adamw(self, variable):
+        return not self.is_matrix(variable)
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        grads = list(grads)
+        matrices = [i for i, v in enumerate(trainable_variables) if self.is_matrix(v)]
+        slots = [self._get_variable_index(trainable_variables[i]) for i in matrices]
+        updates = self.directions([grads[i] for i in matrices], [self.momentums[i] for i in slots])
+        for index, update in zip(matrices, updates, strict=True):
+            grads[index] = update
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Update a variable by its gradient, or a matrix by its momentum and direction."""
+        if not isinstance(gradient, tuple):
+            super().update_step(gradient, variable, learning_rate)
+            return
+        momentum, direction = gradient
+        self.assign(self.momentums[self._get_variable_index(variable)], momentum)
+        self.assign_sub(variable, learning_rate * direction)
+
+
+class CustomAttentionBlock(keras_nlp.layers.TransformerDecoder):
+    """KerasNLP's block with the attention of a subclass between its projections."""
+
+    def build(self, input_shape):
+        """Create the variables."""
+        super().build(input_shape)
+        # Keras lets subclasses of its attention override this, but KerasNLP makes the layer.
+        self._self_attention_layer._compute_attention = self._compute_attention
+
+    def attend(self, query, key, value, normalize: Callable[[tf.Tensor], tf.Tensor]):
+        """Mix the values.
+
+        Args:
+            query: The projected queries [B, T, H, K], not scaled.
+            key: The projected keys, of the same shape.
+            value: The projected values, of the same shape.
+            normalize: Turns scores [B, H, T, T] into weights: mask, softmax and dropout.
+
+        Returns:
+            The mixed values [B, T, H, K].
+        """
+        raise NotImplementedError
+
+    def _compute_attention(self, query, key, value, attention_mask=None, training=False, **_):
+        layer = self._self_attention_layer
+
+        def normalize(scores):
+            weights = layer._masked_softmax(scores, attention_mask)
+            return layer._dropout_layer(weights, training=training)
+
+        # Keras wants scores, too, which KerasNLP ignores.
+        return self.attend(query, key, value, normalize), None

@@ -1,0 +1,1 @@
+"""The LSTM, a family of models; see `textgen.models.profile`."""

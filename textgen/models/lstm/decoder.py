@@ -1,0 +1,116 @@
+"""The LSTM that generates: plain matrix products and stacked kernels.
+
+`keras.layers.LSTM` would export a cuDNN op when the model was trained on a GPU.
+
+Letters in shapes: B batch, T time, D hidden_dim, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from textgen.models.base import Decoder
+from textgen.models.lstm.config import LSTMConfig
+
+# An LSTM's outputs are small at first, so kernels on top of them would have to start small and
+# learn slowly. Multiplied by this factor they need not grow; docs/recipe.md has the gain.
+OUTPUT_GAIN = 5.0
+
+
+def fuse(weights: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.ndarray]:
+    """Return the weights that `LSTMDecoder` computes with.
+
+    Input and recurrent kernels are stacked, and the gain of a layer moves into the kernel after
+    it.
+
+    Args:
+        weights: The weights of the Keras model: `embedding` [V, D]; of every `lstm_i/`: `kernel`
+            and `recurrent_kernel` [D, 4 D] and `bias` [4 D]; `output/kernel` [D, V] and
+            `output/bias` [V].
+        config: The shape of the model.
+    """
+    fused = {
+        "embedding": weights["embedding"],
+        "output/kernel": OUTPUT_GAIN * weights["output/kernel"],
+        "output/bias": weights["output/bias"],
+    }
+    for index in range(config.num_layers):
+        layer = f"lstm_{index}"
+        gain = OUTPUT_GAIN if index else 1
+        kernels = (gain * weights[f"{layer}/kernel"], weights[f"{layer}/recurrent_kernel"])
+        fused[f"{layer}/kernel"] = np.concatenate(kernels)
+        fused[f"{layer}/bias"] = weights[f"{layer}/bias"]
+    return {name: np.asarray(value, np.float32) for name, value in fused.items()}
+
+
+def unfuse(fused: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.ndarray]:
+    """Return the weights that `fuse` turned into `fused`.
+
+    Args:
+        fused: The weights of an `LSTMDecoder`.
+        config: The shape of the model.
+    """
+    weights = {
+        "embedding": fused["embedding"],
+        "output/kernel": fused["output/kernel"] / OUTPUT_GAIN,
+        "output/bias": fused["output/bias"],
+    }
+    for index in range(config.num_layers):
+        layer = f"lstm_{index}"
+        gain = OUTPUT_GAIN if index else 1
+        kernel, recurrent_kernel = np.split(fused[f"{layer}/kernel"], 2)
+        weights[f"{layer}/kernel"] = kernel / gain
+        weights[f"{layer}/recurrent_kernel"] = recurrent_kernel
+        weights[f"{layer}/bias"] = fused[f"{layer}/bias"]
+    return weights
+
+
+class LSTMDecoder(Decoder):
+    """Prefill and step of an LSTM; the state is (output, cell), each [B, D], of every layer."""
+
+    config: LSTMConfig
+
+    @property
+    def max_positions(self) -> None:
+        """An LSTM's state has no limit."""
+        return
+
+    def prefill(self, token_ids, lengths):
+        """Process the beginnings of texts token by token; see `Decoder.prefill`."""
+        batch_size, time = tf.unstack(tf.shape(token_ids))
+
+        def read(t, hidden, *state):
+            new_hidden, new_state = self.step(token_ids[:, t], state, t)
+            # A row that has ended keeps its state: padding leaves no trace.
+            kept = self.select_rows(t < lengths, new_state, state)
+            return (t + 1, tf.tensor_scatter_nd_update(hidden, [[t]], new_hidden[None]), *kept)
+
+        width = self.config.hidden_dim
+        start = (
+            tf.constant(0),
+            tf.zeros((time, batch_size, width)),
+            *(tf.zeros((batch_size, width)) for _ in range(2 * self.config.num_layers)),
+        )
+        longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
+        _, hidden, *state = tf.while_loop(lambda t, *_: t < longest, read, start)
+        return tf.transpose(hidden, (1, 0, 2)), tuple(state)
+
+    def step(self, token_ids, state, position):
+        """Process one more token per row; see `Decoder.step`. The position is not needed."""
+        x = tf.gather(self.weights["embedding"], token_ids)
+        new_state: list[tf.Tensor] = []
+        for index in range(self.config.num_layers):
+            output, cell = state[2 * index : 2 * index + 2]
+            gates = self.dense(tf.concat([x, output], 1), f"lstm_{index}")
+            i, f, g, o = tf.split(gates, 4, axis=1)
+            cell = tf.sigmoid(f) * cell + tf.sigmoid(i) * tf.tanh(g)
+            x = tf.sigmoid(o) * tf.tanh(cell)
+            new_state += [x, cell]
+        return x, tuple(new_state)
+
+    def logits(self, hidden):
+        """Predict the next token; see `Decoder.logits`."""
+        return self.dense(hidden, "output")

@@ -1,0 +1,1 @@
+"""The Transformer, a family of models; see `textgen.models.profile`."""

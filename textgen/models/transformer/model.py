@@ -1,0 +1,160 @@
+"""The Transformer that trains: KerasNLP layers.
+
+Pre-norm blocks as in GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask
+Learners"), with the output tied to the token embedding (Press and Wolf 2017,
+https://arxiv.org/abs/1608.05859). Positions enter through attention alone, as a learned bias per
+head and distance (after Raffel et al. 2020, https://arxiv.org/abs/1910.10683, section 2.1).
+
+Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C context_length.
+"""
+
+from __future__ import annotations
+
+import keras
+import keras_nlp
+import numpy as np
+
+from textgen.keras_internals import CustomAttentionBlock
+from textgen.models.base import LanguageModel
+from textgen.models.transformer.config import TransformerConfig
+from textgen.models.transformer.decoder import LAYER_NORM_EPSILON, TransformerDecoder
+from textgen.models.transformer.fusion import fuse, unfuse
+
+_INITIAL_STDDEV = 0.02
+# The layers of a block by the names that `fuse` knows, and by their paths in Keras.
+_LAYERS = {
+    "attention_norm": "self_attention_layer_norm",
+    "query": "self_attention/query",
+    "key": "self_attention/key",
+    "value": "self_attention/value",
+    "output": "self_attention/attention_output",
+    "feedforward_norm": "feedforward_layer_norm",
+    "expand": "feedforward_intermediate_dense",
+    "contract": "feedforward_output_dense",
+}
+
+
+def _gelu(x):
+    """The tanh form of GELU (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415)."""
+    return keras.activations.gelu(x, approximate=True)
+
+
+class Block(CustomAttentionBlock):
+    """KerasNLP's block, with a learned bias per head and distance between two tokens.
+
+    Args:
+        context_length: C, the number of distances.
+        **kwargs: The arguments of `keras_nlp.layers.TransformerDecoder`.
+    """
+
+    def __init__(self, context_length: int, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.context_length = context_length
+
+    def build(self, input_shape):
+        """Create the variables."""
+        super().build(input_shape)
+        shape = (self.num_heads, self.context_length)
+        self.distance_bias = self.add_weight(shape=shape, name="distance_bias")
+
+    def attend(self, query, key, value, normalize):
+        """Mix the values; see `CustomAttentionBlock`."""
+        positions = keras.ops.arange(query.shape[1])
+        distances = keras.ops.maximum(positions[:, None] - positions, 0)
+        scores = keras.ops.einsum("bihk,bjhk->bhij", query, key) * query.shape[-1] ** -0.5
+        scores += keras.ops.take(self.distance_bias, distances, axis=1)
+        return keras.ops.einsum("bhij,bjhk->bihk", normalize(scores), value)
+
+
+class TransformerModel(LanguageModel):
+    """Embedding, `num_layers` x `Block`, norm, tied output."""
+
+    config: TransformerConfig
+    decoder_class = TransformerDecoder
+
+    def __init__(self, config: TransformerConfig, vocab_size: int, dtype: str = "float32") -> None:
+        super().__init__(config, vocab_size, dtype)
+        self.embedding = keras_nlp.layers.ReversibleEmbedding(
+            vocab_size, config.hidden_dim, dtype=dtype, name="embedding"
+        )
+        self.embedding_dropout = keras.layers.Dropout(config.dropout, dtype=dtype)
+        self.blocks = [
+            Block(
+                config.context_length,
+                intermediate_dim=config.feedforward_dim,
+                num_heads=config.num_heads,
+                dropout=config.dropout,
+                activation=_gelu,
+                layer_norm_epsilon=LAYER_NORM_EPSILON,
+                normalize_first=True,
+                dtype=dtype,
+                name=f"block_{index}",
+            )
+            for index in range(config.num_layers)
+        ]
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=LAYER_NORM_EPSILON, dtype=dtype, name="norm"
+        )
+
+    def build(self, input_shape):
+        """Create the variables."""
+        self.embedding.build(input_shape)
+        hidden_shape = (*input_shape, self.config.hidden_dim)
+        for block in self.blocks:
+            block.build(hidden_shape)
+        self.norm.build(hidden_shape)
+        self.built = True
+
+    def call(self, token_ids, training=False):
+        """Predict every next token of a window; see `LanguageModel.call`."""
+        x = self.embedding(token_ids)
+        x = self.embedding_dropout(x, training=training)
+        for block in self.blocks:
+            x = block(x, training=training)
+        logits = self.embedding(self.norm(x), reverse=True)
+        # float32 whatever the policy: a softmax over bfloat16 logits loses the small ones.
+        return keras.ops.cast(logits, "float32")
+
+    def initial_value(self, path, shape, generator):
+        """Return GPT-2's: normal(0, 0.02), residual projections scaled by 1 / sqrt(2 x layers).
+
+        The biases of attention fall with the distance, less steeply from head to head, as in
+        ALiBi (Press et al. 2022, https://arxiv.org/abs/2108.12409, section 3).
+        """
+        if path.endswith("distance_bias"):
+            num_heads, num_distances = shape
+            slopes = 2.0 ** (-8 * np.arange(1, num_heads + 1) / num_heads)
+            return -np.outer(slopes, np.arange(num_distances)).astype(np.float32)
+        if path.endswith("gamma"):
+            return np.ones(shape, np.float32)
+        if path.endswith(("beta", "bias")):
+            return np.zeros(shape, np.float32)
+        stddev = _INITIAL_STDDEV
+        if "attention_output" in path or "feedforward_output" in path:
+            stddev /= np.sqrt(2 * self.config.num_layers)
+        return generator.normal(0, stddev, shape).astype(np.float32)
+
+    def fuse(self, weights):
+        """Return the weights of the decoder; see `LanguageModel`."""
+        return fuse(weights, self.config)
+
+    def unfuse(self, weights):
+        """Return the weights of an equivalent model; see `LanguageModel`."""
+        return unfuse(weights, self.config)
+
+    def named_variables(self):
+        """Return the variables by the names that `fuse` knows; see `LanguageModel`."""
+        variables = {
+            "token_embedding": self.embedding.embeddings,
+            "norm/gamma": self.norm.gamma,
+            "norm/beta": self.norm.beta,
+        }
+        for index, block in enumerate(self.blocks):
+            variables[f"block_{index}/distance_bias"] = block.distance_bias
+            # The sublayers of a KerasNLP block are private; the paths of their variables are not.
+            own = {v.path.split(f"block_{index}/")[1]: v for v in block.trainable_variables}
+            for name, path in _LAYERS.items():
+                parts = ("gamma", "beta") if name.endswith("norm") else ("kernel", "bias")
+                for part in parts:
+                    variables[f"block_{index}/{name}/{part}"] = own[f"{path}/{part}"]
+        return variables
