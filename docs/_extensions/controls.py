@@ -1,39 +1,40 @@
-"""The directive `textgen-controls`: every setting of sampling, read from the code."""
+"""The directive `textgen-controls NAME`: the controls of a config, read from their table."""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import re
 from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from textgen.config import SamplingConfig
+import textgen
+from textgen.config.controls import Control, Stage, controls_of
 
 
 class Controls(SphinxDirective):
-    """Render a table of `SamplingConfig`: name, default, meaning."""
+    """Render the rows of a config, by the stages in which they act."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the table, parsed in the language of the page (Markdown)."""
-        return self.parse_text_to_nodes("\n".join(_table()))
+        """Return the tables, parsed in the language of the page (Markdown)."""
+        controls = controls_of(getattr(textgen, self.arguments[0]))
+        lines = []
+        for stage in Stage:
+            rows = [control for control in controls if control.stage is stage]
+            if rows:
+                lines += [f"**{stage.value[0].upper()}{stage.value[1:]}**", "", *_table(rows), ""]
+        return self.parse_text_to_nodes("\n".join(lines))
 
 
-def _table() -> Iterator[str]:
-    meanings = _attributes(SamplingConfig)
-    yield from ("| Setting | Default | Meaning |", "| --- | --- | --- |")
-    for field in dataclasses.fields(SamplingConfig):
-        yield f"| `{field.name}` | `{field.default!r}` | {meanings[field.name]} |"
-
-
-def _attributes(record: type) -> dict[str, str]:
-    """Return the entries of a docstring's section `Attributes:`, by name."""
-    section = inspect.getdoc(record).partition("Attributes:\n")[2]
-    entries = re.findall(r"^    (\w+): (.+(?:\n     .+)*)", section, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in entries}
+def _table(controls: list[Control]) -> Iterator[str]:
+    yield from ("| Control | Default | Values | Meaning |", "| --- | --- | --- | --- |")
+    for control in controls:
+        rule = control.rule.replace("[", r"\[")
+        default = "none" if control.default in (None, ()) else f"{control.default:g}"
+        off = "" if control.off in (None, control.default) else f" {control.off:g} turns it off."
+        yield f"| `{control.name}` | {default} | {rule} | {control.help}{off} |"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
