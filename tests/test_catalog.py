@@ -15,7 +15,7 @@ from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 CARD = {
     "model": {
         "architecture": "lstm",
-        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), 1),
+        **dict.fromkeys(("num_layers", "hidden_dim", "context_length"), 1),
     },
     "num_parameters": 10,
     "tokenizer": {"kind": "character", "vocab_size": 5},

@@ -39,7 +39,7 @@ _CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
     },
     "model": {
         "architecture": str,
-        **dict.fromkeys(("num_layers", "num_heads", "hidden_dim", "context_length"), int),
+        **dict.fromkeys(("num_layers", "hidden_dim", "context_length"), int),
     },
     "tokenizer": {"kind": str, "vocab_size": int},
     "corpus": {

@@ -1,9 +1,9 @@
-"""An LSTM's loop over time with a gradient of its own, for training where there is no cuDNN.
+"""An LSTM's loop over time with its own gradient, for training without cuDNN.
 
-What a step does not have to wait for is done for all steps at once: the input's projection
-before the loop, the factors of the gates' gradients before the loop backwards, and the
-gradient of the recurrent kernel after it, as one large matrix product. A turn is then one
-small product and a few operations on its result (Appleyard et al. 2016,
+Whatever does not depend on the previous iteration is computed for all of them at once: the
+projection of the input before the loop, the factors of the gates' gradients before the backward
+loop, and the gradient of the recurrent kernel after it, as one large matrix product. An
+iteration is then one small product and a few operations on its result (Appleyard et al. 2016,
 https://arxiv.org/abs/1604.01946).
 
 Letters in shapes: B batch, T time, D hidden_dim.
@@ -20,17 +20,17 @@ def lstm_scan(projected: tf.Tensor, recurrent_kernel: tf.Tensor):
     """Run an LSTM over sequences, from an empty state.
 
     Args:
-        projected: [T, B, 4 D], the inputs times their kernel, plus the bias; gates in the
-            order input, forget, cell, output.
+        projected: [T, B, 4 D], the inputs times their kernel, plus the bias; the order of the
+            gates is input, forget, cell, output.
         recurrent_kernel: [D, 4 D], of the same dtype.
 
     Returns:
-        [T, B, D], the output after every step.
+        [T, B, D], the outputs.
     """
     time, batch_size, _ = tf.unstack(tf.shape(projected))
     width, dtype = recurrent_kernel.shape[0], projected.dtype
     empty = tf.zeros((batch_size, width), dtype)
-    # sigmoid(z) = (1 + tanh(z / 2)) / 2: one function for all gates, no cutting them apart.
+    # sigmoid(z) = (1 + tanh(z / 2)) / 2: one function for all gates, which need not be split.
     scale = tf.constant(np.repeat([0.5, 0.5, 1, 0.5], width), dtype)
     offset = tf.constant(np.repeat([0.5, 0.5, 0, 0.5], width), dtype)
     scaled, scaled_kernel = projected * scale, recurrent_kernel * scale
@@ -53,7 +53,7 @@ def lstm_scan(projected: tf.Tensor, recurrent_kernel: tf.Tensor):
         i, f, g, o = tf.split(gates, 4, axis=2)
         tanh = tf.tanh(cells)
         cells_before = tf.concat([empty[None], cells[:-1]], 0)
-        # What the gradients of cell (three times) and output are to be multiplied with.
+        # The factors of the gradients of the cell, three times, and of the output.
         factors = tf.concat(
             [g * i * (1 - i), cells_before * f * (1 - f), i * (1 - g * g), tanh * o * (1 - o)], 2
         )

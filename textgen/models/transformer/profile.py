@@ -43,7 +43,8 @@ class TransformerProfile(Profile[TransformerConfig]):
 
     def describe(self, shape):
         """Return the shape with its heads; see `Profile`."""
-        return shape_text(shape, f"{shape['num_heads']} heads")
+        heads = shape.get("num_heads")  # a card may be damaged
+        return shape_text(shape, *([f"{heads} heads"] if heads else []))
 
     def matrix_shapes(self, config):
         """Return the four matrices of attention and the two of the feed-forward layer."""
