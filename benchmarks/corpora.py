@@ -23,7 +23,7 @@ from pathlib import Path
 import tensorflow  # noqa: F401  its own memory is not counted
 
 from textgen.config import CorpusConfig
-from textgen.corpus import Meter, digest_sources, find_files, read_corpus
+from textgen.corpus import SourceTracker, digest_sources, find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.tokenizer import learn_tokenizer
 
@@ -81,7 +81,7 @@ def measure(folder: Path, config: CorpusConfig, kind: str, scratch: Path) -> Non
             TokenStore.write(scratch / "tokens", *parts, tokenizer, corpus.facts.has_documents)
     seconds = time.perf_counter() - start
     with timed("recognize it in the next run", size):
-        digest_sources(sources, Meter(source.num_bytes for source in sources))
+        digest_sources(sources, SourceTracker(source.num_bytes for source in sources))
     print(f"{corpus.facts.num_characters:,} characters in {corpus.facts.num_documents:,} documents")
     print(f"end to end {size / seconds:.0f} MB/s")
     print(f"peak memory above TensorFlow's {peak_megabytes() - start_memory:.0f} MB")

@@ -1,4 +1,4 @@
-"""Batches as a pure function of (seed, step), whole epochs, and the store of tokens."""
+"""Batches as a pure function of (seed, step), complete epochs, and the token store."""
 
 import itertools
 
@@ -27,12 +27,12 @@ CLEANING = [
 
 
 def windows_of(num_tokens, context_length, batch_size, seed):
-    # Each token is its own place, so that a window says where it was cut.
+    # Each token is its own position, so that a window shows where it was cut.
     return TrainingWindows(np.arange(num_tokens), context_length, batch_size, seed)
 
 
 @given(**SHAPES, first=st.integers(0, 50), chunks=st.lists(st.integers(1, 5), min_size=1))
-def test_batches_do_not_depend_on_how_many_are_asked_for_at_once(first, chunks, **shape):
+def test_batches_do_not_depend_on_their_number_per_call(first, chunks, **shape):
     whole = windows_of(**shape).batches(first, sum(chunks))
     windows, step, pieces = windows_of(**shape), first, []
     for count in chunks:
@@ -44,7 +44,7 @@ def test_batches_do_not_depend_on_how_many_are_asked_for_at_once(first, chunks, 
 
 
 @given(**SHAPES, steps=st.lists(st.integers(0, 60), min_size=1, max_size=8))
-def test_a_batch_does_not_depend_on_what_was_asked_for_before(steps, **shape):
+def test_a_batch_does_not_depend_on_earlier_calls(steps, **shape):
     windows = windows_of(**shape)
     for step in steps:
         np.testing.assert_array_equal(
@@ -53,7 +53,7 @@ def test_a_batch_does_not_depend_on_what_was_asked_for_before(steps, **shape):
 
 
 @given(**SHAPES, epochs=st.integers(1, 4))
-def test_every_window_is_shown_once_an_epoch(epochs, **shape):
+def test_every_window_is_shown_once_per_epoch(epochs, **shape):
     windows = windows_of(**shape)
     count = -(-epochs * windows.num_windows // shape["batch_size"])
     starts = windows.batches(0, count).reshape(-1, shape["context_length"] + 1)[:, 0]
@@ -72,7 +72,7 @@ def test_windows_are_consecutive_tokens_inside_the_text(step, **shape):
     np.testing.assert_array_equal(np.diff(batches, axis=-1), 1)
 
 
-def test_another_seed_gives_another_order():
+def test_different_seeds_have_different_orders():
     first, second = (windows_of(200, 4, 8, seed).batches(0, 4) for seed in (0, 1))
     assert (first != second).any()
 
@@ -95,7 +95,7 @@ def test_validation_predicts_every_token_but_the_first_once(num_tokens, context_
     assert windows.num_targets == num_tokens - 1
 
 
-def test_training_tokens_that_fill_no_window_are_an_error():
+def test_too_few_tokens_for_one_window_are_an_error():
     with pytest.raises(CorpusError, match=r"--context-length"):
         windows_of(8, 8, 1, 0)
     assert windows_of(9, 8, 1, 0).batches(0, 1).tolist() == [[list(range(9))]]
@@ -113,7 +113,7 @@ def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
     batch_size=st.integers(1, 7),
     max_targets=st.integers(1, 250),
 )
-def test_a_long_validation_part_is_sampled_at_even_distances(
+def test_a_long_validation_part_is_sampled_evenly(
     num_tokens, context_length, batch_size, max_targets
 ):
     tokens = np.arange(num_tokens)
@@ -133,7 +133,7 @@ def tokenizer():
     return CharacterTokenizer.learn(["床前明月光", "疑是地上霜"])
 
 
-def test_a_store_holds_the_tokens_in_two_bytes_each(tmp_path, tokenizer):
+def test_a_store_uses_two_bytes_per_token(tmp_path, tokenizer):
     folder = tmp_path / "tokens"
     store = TokenStore.write(folder, [["床前"], ["明月光", ""]], [["疑是"]], tokenizer, False)
     assert store.train.dtype == store.validation.dtype == np.uint16
@@ -155,12 +155,12 @@ documents = st.lists(st.text("床前明月光x", min_size=1), min_size=1)
 
 @settings(deadline=None)  # It writes files.
 @given(documents=documents, places=st.lists(st.integers(0, 100), max_size=6))
-def test_a_store_puts_start_and_end_around_every_document(
+def test_a_store_puts_bos_and_eos_around_every_document(
     tmp_path_factory, tokenizer, documents, places
 ):
     text = "".join(f"{document}\n" for document in documents)
     edges = sorted({0, len(text), *(place % len(text) for place in places)})
-    # Wherever the text is cut, splitting its pieces at "\n" gives blocks of its lines.
+    # For any cuts, splitting the pieces at "\n" yields blocks of the text's lines.
     blocks = [text[start:end].split("\n") for start, end in itertools.pairwise(edges)]
     folder = tmp_path_factory.mktemp("store") / "tokens"
     store = TokenStore.write(folder, blocks, [["霜", ""]], tokenizer, has_documents=True)
@@ -169,7 +169,7 @@ def test_a_store_puts_start_and_end_around_every_document(
     assert store.validation.tolist() == [1, *tokenizer.encode("霜"), 2]
 
 
-def test_a_store_that_cannot_be_written_leaves_nothing(tmp_path, tokenizer):
+def test_a_failed_write_leaves_nothing(tmp_path, tokenizer):
     with pytest.raises(TokenizerError):
         TokenStore.write(tmp_path / "tokens", [["床前"]], [["\ud800"]], tokenizer, True)
     assert list(tmp_path.iterdir()) == []
@@ -190,14 +190,14 @@ words = st.text(st.one_of(st.sampled_from("aÉΣ. \n字😀\u0301"), st.characte
 
 @settings(deadline=None)  # It writes files.
 @given(text=words, config=st.sampled_from(CLEANING), size=st.integers(1, 40))
-def test_a_corpus_in_small_pieces_gives_the_tokens_of_its_whole_text(
+def test_a_corpus_in_small_pieces_has_the_tokens_of_its_whole_text(
     tmp_path_factory, text, config, size
 ):
     folder = tmp_path_factory.mktemp("corpus")
     text = f"a{text.replace(chr(0), '')}bc"
     (folder / "corpus.txt").write_text(text, "utf-8", newline="")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.corpus.spool.CHUNK_BYTES", size)
+        patch.setattr("textgen.corpus.document_store.CHUNK_BYTES", size)
         patch.setattr(Source.read_chunks, "__defaults__", (size, None))
         corpus = read_corpus(find_files([folder / "corpus.txt"]), config)
         tokenizer = CharacterTokenizer.learn(corpus.train.texts())

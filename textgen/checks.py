@@ -1,4 +1,4 @@
-"""Rules that settings keep: each raises `ConfigError` with the rule and what was received."""
+"""Rules for settings: each check raises `ConfigError` with the rule and what was received."""
 
 from __future__ import annotations
 
@@ -12,61 +12,60 @@ INT32_END = 2**31
 
 
 def is_int(value: object) -> bool:
-    """Whether a value is a whole number; `True` and `False` are none."""
+    """Return whether a value is an integer; `True` and `False` are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number that a float can hold."""
-    # Not math.isfinite, which whole numbers too large for a float make raise.
+    """Return whether a value is a number that a float can hold."""
+    # Not math.isfinite, which raises an error for integers too large for a float.
     return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a string, not empty, that UTF-8 can hold."""
+    """Return whether a value is a non-empty string of Unicode text."""
     return isinstance(value, str) and bool(value) and is_unicode(value)
 
 
 def check(condition: bool, rule: str, received: object) -> None:
-    """Raise `ConfigError` where `condition` does not hold."""
+    """Raise `ConfigError` if `condition` is false."""
     if not condition:
         raise ConfigError(f"{rule}. Received: {received!r}")
 
 
 def check_positive_int(config: object, *names: str) -> None:
-    """Check whole numbers from 1 up."""
+    """Check integers >= 1."""
     for name in names:
         check_whole(config, name, 1)
 
 
 def check_whole(config: object, name: str, low: int) -> None:
-    """Check a whole number from `low` up that an int32 can hold."""
+    """Check an integer >= `low` that an int32 can hold."""
     value = getattr(config, name)
-    check(is_int(value) and value >= low, f"{name} must be a whole number from {low} up", value)
+    check(is_int(value) and value >= low, f"{name} must be an integer >= {low}", value)
     check(value < INT32_END, f"{name} must be less than {INT32_END}", value)
 
 
 def check_whole_in(config: object, name: str, low: int, high: int) -> None:
-    """Check a whole number from `low` to `high`."""
+    """Check an integer in [`low`, `high`]."""
     check_whole_value(name, getattr(config, name), low, high)
 
 
 def check_whole_value(name: str, value: Any, low: int, high: int) -> None:
-    """Check a value, called `name`, that is to be a whole number from `low` to `high`."""
+    """Check that `value`, called `name`, is an integer in [`low`, `high`]."""
     fits = is_int(value) and low <= value <= high
-    check(fits, f"{name} must be a whole number in [{low}, {high}]", value)
+    check(fits, f"{name} must be an integer in [{low}, {high}]", value)
 
 
 def check_finite(config: object, name: str, low: float, *, above: bool = False) -> None:
-    """Check a number from `low` up; with `above`, one that must not be `low` itself."""
+    """Check a finite number >= `low`, or > `low` with `above`."""
     value = getattr(config, name)
     fits = is_number(value) and (low < value if above else low <= value)
-    bound = f"{'greater than' if above else 'of at least'} {low:g}"
-    check(fits, f"{name} must be a finite number {bound}", value)
+    check(fits, f"{name} must be a finite number {'>' if above else '>='} {low:g}", value)
 
 
 def check_share(config: object, name: str, *, above: bool = False) -> None:
-    """Check a probability; with `above`, one that must not be 0."""
+    """Check a number in [0, 1], or in (0, 1] with `above`."""
     value = getattr(config, name)
     fits = is_number(value) and 0 <= value <= 1 and (value or not above)
     check(fits, f"{name} must be in {'(' if above else '['}0, 1]", value)
@@ -79,9 +78,9 @@ def check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
 
 
 def check_texts(config: object, name: str) -> None:
-    """Check a list of strings, and make it a tuple."""
+    """Check a list of strings, and convert it to a tuple."""
     values = getattr(config, name)
-    # One string is a sequence too: of strings that nobody meant.
+    # A single string is also a sequence, of one-letter strings.
     check(isinstance(values, (list, tuple)), f"{name} must be a list of strings", values)
     values = tuple(values)
     fits = all(isinstance(text, str) and text for text in values)

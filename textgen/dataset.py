@@ -1,7 +1,7 @@
-"""Tokens on disk, and windows of them: a batch is a function of (seed, step), nothing else.
+"""Tokens on disk, and windows of them. A batch is a function of (seed, step) and nothing else.
 
-Because no state is kept between batches, a resumed run sees the batches it would have
-seen, and every worker of a distributed run can work out the same global batch.
+Because there is no state between batches, a resumed training run sees the same batches as an
+uninterrupted one, and every worker of a distributed run computes the same global batch.
 """
 
 from __future__ import annotations
@@ -19,19 +19,26 @@ from textgen.files import publish_folder
 from textgen.permutation import Permutation
 from textgen.tokenizer import Tokenizer
 
-# Tokens predicted in one validation, at most. The losses of tokens spread by about 2 nats, so
-# the mean of so many is known to about 2 / sqrt(2**18) = 0.004, less than two seeds differ by;
-# and as every validation of a run takes the same windows, their order is known better still.
-# All of a long corpus would take longer than the training between two validations.
+# Most tokens predicted in one validation. The standard deviation of a token's loss is about 2
+# nats, so the standard error of this mean is about 2 / sqrt(2**18) = 0.004, less than the
+# difference between two seeds; and because all validations of a run use the same windows, their
+# ranking is more certain still. Validating on all of a long corpus would take longer than the
+# training between two validations.
 MAX_VALIDATION_TARGETS = 2**18
 
 
 class TokenStore:
-    """The tokens of a corpus in two memory-mapped files, train and validation.
+    """The tokens of a corpus in two memory-mapped files.
+
+    Args:
+        folder: Folder that `write` made.
 
     Attributes:
-        train: uint16 or uint32 [num_tokens].
-        validation: the same, of the corpus's last part.
+        train: Tokens of the training part, uint16[num_tokens] or uint32[num_tokens].
+        validation: Tokens of the validation part, the same type.
+
+    Raises:
+        CorpusError: If the files are missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,10 +52,13 @@ class TokenStore:
         self._folder = folder
 
     def check(self, vocab_size: int) -> None:
-        """Read all tokens once, to see whether they can be what was written.
+        """Read all tokens once and check that they are valid.
+
+        Args:
+            vocab_size: All token ids must be below this.
 
         Raises:
-            CorpusError: they cannot.
+            CorpusError: If they are not.
         """
         for tokens in (self.train, self.validation):
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
@@ -66,14 +76,14 @@ class TokenStore:
         tokenizer: Tokenizer,
         has_documents: bool,
     ) -> TokenStore:
-        """Encode a corpus, a block at a time, and write it to `folder`, whole or not at all.
+        """Encode a corpus block by block and write it to `folder` atomically.
 
         Args:
-            folder: does not exist yet.
-            train: the documents in blocks; see `textgen.corpus.documents`.
-            validation: the same, of the corpus's last part.
-            tokenizer: gives the ids.
-            has_documents: put the start and end tokens around every document.
+            folder: Folder to create.
+            train: Training documents in blocks; see `textgen.corpus.documents`.
+            validation: Validation documents in blocks.
+            tokenizer: Converts text to ids.
+            has_documents: Whether to put BOS and EOS around every document.
         """
         dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
         with publish_folder(folder) as scratch:
@@ -86,7 +96,7 @@ class TokenStore:
 def _encode(
     blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool
 ) -> Iterator[np.ndarray]:
-    """Yield the ids of each block, int[num_tokens], with those that begin and end documents."""
+    """Yield the ids of each block, int[num_tokens], with BOS and EOS around documents."""
     bos, eos = tokenizer.special.bos, tokenizer.special.eos
     at_start = has_documents
     for block in blocks:
@@ -97,8 +107,8 @@ def _encode(
         if at_start and block[0]:
             yield np.array([bos])
             at_start = False
-        # Where a text of the block ends, a document ends and the next begins, except that
-        # after an empty last text it only begins with the next block.
+        # After each text but the last, a document ends and the next begins. If the last text
+        # is empty, that document only begins with the next block.
         ends = np.cumsum(lengths)[:-1]
         ids = np.insert(ids, np.repeat(ends, 2), np.tile([eos, bos], len(ends)))
         if len(block) > 1 and not block[-1]:
@@ -108,10 +118,10 @@ def _encode(
 
 
 def _write_array(path: Path, pieces: Iterable[np.ndarray], dtype: np.dtype) -> None:
-    """Write the pieces as one `.npy` array, whose length is known only at its end."""
+    """Write the pieces as one `.npy` array, whose length is known only at the end."""
 
     def write_header() -> None:
-        # NumPy leaves room in a header for the length to grow.
+        # NumPy pads a header, so that the length can grow.
         description = {"descr": dtype.str, "fortran_order": False, "shape": (length,)}
         np.lib.format.write_array_header_1_0(file, description)
 
@@ -128,20 +138,25 @@ def _write_array(path: Path, pieces: Iterable[np.ndarray], dtype: np.dtype) -> N
 
 
 class TrainingWindows:
-    """Windows of the training tokens in an order drawn anew every epoch.
+    """Windows of the training tokens, in a different random order in every epoch.
 
-    The tokens are cut into windows side by side, so that an epoch shows each of them
-    once; where the first cut falls is drawn every epoch too, so that a token is not
-    always at the same place of its window.
+    The tokens are cut into adjacent windows, so that an epoch shows each token once. The
+    position of the first cut is also random in every epoch, so that a token is not always at
+    the same position of its window.
 
     Args:
         tokens: int[num_tokens].
-        context_length: T, tokens a window predicts.
-        batch_size: B, windows a step.
-        seed: of the order.
+        context_length: T, the tokens that a window predicts.
+        batch_size: B, windows per step.
+        seed: Seed of the order.
 
     Raises:
-        CorpusError: the tokens do not fill one window.
+        CorpusError: If the tokens do not fill one window.
+
+    Example:
+        >>> windows = TrainingWindows(np.arange(100), context_length=8, batch_size=4, seed=0)
+        >>> windows.batches(step=0, count=2).shape
+        (2, 4, 9)
     """
 
     def __init__(self, tokens: np.ndarray, context_length: int, batch_size: int, seed: int) -> None:
@@ -158,7 +173,7 @@ class TrainingWindows:
         self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
 
     def _draw_epoch(self, epoch: int) -> tuple[int, Permutation]:
-        """Draw where the first window of an epoch starts, and in which order they are shown."""
+        """Return the start of an epoch's first window, and the order of its windows."""
         generator = np.random.default_rng([self._seed, epoch])
         spare = len(self.tokens) - 1 - self.num_windows * self.context_length
         phase = int(generator.integers(min(spare, self.context_length - 1) + 1))
@@ -168,33 +183,37 @@ class TrainingWindows:
         """Return the batches of steps `step` to `step + count - 1`.
 
         Returns:
-            int32[count, B, T + 1]; inputs are all but the last token of a window,
-            targets all but the first.
+            int32[count, B, T + 1]. Inputs are all tokens of a window but the last, targets all
+            but the first.
         """
         numbers = np.arange(step * self.batch_size, (step + count) * self.batch_size)
-        epochs, places = np.divmod(numbers, self.num_windows)
+        epochs, positions = np.divmod(numbers, self.num_windows)
         starts = np.empty_like(numbers)
         for epoch in np.unique(epochs):
             chosen = epochs == epoch
             phase, order = self._epoch(int(epoch))
-            starts[chosen] = phase + order[places[chosen]] * self.context_length
+            starts[chosen] = phase + order[positions[chosen]] * self.context_length
         windows = self.tokens[starts[:, None] + np.arange(self.context_length + 1)]
         return windows.astype(np.int32).reshape(count, self.batch_size, -1)
 
 
 class ValidationWindows:
-    """Windows side by side over the validation tokens; each token but the first is predicted once.
+    """Adjacent windows over the validation tokens; each token but the first is predicted once.
 
-    Of a long validation part, windows at even distances are taken, always the same.
+    From a long validation part, evenly spaced windows are taken, always the same ones.
 
     Args:
         tokens: int[num_tokens].
-        context_length: T.
-        batch_size: windows a batch.
-        max_targets: tokens to predict, at most, but at least one window.
+        context_length: T, the tokens that a window predicts.
+        batch_size: B, windows per batch.
+        max_targets: Most tokens to predict, but at least one window.
 
     Raises:
-        CorpusError: there are fewer than two tokens.
+        CorpusError: If there are fewer than two tokens.
+
+    Example:
+        >>> [int(real.sum()) for _, real in ValidationWindows(np.arange(20), 8, batch_size=2)]
+        [16, 3]
     """
 
     def __init__(
@@ -219,15 +238,15 @@ class ValidationWindows:
         self.num_targets = int(np.minimum(last - self._starts, context_length).sum())
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield int32[B, T + 1] windows and bool[B, T], whether a target is a real one."""
+        """Yield windows, int32[B, T + 1], and whether each target is real, bool[B, T]."""
         offsets = np.arange(self.context_length + 1)
         last = len(self.tokens) - 1
         num_batches = -(-len(self._starts) // self.batch_size)
-        # Rows past the end start where nothing is left, so that their mask is all False
-        # and every batch has the same shape.
+        # Padding rows start at the last token, so that none of their targets is real and every
+        # batch has the same shape.
         padding = num_batches * self.batch_size - len(self._starts)
         starts = np.concatenate([self._starts, np.full(padding, last)])
         for batch in starts.reshape(num_batches, self.batch_size):
-            places = batch[:, None] + offsets
-            real = places[:, 1:] <= last
-            yield self.tokens[np.minimum(places, last)].astype(np.int32), real
+            positions = batch[:, None] + offsets
+            real = positions[:, 1:] <= last
+            yield self.tokens[np.minimum(positions, last)].astype(np.int32), real

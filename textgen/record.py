@@ -1,4 +1,4 @@
-"""The base of all settings."""
+"""The base class of all settings."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any
 
 from textgen.errors import ConfigError
 
-# The default of a setting that is filled in with what suits the others, before it is ever read.
+# Default of a setting whose value is derived from the other settings when a config is built.
 LEFT_OUT: Any = None
 
 
 class Record:
-    """What every config shares: conversion to and from plain dictionaries."""
+    """Converts a config to and from a plain dictionary."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the settings as a dictionary that JSON can hold."""
+        """Return the settings as a dictionary of JSON values."""
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Any:
-        """Build the config from `to_dict`'s result.
+        """Build the config from the result of `to_dict`.
 
         Raises:
-            ConfigError: a name is unknown or a value is outside its range.
+            ConfigError: If a name is unknown or a value is out of range.
         """
         known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(values) - known)
@@ -32,6 +32,6 @@ class Record:
         return cls(**values)
 
     def _fill_in(self, **values: Any) -> None:
-        """Set what was left out; for `__post_init__`, because configs are frozen."""
+        """Set derived values in `__post_init__`, although configs are frozen."""
         for name, value in values.items():
             object.__setattr__(self, name, value)

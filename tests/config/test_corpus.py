@@ -1,4 +1,4 @@
-"""Settings of a corpus stay in their ranges."""
+"""Ranges of the corpus settings."""
 
 import math
 
@@ -18,7 +18,7 @@ NAN, INF = math.nan, math.inf
         ("validation_split", "must be in (0, 1)", [0, 1, -0.1, 1.5, NAN, INF, "0.1"]),
     ],
 )
-def test_values_outside_their_range_are_refused(assert_refused, name, rule, values):
+def test_values_out_of_range_are_refused(assert_refused, name, rule, values):
     assert_refused(CorpusConfig, name, rule, values)
 
 
@@ -28,5 +28,5 @@ def test_values_outside_their_range_are_refused(assert_refused, name, rule, valu
         {"validation_split": 1e-9},
     ],
 )
-def test_the_ends_of_a_range_belong_to_it(assert_kept, settings):
+def test_the_ends_of_a_range_are_valid(assert_kept, settings):
     assert_kept(CorpusConfig, settings)

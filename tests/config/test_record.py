@@ -1,4 +1,4 @@
-"""A config is a record that cannot be changed, to a dictionary and back."""
+"""Configs are immutable and convert to dictionaries and back."""
 
 import json
 

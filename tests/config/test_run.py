@@ -7,9 +7,9 @@ from textgen.errors import ConfigError
 
 
 def test_values_outside_their_range_are_refused(assert_refused):
-    rule = "must be a whole number from 1 up"
+    rule = "must be an integer >= 1"
     assert_refused(RunConfig, "min_count", rule, [0, -1, 1.5, None, True])
-    rule = "must be a whole number in [259, 1048576]"
+    rule = "must be an integer in [259, 1048576]"
     assert_refused(RunConfig, "vocab_size", rule, [258, 2**20 + 1, 2_000_000_000, 300.0, True])
 
 

@@ -14,19 +14,19 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
     ("name", "rule", "values"),
     [
         *(
-            (name, "must be a whole number from 1 up", [0, -5, 1.5, "10", True])
+            (name, "must be an integer >= 1", [0, -5, 1.5, "10", True])
             for name in ("max_steps", "batch_size", "validate_every", "patience")
         ),
         *(
-            (name, "must be a finite number greater than 0", [0, -1e-3, NAN, INF, HUGE, "1"])
+            (name, "must be a finite number > 0", [0, -1e-3, NAN, INF, HUGE, "1"])
             for name in ("learning_rate", "clip_norm")
         ),
-        ("accumulate", "must be a whole number from 1 up", [0, -1, 2.0, None]),
-        ("weight_decay", "must be a finite number of at least 0", [-0.1, NAN, INF, HUGE, None]),
-        ("warmup_steps", "must be a whole number from 0 up", [-1, 0.5, "1"]),
+        ("accumulate", "must be an integer >= 1", [0, -1, 2.0, None]),
+        ("weight_decay", "must be a finite number >= 0", [-0.1, NAN, INF, HUGE, None]),
+        ("warmup_steps", "must be an integer >= 0", [-1, 0.5, "1"]),
         ("optimizer", "must be one of auto, adamw, muon", ["adam", None]),
         ("strategy", "must be one of auto, none, mirrored, multi-worker", ["tpu", None]),
-        ("seed", "must be a whole number in [0, 2147483648)", [-1, 2**31, 0.5, None]),
+        ("seed", "must be an integer in [0, 2147483648)", [-1, 2**31, 0.5, None]),
     ],
 )
 def test_values_outside_their_range_are_refused(assert_refused, name, rule, values):

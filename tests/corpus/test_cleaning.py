@@ -11,7 +11,7 @@ from textgen.corpus import clean, clean_chunks
 NOTHING = CorpusConfig()
 HTML = CorpusConfig(strip_html=True)
 
-# Characters whose case, form or category depends on their neighbours or changes on the way.
+# Characters whose case, form or category depends on their neighbors or changes on the way.
 awkward = st.sampled_from("aAΣσİßﬁⅣ①…ℌ.;\u037e·'\u0301\u0307\u0327\u0345é字\n \u1100\u1161")
 texts = st.text(st.one_of(awkward, st.characters(codec="utf-8")))
 plain_configs = st.builds(
@@ -26,7 +26,7 @@ fragments = st.lists(st.sampled_from([*tags, *others, " ", "\n"])).map("".join)
 
 
 @given(text=texts)
-def test_nothing_asked_nothing_changed(text):
+def test_nothing_changes_unless_asked(text):
     assert clean(text, NOTHING) == text
 
 
@@ -34,31 +34,31 @@ def test_nothing_asked_nothing_changed(text):
 @example(text="İ\u0327", config=CorpusConfig(lowercase=True, normalize="nfc"))
 @example(text="e-\u0301", config=CorpusConfig(strip_punctuation=True, normalize="nfc"))
 @example(text="ℌ…", config=CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc"))
-def test_cleaning_twice_is_cleaning_once(text, config):
+def test_cleaning_is_idempotent_without_html(text, config):
     once = clean(text, config)
     assert clean(once, config) == once
 
 
 @given(chunks=st.lists(texts), config=plain_configs)
-def test_where_the_text_is_cut_makes_no_difference(chunks, config):
+def test_the_cuts_of_a_text_make_no_difference(chunks, config):
     assert "".join(clean_chunks(chunks, config)) == clean("".join(chunks), config)
 
 
 @given(text=fragments, places=st.lists(st.integers(0, 100)))
-def test_where_html_is_cut_makes_no_difference(text, places):
+def test_the_cuts_of_html_make_no_difference(text, places):
     edges = sorted({0, len(text), *(min(place, len(text)) for place in places)})
     chunks = [text[start:end] for start, end in itertools.pairwise(edges)]
     assert "".join(clean_chunks(chunks, HTML)) == clean(text, HTML)
 
 
-def test_comparisons_take_time_in_proportion_to_the_text():
-    # As a square it would be hours.
+def test_comparison_signs_take_linear_time():
+    # Quadratic time would be hours.
     text = "if a <b:\n" * 200_000
     assert clean(text, HTML) == text
 
 
 @given(text=texts, normalize=st.sampled_from(["nfc", "nfkc"]))
-def test_the_result_has_the_normal_form(text, normalize):
+def test_the_result_is_in_normal_form(text, normalize):
     config = CorpusConfig(lowercase=True, strip_punctuation=True, normalize=normalize)
     assert unicodedata.is_normalized(normalize.upper(), clean(text, config))
 
@@ -78,7 +78,7 @@ def test_lowercase_knows_the_final_sigma():
 
 
 @pytest.mark.parametrize("text", ["Hello", "3 < 5 & 6 > 2", "", "a\n\nb\n"])
-def test_a_text_without_html_stays(text):
+def test_a_text_without_html_is_unchanged(text):
     assert clean(text, HTML) == text
 
 
@@ -97,7 +97,7 @@ def test_a_text_without_html_stays(text):
         ("a<script>never closed", "a"),
         ("a<![if IE]>b<![endif]>c", "abc"),
         ("<!DOCTYPE html><title>T</title>x", "T\nx"),
-        # A tag within a tag makes the first one text.
+        # A tag within a tag turns the first one into text.
         ("if a <b and c <d:", "if a <b and c <d:"),
         ("a <b <i>c</i>", "a <b c"),
         ("for i<n; <p>text</p>", "for i<n; \ntext\n"),

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textgen.config import CorpusConfig
-from textgen.corpus import Meter, digest_sources, find_files, read_corpus
+from textgen.corpus import SourceTracker, digest_sources, find_files, read_corpus
 from textgen.errors import CorpusError
 
 
 @pytest.fixture(autouse=True, scope="module", params=[1 << 20, 5], ids=["in MiB", "in 5 bytes"])
 def piece_size(request):
-    """Read what was cleaned in one piece, and in pieces of a character or two."""
+    """Read the cleaned corpus in one piece, and in pieces of a character or two."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("textgen.corpus.spool.CHUNK_BYTES", request.param)
+        patch.setattr("textgen.corpus.document_store.CHUNK_BYTES", request.param)
         yield
 
 
@@ -34,7 +34,7 @@ def write(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def text_of(join):
-    """The text of a part of a corpus that is one document."""
+    """The text of a part of a corpus with one document."""
     return lambda part: "".join(join(part.blocks()))
 
 
@@ -42,7 +42,7 @@ def lines(**settings):
     return CorpusConfig(split_documents="line", **settings)
 
 
-def test_a_tenth_at_the_end_is_for_validation(write, text_of):
+def test_the_last_tenth_is_the_validation_part(write, text_of):
     text = "0123字56789" * 1_003 + "abcdef"
     corpus = read_corpus(write(text), CorpusConfig())
     assert text_of(corpus.train) == text[: int(0.9 * len(text))]
@@ -56,11 +56,11 @@ characters = st.sampled_from("aé字😀")
 
 @settings(deadline=None)  # It writes files.
 @given(text=st.text(st.one_of(characters, st.just("\n")), min_size=2), share=shares)
-def test_both_parts_of_a_text_hold_something(write, text_of, text, share):
+def test_both_parts_of_a_text_have_a_character(write, text_of, text, share):
     text = "a" + text
     with read_corpus(write(text), CorpusConfig(validation_split=share)) as corpus:
         train, validation = text_of(corpus.train), text_of(corpus.validation)
-        # Parts can be read as often as one likes.
+        # Parts can be read any number of times.
         assert text_of(corpus.train) == train
     assert train + validation == text
     assert len(train) == corpus.train.num_characters > 0
@@ -69,7 +69,7 @@ def test_both_parts_of_a_text_hold_something(write, text_of, text, share):
 
 @settings(deadline=None)  # It writes files.
 @given(documents=st.lists(st.text(characters, min_size=1), min_size=2), share=shares)
-def test_validation_is_the_last_documents_closest_to_the_share(
+def test_validation_gets_the_last_documents_closest_to_the_fraction(
     write, documents_of, documents, share
 ):
     corpus = read_corpus(write("\n".join(documents)), lines(validation_split=share))
@@ -91,7 +91,7 @@ def test_validation_is_the_last_documents_closest_to_the_share(
 
 
 def test_a_corpus_may_outgrow_memory(write, documents_of, monkeypatch, tmp_path):
-    monkeypatch.setattr("textgen.corpus.spool._MEMORY_BYTES", 10)
+    monkeypatch.setattr("textgen.corpus.document_store._MAX_MEMORY_BYTES", 10)
     documents = [f"document {number}" for number in range(100)]
     with read_corpus(write("\n".join(documents)), lines(), tmp_path) as corpus:
         parts = (corpus.train, corpus.validation)
@@ -99,14 +99,14 @@ def test_a_corpus_may_outgrow_memory(write, documents_of, monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_byte_of_a_part_is_told(write):
+def test_every_byte_of_a_part_is_reported(write):
     corpus = read_corpus(write("one\ntwo\nthree\n"), lines())
     told = []
     list(corpus.train.blocks(told.append))
     assert sum(told) == corpus.train.num_bytes == len("one two ")
 
 
-def test_every_byte_that_is_read_is_told(tmp_path):
+def test_every_byte_that_is_read_is_reported(tmp_path):
     (tmp_path / "1.txt").write_text("one")
     (tmp_path / "2.txt.gz").write_bytes(gzip.compress(b"two"))
     told = []
@@ -115,7 +115,7 @@ def test_every_byte_that_is_read_is_told(tmp_path):
     assert told[-1] == (total, total)
 
 
-def test_how_much_standard_input_holds_is_not_known(monkeypatch):
+def test_the_size_of_standard_input_is_unknown(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
     told = []
     read_corpus(find_files(["-"]), CorpusConfig(), on_bytes=lambda *told_: told.append(told_))
@@ -127,7 +127,7 @@ def test_one_document_is_cut_with_a_warning(write, text_of, caplog):
         corpus = read_corpus(write("0123456789\n"), lines(validation_split=0.2))
     assert (text_of(corpus.train), text_of(corpus.validation)) == ("01234567", "89")
     assert not corpus.facts.has_documents
-    assert "one document only" in caplog.text
+    assert "only one document" in caplog.text
 
 
 def test_one_stream_is_cut_without_a_warning(write, caplog):
@@ -141,7 +141,7 @@ def test_has_documents(write):
     assert not read_corpus(paths, CorpusConfig()).facts.has_documents
 
 
-def test_the_digest_depends_on_the_documents_alone(write, tmp_path):
+def test_the_digest_depends_only_on_the_documents(write, tmp_path):
     paths = write("one\r\ntwo\n")
     copy = tmp_path / "copy.gz"
     copy.write_bytes(gzip.compress(b"one\ntwo\n"))
@@ -163,17 +163,17 @@ def test_the_digest_depends_on_text_and_split(write):
 
 def source_digest(*paths):
     sources = find_files(paths)
-    return digest_sources(sources, Meter(source.num_bytes for source in sources))
+    return digest_sources(sources, SourceTracker(source.num_bytes for source in sources))
 
 
-def test_the_sources_can_be_recognized_without_reading_them_as_text(tmp_path):
+def test_sources_are_recognized_without_decoding_them(tmp_path):
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(gzip.compress(b"text\none\ntwo\n"))
     paths = [path, tmp_path / "a.txt"]
     paths[1].write_text("three")
     digest = read_corpus(find_files(paths), CorpusConfig()).facts.source_digest
     assert source_digest(*paths) == digest
-    # Under another name it is the same corpus.
+    # A renamed file is the same corpus.
     assert source_digest(path.rename(tmp_path / "moved.csv.gz"), paths[1]) == digest
 
 
@@ -189,7 +189,7 @@ def test_the_digest_of_sources_depends_on_content_kind_and_order(tmp_path):
     assert len(set(digests)) == len(digests)
 
 
-def test_what_can_be_read_only_once_is_not_read_for_its_digest(monkeypatch):
+def test_a_source_that_can_be_read_only_once_is_not_read_for_its_digest(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"some text")))
     assert source_digest("-") is None
     assert sys.stdin.buffer.tell() == 0
@@ -208,7 +208,7 @@ def test_an_empty_corpus_is_an_error(write, text, split):
         read_corpus(write(text), CorpusConfig(split_documents=split))
 
 
-def test_one_character_cannot_be_divided(write):
+def test_a_single_character_cannot_be_divided(write):
     with pytest.raises(CorpusError, match="at least 2 characters"):
         read_corpus(write("a"), CorpusConfig())
 
@@ -241,6 +241,6 @@ def test_a_lone_surrogate_is_an_error(tmp_path):
         read_corpus(find_files([path]), CorpusConfig(encoding="unicode_escape"))
 
 
-def test_a_column_is_asked_for_only_where_there_is_a_table(write):
+def test_a_text_column_needs_a_table(write):
     with pytest.raises(CorpusError, match=r"--text-column needs a \.csv.* Received: corpus\.txt"):
         read_corpus(write("text"), CorpusConfig(text_column="text"))

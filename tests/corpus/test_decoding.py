@@ -34,14 +34,14 @@ places = st.lists(st.integers(0, 1000), max_size=8)
 
 
 @given(text=texts, encoding=st.sampled_from(ENCODINGS), places=places)
-def test_where_the_bytes_are_cut_makes_no_difference(text, encoding, places):
+def test_the_cuts_make_no_difference(text, encoding, places):
     data = text.encode(encoding)
     whole = data.decode(encoding).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     assert decode(data, encoding, places) == whole
 
 
 @given(data=st.binary().map(lambda data: b"text" + data.replace(b"\0", b"")), places=places)
-def test_an_error_names_the_same_byte_wherever_the_bytes_are_cut(data, places):
+def test_an_error_names_the_same_byte_for_all_cuts(data, places):
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -75,7 +75,7 @@ def test_wide_text_read_as_utf_8_names_the_wide_encoding(encoding):
     assert f"--encoding {encoding}." in error_of("text".encode(encoding))
 
 
-def test_utf_16_without_a_mark_is_an_error():
+def test_utf_16_without_a_byte_order_mark_is_an_error():
     assert "not valid utf-16" in error_of(b"plain text", "utf-16")
 
 
@@ -87,7 +87,7 @@ def test_nul_bytes_are_kept_in_other_encodings():
     assert decode(b"a\0b", "latin-1") == "a\0b"
 
 
-def test_only_one_mark_is_dropped():
+def test_only_one_byte_order_mark_is_dropped():
     assert decode("\ufeff\ufeffa\ufeff".encode()) == "\ufeffa\ufeff"
 
 
@@ -101,5 +101,5 @@ def test_an_unknown_encoding_is_a_config_error(name):
         check_encoding(name)
 
 
-def test_aliases_have_one_name():
+def test_aliases_have_one_canonical_name():
     assert check_encoding("UTF8") == check_encoding("utf-8") == "utf-8"

@@ -47,13 +47,13 @@ def test_splits(read, folder, split, documents):
 
 
 @given(chunks=chunked, split=st.sampled_from(["none", "line", "blank-line", "file"]))
-def test_where_the_text_is_cut_makes_no_difference(documents_of, chunks, split):
+def test_the_cuts_make_no_difference(documents_of, chunks, split):
     whole = documents_of(split_chunks(["".join(chunks)], split))
     assert documents_of(split_chunks(chunks, split)) == whole
 
 
 @given(chunks=chunked)
-def test_lines_are_the_lines_that_are_not_blank(documents_of, chunks):
+def test_line_documents_are_the_lines_that_are_not_blank(documents_of, chunks):
     lines = [line for line in "".join(chunks).split("\n") if line.strip()]
     assert documents_of(split_chunks(chunks, "line")) == lines
 
@@ -72,7 +72,7 @@ def test_paragraphs_hold_the_same_lines(documents_of, chunks):
 
 
 @pytest.mark.parametrize("split", ["none", "file", "line", "blank-line"])
-def test_blocks_are_yielded_before_the_text_is_read_to_its_end(split):
+def test_blocks_are_yielded_before_the_text_ends(split):
     def chunks():
         yield "first\n\nsecond"
         raise AssertionError("read too far")

@@ -1,4 +1,4 @@
-"""Sources give their bytes, or one sentence why not."""
+"""Sources return their bytes, or an error of one sentence."""
 
 import gzip
 

@@ -18,15 +18,12 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
     [
         ("architecture", "must be one of lstm, transformer", ["gru", "LSTM", None]),
         *(
-            (name, "must be a whole number from 1 up", [0, -1, 2.0, "4", True])
+            (name, "must be an integer >= 1", [0, -1, 2.0, "4", True])
             for name in ("num_layers", "num_heads", "hidden_dim", "context_length")
         ),
-        *(
-            (name, "must be a whole number from 1 up", [None])
-            for name in ("num_layers", "context_length")
-        ),
+        *((name, "must be an integer >= 1", [None]) for name in ("num_layers", "context_length")),
         ("context_length", "must be at least 2", [1]),
-        ("intermediate_dim", "must be a whole number from 1 up", [0, 2.5, "a"]),
+        ("intermediate_dim", "must be an integer >= 1", [0, 2.5, "a"]),
         ("dropout", "must be in [0, 1)", [1, 1.0, -0.1, NAN, INF, HUGE, "0.1", None]),
     ],
 )

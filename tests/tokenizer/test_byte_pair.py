@@ -179,7 +179,7 @@ def test_a_small_corpus_has_fewer_merges():
 
 @pytest.mark.parametrize("vocab_size", [258, 2_000_000_000])
 def test_a_vocab_size_out_of_range_is_refused_before_memory_is_reserved(vocab_size):
-    rule = rf"vocab_size must be a whole number in \[259, 1048576\]. Received: {vocab_size}"
+    rule = rf"vocab_size must be an integer in \[259, 1048576\]. Received: {vocab_size}"
     with pytest.raises(ConfigError, match=rule):
         BytePairTokenizer.learn([CORPUS], vocab_size)
 

@@ -1,4 +1,4 @@
-"""Settings of reading and cleaning."""
+"""Settings for reading and cleaning a corpus."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ Normalization = Literal["none", "nfc", "nfkc"]
 
 @dataclasses.dataclass(frozen=True)
 class CorpusConfig(Record):
-    """How text files become documents.
+    """How files are read, cleaned and split into documents.
 
     Attributes:
-        encoding: name of the text encoding of every file.
-        lowercase: turn all letters to lower case.
-        strip_html: remove HTML tags, comments, scripts and styles; decode entities.
-        strip_punctuation: remove every character of Unicode category P.
+        encoding: Text encoding of all files.
+        lowercase: Convert all letters to lower case.
+        strip_html: Remove HTML tags, comments, scripts and styles; decode entities.
+        strip_punctuation: Remove every character of Unicode category P.
         normalize: Unicode normalization form.
-        split_documents: where one document ends and the next begins.
-        text_column: name of the column (CSV) or key (JSON Lines) that holds the text; `"text"`
-            where `None`. Every row is a document.
-        validation_split: the share of the corpus, at its end, kept for validation.
+        split_documents: Where one document ends and the next begins.
+        text_column: Name of the column (CSV) or key (JSON Lines) that holds the text. Defaults
+            to `"text"`. Every row is a document.
+        validation_split: Fraction of the corpus, at its end, that is kept for validation.
+
+    Example:
+        >>> CorpusConfig(lowercase=True, split_documents="line").cleans
+        True
     """
 
     encoding: str = "utf-8"
@@ -50,6 +54,6 @@ class CorpusConfig(Record):
 
     @property
     def cleans(self) -> bool:
-        """Whether any text is changed before a model sees it."""
+        """Whether cleaning can change a text."""
         changes = self.lowercase or self.strip_html or self.strip_punctuation
         return changes or self.normalize != "none"

@@ -79,10 +79,10 @@ class TrainingConfig(Record):
             check_finite(self, "learning_rate", 0, above=True)
         if self.warmup_steps is not None:
             fits = is_int(self.warmup_steps) and self.warmup_steps >= 0
-            check(fits, "warmup_steps must be a whole number from 0 up", self.warmup_steps)
+            check(fits, "warmup_steps must be an integer >= 0", self.warmup_steps)
         check_finite(self, "weight_decay", 0)
         check_finite(self, "clip_norm", 0, above=True)
         check_choice(self, "optimizer", ("auto", "adamw", "muon"))
         check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
         fits = is_int(self.seed) and 0 <= self.seed < INT32_END
-        check(fits, f"seed must be a whole number in [0, {INT32_END})", self.seed)
+        check(fits, f"seed must be an integer in [0, {INT32_END})", self.seed)

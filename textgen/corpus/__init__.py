@@ -1,7 +1,7 @@
-"""Files, folders, globs, tables and standard input become cleaned documents.
+"""Reads files, folders, globs, tables and standard input into cleaned documents.
 
     find_files -> read_text -> read_rows -> clean_chunks -> split_chunks -> read_blocks
-        -> Spool -> read_corpus
+        -> DocumentStore -> read_corpus
 
 Every step works on pieces of about a MiB, so a corpus may be larger than memory.
 """
@@ -9,23 +9,23 @@ Every step works on pieces of about a MiB, so a corpus may be larger than memory
 from textgen.corpus.cleaning import clean, clean_chunks
 from textgen.corpus.corpus import Corpus, describe, read_corpus
 from textgen.corpus.decoding import decode_chunks, read_text
+from textgen.corpus.document_store import Part
 from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.facts import CLEANED_BY, CorpusFacts
-from textgen.corpus.meter import Meter
-from textgen.corpus.search import find_files
+from textgen.corpus.file_search import find_files
 from textgen.corpus.sources import Source, digest_sources
-from textgen.corpus.spool import Part
 from textgen.corpus.tables import read_rows
+from textgen.corpus.tracking import SourceTracker
 
 __all__ = [
     "CLEANED_BY",
     "Block",
     "Corpus",
     "CorpusFacts",
-    "Meter",
     "Part",
     "Source",
+    "SourceTracker",
     "check_encoding",
     "clean",
     "clean_chunks",

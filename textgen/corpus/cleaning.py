@@ -1,16 +1,16 @@
-"""Text becomes the text a model sees: HTML, Unicode forms, punctuation, letter case.
+"""Turns any text into the text a model sees: HTML, Unicode forms, punctuation, letter case.
 
 The order is fixed:
 
-1. strip HTML, because entities decode to characters that the later steps must see;
-2. normalize, because NFKC makes punctuation and capitals of other characters ("…" -> "...");
-3. strip punctuation;
-4. lower the case;
-5. normalize again, because both steps before can leave characters that a normal form composes
-   or reorders ("e", "-", acute accent -> "é").
+1. Strip HTML, because entities decode to characters that the later steps must see.
+2. Normalize, because NFKC turns other characters into punctuation and capitals ("…" -> "...").
+3. Strip punctuation.
+4. Convert to lower case.
+5. Normalize again, because steps 3 and 4 can leave characters that a normal form composes or
+   reorders ("e", "-", acute accent -> "é").
 
-Steps 2 to 5 together are idempotent. Step 1 is not, and cannot be: "&amp;lt;" is the HTML for
-the text "&lt;", which is in turn the HTML for "<".
+Steps 2 to 5 together are idempotent. Step 1 cannot be: "&amp;lt;" is HTML for the text "&lt;",
+which is in turn HTML for "<".
 """
 
 from __future__ import annotations
@@ -33,19 +33,23 @@ _BLOCKS = frozenset((
 ))
 # fmt: on
 _HIDDEN = frozenset({"script", "style"})
-# Within a tag: another one, the end, or the begin of a value in quotes, which may hold both.
+# Inside a tag: the start of another tag, the end, or an opening quote, after which both are text.
 _TAG_MARK = re.compile(r"""[<>]|=\s*["']""")
 
 
 def clean(text: str, config: CorpusConfig) -> str:
-    """Clean a text as `config` asks; corpus and prompts go through this same function.
+    """Clean a text. Corpora and prompts go through this same function.
 
     Args:
-        text: any text, with `"\\n"` line ends.
-        config: its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
+        text: Any text with `"\\n"` line ends.
+        config: Its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
 
     Returns:
-        The cleaned text. With all four off it is `text` itself.
+        The cleaned text, or `text` itself if all four are off.
+
+    Example:
+        >>> clean("<p>Caf&eacute;!</p>", CorpusConfig(strip_html=True, lowercase=True))
+        'café!\\n'
     """
     return "".join(clean_chunks([text], config))
 
@@ -54,32 +58,32 @@ def clean_chunks(chunks: Iterable[str], config: CorpusConfig) -> Iterator[str]:
     """Clean a text that arrives in pieces.
 
     Args:
-        chunks: the text, in order. Where it is cut makes no difference to the result.
-        config: its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
+        chunks: The text in order. The cuts make no difference to the result.
+        config: Its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
 
     Returns:
-        An iterator over pieces that together are `clean` of the whole text.
+        An iterator over pieces whose concatenation is `clean` of the whole text.
     """
     if config.strip_html:
         chunks = _strip_html(chunks)
     if config.lowercase or config.strip_punctuation or config.normalize != "none":
         # No step looks across a line end or a space: nothing composes with them, and the one
-        # letter whose lower case depends on its neighbours (final sigma) only looks within its
-        # word. Spaces count because a text of a gigabyte may be a single line; one that has
-        # neither is held whole.
+        # letter whose lower case depends on its neighbors (final sigma) looks only within its
+        # word. Spaces count, because a text of a gigabyte may be a single line. A text with
+        # neither is in memory as a whole.
         chunks = (_clean_words(words, config) for words in cut_after(chunks, "\n "))
     yield from chunks
 
 
 def cut_after(chunks: Iterable[str], marks: str) -> Iterator[str]:
-    """Yield a text that arrives in pieces in pieces that end with one of the characters `marks`.
+    """Cut a text that arrives in pieces into pieces that end with one of the characters `marks`.
 
     Args:
-        chunks: the text, in order.
-        marks: characters to cut after.
+        chunks: The text in order.
+        marks: Characters to cut after.
 
     Returns:
-        An iterator over non-empty pieces. The last one may end otherwise.
+        An iterator over non-empty pieces. The last one may end with any character.
     """
     pending: list[str] = []
     for chunk in chunks:
@@ -110,7 +114,7 @@ def _normalize(text: str, config: CorpusConfig) -> str:
 
 
 class _Punctuation(dict[int, int | None]):
-    """A `str.translate` table that removes category P and learns characters as it meets them."""
+    """A `str.translate` table that removes Unicode category P; it fills itself when used."""
 
     def __missing__(self, code: int) -> int | None:
         kept = None if unicodedata.category(chr(code)).startswith("P") else code
@@ -131,7 +135,7 @@ def _strip_html(chunks: Iterable[str]) -> Iterator[str]:
 
 
 class _TextParser(HTMLParser):
-    """Keeps what a reader of the page would read, with blocks on lines of their own."""
+    """Extracts the visible text of a page, with each block on lines of its own."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -140,26 +144,26 @@ class _TextParser(HTMLParser):
         self._at_line_start = True
 
     def take_text(self) -> str:
-        """Return the text found since the last call."""
+        """Return the text parsed since the last call."""
         text = "".join(self._parts)
         self._parts.clear()
         return text
 
     def parse_starttag(self, i: int) -> int:
-        """Take `<` for text where another one comes before the tag's end ("a < b and <b>").
+        """Treat `<` as text if another `<` precedes the tag's end ("a < b and <b>").
 
-        The base class would look for the end of each `<` up to the end of the text.
+        The base class would search for the end of each `<` up to the end of the text.
         """
         mark = _TAG_MARK.search(self.rawdata, i + 1)
         if mark is not None and mark[0] == "<":
             self.handle_data("<")
             return i + 1
         if self.rawdata.find(">", i) < 0:
-            return -1  # the tag goes on in the next piece
+            return -1  # the tag continues in the next piece
         return super().parse_starttag(i)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Break the line before a block; go silent in a script or style."""
+        """Break the line before a block; ignore text from here if a script or style begins."""
         if tag in _HIDDEN and self._hidden is None:
             self._hidden = tag
         if tag == "br":
@@ -168,27 +172,27 @@ class _TextParser(HTMLParser):
             self._break_line(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Break the line after a block; speak again after a script or style."""
+        """Break the line after a block; end ignoring text after a script or style."""
         if tag == self._hidden:
             self._hidden = None
         if tag != "br":
             self._break_line(tag)
 
     def handle_data(self, data: str) -> None:
-        """Keep text."""
+        """Collect text."""
         self._write(data)
 
     def parse_html_declaration(self, i: int) -> int:
-        """Treat `<![...>` as the comment that HTML says it is.
+        """Treat `<![...>` as a comment, as HTML does.
 
-        The base class parses it as SGML and fails on what it does not know there.
+        The base class parses it as SGML and fails on unknown keywords.
         """
         if self.rawdata.startswith("<![", i):
             return self.parse_bogus_comment(i)
         return super().parse_html_declaration(i)
 
     def _break_line(self, tag: str) -> None:
-        # One break serves "</p>" and the "<p>" after it, or every page would be half empty lines.
+        # "</p>" and the next "<p>" share one break, or half of every page would be empty lines.
         if tag in _BLOCKS and not self._at_line_start:
             self._write("\n")
 

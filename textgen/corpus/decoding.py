@@ -1,4 +1,4 @@
-"""Bytes become text, in pieces: encodings, byte order marks and line ends."""
+"""Decodes bytes into text, in pieces: encodings, byte order marks and line ends."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 
 from textgen.corpus.encoding import check_encoding
-from textgen.corpus.meter import Meter
 from textgen.corpus.sources import Source
+from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
-# UTF-32 first: its little-endian mark begins with the one of UTF-16.
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -23,21 +23,24 @@ _MARKS = (
 def decode_chunks(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
     r"""Decode bytes that arrive in pieces.
 
-    Where the pieces are cut makes no difference to the text: a character or a `\r\n` may lie
-    across two of them. One byte order mark at the start is dropped; `\r\n` and a lone `\r`
-    become `\n`.
+    The cuts make no difference to the text: a character or a `\r\n` may span two pieces. One
+    byte order mark at the start is dropped; `\r\n` and a lone `\r` become `\n`.
 
     Args:
-        chunks: the bytes, in order.
-        encoding: name of the text encoding.
-        name: what error messages call the bytes' origin.
+        chunks: The bytes in order.
+        encoding: Name of the text encoding.
+        name: Name of the source in error messages.
 
     Returns:
         An iterator over non-empty pieces of text.
 
     Raises:
-        ConfigError: Python knows no text encoding of that name.
-        CorpusError: a byte cannot be decoded, or UTF-8 text holds a NUL byte.
+        ConfigError: If Python has no text encoding of that name.
+        CorpusError: If a byte cannot be decoded, or UTF-8 text holds a NUL byte.
+
+    Example:
+        >>> list(decode_chunks([b"caf\xc3", b"\xa9\r\n"], "utf-8", "menu.txt"))
+        ['caf', 'é\n']
     """
     canonical = check_encoding(encoding)
     decoder = codecs.getincrementaldecoder(canonical)()
@@ -50,8 +53,7 @@ def decode_chunks(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator
         try:
             text = decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
-            # The decoder reports positions in what it held back plus this chunk, which is the
-            # newest part of everything received.
+            # The decoder's positions count from the bytes that it held back before this chunk.
             offset = received - len(error.object) + error.start
             raise CorpusError(
                 f"{name}: byte 0x{error.object[error.start]:02x} at offset {offset} is not valid "
@@ -69,7 +71,7 @@ def decode_chunks(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator
         if received == 0 and canonical == "utf-8":
             wide = next((hint for mark, hint in _MARKS if chunk.startswith(mark)), None)
         received += len(chunk)
-        # The byte order mark of a wide encoding explains the NUL bytes better than "binary" does.
+        # The byte order mark of a wide encoding explains NUL bytes better than "binary".
         if canonical == "utf-8" and wide is None and b"\0" in chunk:
             raise CorpusError(f"{name}: looks like a binary file (it holds NUL bytes), not text.")
         if text := decode(chunk, final=False):
@@ -78,22 +80,22 @@ def decode_chunks(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator
         yield text
 
 
-def read_text(source: Source, encoding: str, meter: Meter | None = None) -> Iterator[str]:
+def read_text(source: Source, encoding: str, tracker: SourceTracker | None = None) -> Iterator[str]:
     """Read and decode one source.
 
     Args:
-        source: the file or standard input.
-        encoding: name of its text encoding.
-        meter: takes note of the bytes as they are read.
+        source: The file or standard input.
+        encoding: Name of its text encoding.
+        tracker: Counts the bytes as they are read.
 
     Returns:
         An iterator over non-empty pieces of text.
 
     Raises:
-        ConfigError: Python knows no text encoding of that name.
-        CorpusError: the source cannot be read or decoded.
+        ConfigError: If Python has no text encoding of that name.
+        CorpusError: If the source cannot be read or decoded.
     """
-    return decode_chunks(source.read_chunks(meter=meter), encoding, source.name)
+    return decode_chunks(source.read_chunks(tracker=tracker), encoding, source.name)
 
 
 def _hint(wide: str | None) -> str:

@@ -1,9 +1,11 @@
 """Where one document ends and the next begins.
 
-Documents are handed on in blocks, because one may be larger than memory, and millions of them
-may be a line each. A block is what `str.split` would make of a piece of the corpus, were there
-a mark at the end of every document: `["a", "b", ""]` ends two documents, and the last text of a
-block goes on in the first of the next. No document is empty.
+    ["a", "b", "c"], ["d", ""]   the documents "a", "b" and "cd"
+
+Documents are passed on in blocks, because a single one may be larger than memory, and millions
+of them may be a line each. A block is what `str.split` would return for a piece of the corpus
+that has a mark at the end of every document: all texts of a block but the last end a document,
+and the last one continues in the first text of the next block. No document is empty.
 """
 
 from __future__ import annotations
@@ -14,44 +16,45 @@ from collections.abc import Iterable, Iterator
 from textgen.config import CorpusConfig, DocumentSplit
 from textgen.corpus.cleaning import clean, clean_chunks, cut_after
 from textgen.corpus.decoding import read_text
-from textgen.corpus.meter import Meter
 from textgen.corpus.sources import Source
 from textgen.corpus.tables import read_rows
+from textgen.corpus.tracking import SourceTracker
 
 Block = list[str]
 
 
 def read_blocks(
-    sources: Iterable[Source], config: CorpusConfig, meter: Meter | None = None
+    sources: Iterable[Source], config: CorpusConfig, tracker: SourceTracker | None = None
 ) -> Iterator[Block]:
     """Yield the cleaned documents of a corpus.
 
-    Documents never reach across two files, except with `split_documents="none"`, where text
-    files that follow each other are one document. A row of a table is treated as a file is.
+    A document never spans two files, except with `split_documents="none"`, which joins
+    consecutive text files into one document. Each row of a table is treated like a file.
 
     Args:
-        sources: what to read, in order; from `find_files`.
-        config: encoding, cleaning, text column, and where to split.
-        meter: takes note of the bytes as they are read.
+        sources: The sources in order, from `find_files`.
+        config: Encoding, cleaning, text column and document split.
+        tracker: Counts the bytes as they are read.
 
     Returns:
-        An iterator over blocks. Documents without a visible character are left out, so it may
-        be empty.
+        An iterator over blocks. Documents without a visible character are skipped, so there may
+        be none.
 
     Raises:
-        ConfigError: Python knows no text encoding of the config's name.
-        CorpusError: a source cannot be read or decoded, or a table is malformed.
+        ConfigError: If Python has no text encoding of the config's name.
+        CorpusError: If a source cannot be read or decoded, or a table is malformed.
     """
     split = config.split_documents
     for is_table, group in itertools.groupby(sources, lambda source: source.format != "text"):
         if is_table:
-            rows = (row for source in group for row in _read_rows(source, config, meter))
+            rows = (row for source in group for row in _read_rows(source, config, tracker))
             texts: Iterable[Iterable[str]] = ([clean(row, config)] for row in rows)
         else:
             # Files are cleaned one by one, so that an unclosed tag in one cannot swallow the
-            # next, and before they are split, because a tag may lie across several lines.
+            # next, and before they are split, because a tag may span several lines.
             texts = (
-                clean_chunks(read_text(source, config.encoding, meter), config) for source in group
+                clean_chunks(read_text(source, config.encoding, tracker), config)
+                for source in group
             )
             if split == "none":
                 texts = [_join_texts(texts)]
@@ -59,26 +62,32 @@ def read_blocks(
             yield from split_chunks(text, split)
 
 
-def _read_rows(source: Source, config: CorpusConfig, meter: Meter | None) -> Iterator[str]:
-    chunks = read_text(source, config.encoding, meter)
+def _read_rows(
+    source: Source, config: CorpusConfig, tracker: SourceTracker | None
+) -> Iterator[str]:
+    chunks = read_text(source, config.encoding, tracker)
     return read_rows(chunks, source.format, config.text_column, source.name)
 
 
 def split_chunks(chunks: Iterable[str], split: DocumentSplit) -> Iterator[Block]:
     r"""Split one text that arrives in pieces into documents.
 
-    - `"line"`: each line, without its `\n`.
-    - `"blank-line"`: each block of lines between blank ones, without a `\n` at its ends. A line
-      of white space is blank.
-    - `"none"`, `"file"`: the text as it is.
+    - `"line"`: Each line, without its `\n`.
+    - `"blank-line"`: The lines between two blank lines, without a `\n` at either end. A line of
+      white space counts as blank.
+    - `"none"`, `"file"`: The whole text.
 
     Args:
-        chunks: the text, in order. Where it is cut makes no difference to the documents.
-        split: where documents end.
+        chunks: The text in order. The cuts make no difference to the documents.
+        split: Where documents end.
 
     Returns:
-        An iterator over blocks of the documents that hold a visible character. A line, or the
-        lines between blank ones, is in memory as a whole; a text is not.
+        An iterator over blocks of the documents that have a visible character. Memory holds one
+        line, or the lines between two blank ones, but not the whole text.
+
+    Example:
+        >>> list(split_chunks(["one\n\nt", "wo\n"], "line"))
+        [['one', ''], ['two', '']]
     """
     if split == "line":
         return _lines(chunks)
@@ -92,7 +101,7 @@ def _is_blank(text: str) -> bool:
 
 
 def _join_texts(texts: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Chain the texts, with a line end between where the earlier one lacks it."""
+    """Chain the texts, with a line end between two if the first lacks it."""
     last = "\n"
     for text in texts:
         at_start = True
@@ -106,7 +115,7 @@ def _join_texts(texts: Iterable[Iterable[str]]) -> Iterator[str]:
 
 def _whole(chunks: Iterable[str]) -> Iterator[Block]:
     chunks = iter(chunks)
-    # White space is held back until something visible makes it part of a document.
+    # White space is held back until a visible character makes it part of a document.
     blank: list[str] = []
     for chunk in chunks:
         blank.append(chunk)
@@ -118,7 +127,7 @@ def _whole(chunks: Iterable[str]) -> Iterator[Block]:
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[Block]:
-    # str.splitlines would also cut at form feeds and other marks that a line may well hold.
+    # str.splitlines would also cut at form feeds and other marks, which may be in a line.
     for text in cut_after(chunks, "\n"):
         yield [*(line for line in text.split("\n") if not _is_blank(line)), ""]
 

@@ -1,4 +1,4 @@
-"""The names of text encodings."""
+"""Names of text encodings."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from textgen.errors import ConfigError
 
 
 def check_encoding(encoding: str) -> str:
-    """Return Python's own name of a text encoding.
+    """Return Python's canonical name of a text encoding.
 
     Args:
-        encoding: any name or alias, such as `"UTF8"` or `"latin-1"`.
-
-    Returns:
-        The canonical name, such as `"utf-8"` or `"iso8859-1"`.
+        encoding: Any name or alias, such as `"UTF8"` or `"latin-1"`.
 
     Raises:
-        ConfigError: Python knows no text encoding of that name.
+        ConfigError: If Python has no text encoding of that name.
+
+    Example:
+        >>> check_encoding("latin-1")
+        'iso8859-1'
     """
     try:
         name = codecs.lookup(encoding).name
-        # Some codecs, such as hex, turn bytes into bytes. Only an attempt tells them apart; that
-        # the codec runs is enough, as one byte is no complete text in every encoding.
+        # Some codecs, such as hex, turn bytes into bytes, which only an attempt reveals. One
+        # byte is not a complete text in every encoding, so that error does not count.
         with contextlib.suppress(UnicodeError):
             b"a".decode(name)
     except (LookupError, ValueError, TypeError) as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from textgen.corpus.meter import Meter
+from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
 CHUNK_BYTES = 1 << 20
@@ -25,19 +25,19 @@ class Source:
     """One file, or standard input.
 
     Attributes:
-        path: the file; `None` for standard input.
+        path: The file; `None` for standard input.
     """
 
     path: Path | None
 
     @property
     def name(self) -> str:
-        """What messages call this source."""
+        """The name used in messages."""
         return "standard input" if self.path is None else str(self.path)
 
     @property
     def format(self) -> Format:
-        """What the name's ending, before any `.gz`, says of the content."""
+        """The format that the file name's extension, before any `.gz`, stands for."""
         if self.path is None:
             return "text"
         return _FORMATS.get(Path(self.path.name.lower().removesuffix(".gz")).suffix, "text")
@@ -52,7 +52,7 @@ class Source:
         """Size on disk; `None` for standard input and pipes, which can be read only once.
 
         Raises:
-            CorpusError: there is no such file.
+            CorpusError: If there is no such file.
         """
         if self.path is None:
             return None
@@ -63,23 +63,27 @@ class Source:
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def read_chunks(
-        self, size: int = CHUNK_BYTES, meter: Meter | None = None, *, decompress: bool = True
+        self,
+        size: int = CHUNK_BYTES,
+        tracker: SourceTracker | None = None,
+        *,
+        decompress: bool = True,
     ) -> Iterator[bytes]:
-        """Yield the source's bytes in order, decompressed where the name ends in `.gz`.
+        """Yield the source's bytes in order, decompressed if the name ends in `.gz`.
 
         Args:
-            size: bytes a chunk; the last one may be shorter.
-            meter: takes note of the bytes as they lie on disk.
-            decompress: whether to decompress at all.
+            size: Bytes per chunk. The last chunk may be shorter.
+            tracker: Counts the bytes as they are on disk.
+            decompress: Whether to decompress `.gz` files.
 
         Returns:
             An iterator over non-empty chunks. Standard input can be read only once.
 
         Raises:
-            CorpusError: the source cannot be opened or read, or its gzip data is damaged.
+            CorpusError: If the source cannot be opened or read, or its gzip data is damaged.
         """
         try:
-            with self._open(meter, decompress) as stream:
+            with self._open(tracker, decompress) as stream:
                 while chunk := stream.read(size):
                     yield chunk
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -89,7 +93,7 @@ class Source:
             raise CorpusError(f"{self.name}: cannot be read ({reason}).") from error
 
     @contextlib.contextmanager
-    def _open(self, meter: Meter | None, decompress: bool) -> Iterator[IO[bytes]]:
+    def _open(self, tracker: SourceTracker | None, decompress: bool) -> Iterator[IO[bytes]]:
         with contextlib.ExitStack() as stack:
             if self.path is None and sys.stdin is None:
                 raise CorpusError("standard input: it is closed.")
@@ -97,43 +101,43 @@ class Source:
             stream: IO[bytes] = (
                 sys.stdin.buffer if self.path is None else stack.enter_context(self.path.open("rb"))
             )
-            if meter is not None:
-                meter.begin(f"{self.format} {self.is_compressed}")
-                stream = cast(IO[bytes], _MeteredFile(stream, meter))
+            if tracker is not None:
+                tracker.begin_file(f"{self.format} {self.is_compressed}")
+                stream = cast(IO[bytes], _TrackedFile(stream, tracker))
             if decompress and self.is_compressed:
                 stream = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=stream)))
             yield stream
 
 
-class _MeteredFile:
-    """A file whose bytes a meter takes note of; offers what `gzip` and `read_chunks` call."""
+class _TrackedFile:
+    """A file that reports its bytes; it has the methods that `gzip` and `read_chunks` call."""
 
-    def __init__(self, file: IO[bytes], meter: Meter) -> None:
+    def __init__(self, file: IO[bytes], tracker: SourceTracker) -> None:
         self._file = file
-        self._meter = meter
+        self._tracker = tracker
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
-        self._meter.add(data)
+        self._tracker.add(data)
         return data
 
 
-def digest_sources(sources: Sequence[Source], meter: Meter) -> str | None:
-    """Return the digest that reading the sources would give, without reading any text.
+def digest_sources(sources: Sequence[Source], tracker: SourceTracker) -> str | None:
+    """Compute the digest of the sources without decoding any text.
 
     Args:
-        sources: from `find_files`.
-        meter: a new one, over these sources.
+        sources: From `find_files`.
+        tracker: A new tracker of these sources.
 
     Returns:
-        The meter's digest, or `None` where a source can be read only once.
+        The tracker's digest after reading the sources, or `None` if one can be read only once.
 
     Raises:
-        CorpusError: a source cannot be read.
+        CorpusError: If a source cannot be read.
     """
-    if meter.total is None:
+    if tracker.total is None:
         return None
     for source in sources:
-        for _ in source.read_chunks(meter=meter, decompress=False):
+        for _ in source.read_chunks(tracker=tracker, decompress=False):
             pass
-    return meter.digest
+    return tracker.digest

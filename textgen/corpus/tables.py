@@ -1,4 +1,4 @@
-"""Tables of texts: CSV, TSV and JSON Lines, one text a row."""
+"""Tables of texts: CSV, TSV and JSON Lines, one text per row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textgen.errors import CorpusError
 from textgen.unicode import encode_unicode
 
 DEFAULT_COLUMN = "text"
-# The csv module's own limit of 131,072 is less than a book. Some limit there must be: past a
-# quote that nobody closed, the rest of the file is one field.
+# The csv module's default of 131,072 is less than a book. A limit is needed, because after an
+# unclosed quote the rest of the file is one field.
 _MAX_FIELD_CHARACTERS = 1 << 24
 
 
@@ -24,18 +24,18 @@ def read_rows(
     r"""Yield the text of every row.
 
     Args:
-        chunks: the file's text with `\n` line ends. Where it is cut makes no difference.
+        chunks: The file's text with `\n` line ends. The cuts make no difference.
         table_format: `"csv"` and `"tsv"` begin with a line of column names and quote with `"`;
-            `"jsonl"` holds a JSON object a line.
-        column: name of the column or key that holds the text; `"text"` where `None`.
-        name: what error messages call the file.
+            `"jsonl"` has one JSON object per line.
+        column: Name of the column or key that holds the text. Defaults to `"text"`.
+        name: Name of the file in error messages.
 
     Returns:
-        An iterator over texts with `\n` line ends. Empty ones, nulls, rows that end before the
-        column, and blank lines are left out.
+        An iterator over texts with `\n` line ends. Empty texts, nulls, rows that end before the
+        column, and blank lines are skipped.
 
     Raises:
-        CorpusError: there is no such column, or a row is malformed.
+        CorpusError: If there is no such column, or a row is malformed.
     """
     column = DEFAULT_COLUMN if column is None else column
     if table_format == "jsonl":
@@ -90,12 +90,12 @@ def _json_lines(chunks: Iterable[str], column: str, name: str) -> Iterator[str]:
         if not isinstance(text, str):
             raise CorpusError(f"{where}: {column!r} must be a string. Received: {text!r:.40}")
         encode_unicode(text, CorpusError, subject=f"{where}: {column!r}")  # for its check
-        # Escapes can hide line ends from the decoder, which makes them all "\n".
+        # Escapes hide line ends from the decoder, which converts all others to "\n".
         yield text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    # str.splitlines would also cut at U+2028 and other marks, which JSON and CSV may hold.
+    # str.splitlines would also cut at U+2028 and other marks, which JSON and CSV may contain.
     for text in cut_after(chunks, "\n"):
         yield from io.StringIO(text, newline="\n")
 

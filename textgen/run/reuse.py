@@ -11,8 +11,8 @@ from pathlib import Path
 from textgen.config import RunConfig
 from textgen.corpus import (
     CLEANED_BY,
-    Meter,
     Source,
+    SourceTracker,
     describe,
     digest_sources,
     find_files,
@@ -86,8 +86,8 @@ def began_with(
 
 
 def _has_same_sources(run: Run, sources: Sequence[Source], reporter: Reporter) -> bool:
-    meter = Meter((source.num_bytes for source in sources), reporter.bytes_done)
-    digest = digest_sources(sources, meter)
+    tracker = SourceTracker((source.num_bytes for source in sources), reporter.bytes_done)
+    digest = digest_sources(sources, tracker)
     return digest is not None and digest == run.corpus.source_digest
 
 

@@ -1,4 +1,4 @@
-"""Paths name sources: which files, in which order, and what is left out."""
+"""Paths to sources: which files, in which order, and what is skipped."""
 
 import io
 import logging
@@ -46,7 +46,7 @@ def test_two_stars_match_folders_of_any_depth(tree):
     assert names(found, tree) == ["a.txt", "b.txt", "sub/c.txt"]
 
 
-def test_an_existing_file_is_not_taken_for_a_glob(tree):
+def test_an_existing_file_is_not_treated_as_a_glob(tree):
     (tree / "[a].txt").write_text("x")
     assert names(find_files([str(tree / "[a].txt")]), tree) == ["[a].txt"]
 
@@ -56,7 +56,7 @@ def test_a_file_named_twice_is_read_once(tree):
     assert names(found, tree) == ["b.txt", "a.txt", "sub/c.txt", "sub/deep/d.md"]
 
 
-def test_a_link_to_a_file_already_found_is_left_out(tree):
+def test_a_link_to_a_file_already_found_is_skipped(tree):
     (tree / "z.txt").symlink_to(tree / "a.txt")
     assert "z.txt" not in names(find_files([str(tree)]), tree)
 
@@ -100,19 +100,19 @@ def test_nothing_found_is_an_error_that_names_the_path(tmp_path, path, message):
         find_files([str(tmp_path / path)])
 
 
-def test_no_path_at_all_is_an_error():
+def test_an_empty_list_of_paths_is_an_error():
     with pytest.raises(CorpusError, match="at least one"):
         find_files([])
 
 
-def test_a_folder_to_leave_out_is_not_searched_wherever_it_is_met(tree):
+def test_the_folder_to_leave_out_is_skipped_everywhere(tree):
     models = tree / "sub" / "deep"
     wanted = ["a.txt", "b.txt", "sub/c.txt"]
     assert names(find_files([tree], leave_out=models), tree) == wanted
     several = [tree / "a.txt", tree / "b.txt", models, tree / "sub"]
     assert names(find_files(several, leave_out=models), tree) == wanted
     assert names(find_files([models / "d.md"], leave_out=models), tree) == ["sub/deep/d.md"]
-    with pytest.raises(CorpusError, match="holds models and is not read"):
+    with pytest.raises(CorpusError, match="must not be the models folder"):
         find_files([models], leave_out=models)
 
 
@@ -121,7 +121,7 @@ def test_a_folder_to_leave_out_need_not_exist(tree):
 
 
 @pytest.mark.parametrize("target", ["nowhere", "link"])
-def test_a_link_to_nothing_is_left_out_with_a_warning(tree, caplog, target):
+def test_a_broken_link_is_skipped_with_a_warning(tree, caplog, target):
     (tree / "link").symlink_to(target)
     assert "link" not in names(find_files([tree]), tree)
-    assert "link to nothing" in caplog.text
+    assert "broken link" in caplog.text

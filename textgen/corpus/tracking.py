@@ -1,4 +1,4 @@
-"""What was read so far: how many bytes, and a digest of them."""
+"""How much of the sources has been read: a byte count and a digest."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import hashlib
 from collections.abc import Callable, Iterable
 
 
-class Meter:
-    """Takes note of files while they are read.
+class SourceTracker:
+    """Counts and digests the bytes of files while they are read.
 
-    The digest is taken of the very bytes that were read, so it cannot belong to another state
-    of a file that somebody writes to meanwhile.
+    The digest covers the bytes that were actually read, so it cannot describe another version
+    of a file that someone writes to meanwhile.
 
     Args:
-        sizes: bytes of each file; `None` where nobody can know.
-        on_bytes: is told the bytes read so far and in all, where known.
+        sizes: File sizes in bytes; `None` for pipes and standard input.
+        on_bytes: Called with the bytes read so far and the total, which is `None` if unknown.
+
+    Example:
+        >>> tracker = SourceTracker([3])
+        >>> tracker.begin_file("text")
+        >>> tracker.add(b"abc")
+        >>> tracker.digest[:8]
+        'fe133ccd'
     """
 
     def __init__(
@@ -30,24 +37,24 @@ class Meter:
         self._finished = hashlib.sha256()
         self._file = hashlib.sha256()
 
-    def begin(self, kind: str) -> None:
+    def begin_file(self, kind: str) -> None:
         """Begin the next file.
 
         Args:
-            kind: how its bytes will be understood, which is part of the digest.
+            kind: How its bytes will be interpreted, which is part of the digest.
         """
         self._finished.update(self._file.digest())
         self._file = hashlib.sha256(kind.encode() + b"\n")
 
     def add(self, data: bytes) -> None:
-        """Take note of the next bytes of the file."""
+        """Add the next bytes of the file."""
         self._file.update(data)
         self._done += len(data)
         self._on_bytes(self._done, self.total)
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hexadecimal of the files so far: of their kinds, contents and order."""
+        """SHA-256 in hexadecimal of all files so far: their kinds, contents and order."""
         sha = self._finished.copy()
         sha.update(self._file.digest())
         return sha.hexdigest()

@@ -1,4 +1,4 @@
-"""Which sources are meant by paths: files, folders, globs and `-`."""
+"""Paths to sources: files, folders, globs and `-`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textgen.errors import CorpusError
 
 STANDARD_INPUT = "-"
 _SNIFFED_BYTES = 8192
-# A UTF-32-LE mark begins with the UTF-16-LE one, so these two cover both little-endian forms.
+# The UTF-32-LE mark begins with the UTF-16-LE one.
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
 _logger = logging.getLogger(__name__)
@@ -29,27 +29,31 @@ def find_files(
 ) -> list[Source]:
     """Expand files, folders, globs and `-` into the sources to read.
 
-    A folder is searched recursively, in the order of its files' relative paths; hidden files and
-    folders, links to folders, and files that look binary are left out. A glob (`**` included)
-    matches files only, in sorted order. A path that exists is never taken for a glob.
+    A folder is searched recursively, in the order of its files' relative paths. Hidden files and
+    folders, links to folders, and files that look binary are skipped. A glob (including `**`)
+    matches only files, in sorted order. A path that exists is never treated as a glob.
 
     Args:
-        paths: names of files, folders or globs, or `-` for standard input.
-        encoding: the encoding the files will be read with. Wide encodings (UTF-16, UTF-32) are
-            full of NUL bytes, so with one of them no file in a folder is taken for binary.
-        leave_out: the models folder, which need not exist. It is often among the texts, but
-            not searched wherever it is met.
+        paths: Names of files, folders or globs, or `-` for standard input.
+        encoding: The encoding of the files. With a wide encoding (UTF-16, UTF-32), which is full
+            of NUL bytes, no file in a folder looks binary.
+        leave_out: The models folder, which need not exist. It is often inside a folder of
+            texts, and is skipped there.
 
     Returns:
-        The sources in the order of `paths`, each file once, where it was first met.
+        The sources in the order of `paths`, each file once, at its first position.
 
     Raises:
-        ConfigError: Python knows no text encoding of that name.
-        CorpusError: a file is missing, a glob matches nothing, a folder holds no text file or
-            cannot be searched, `paths` is empty or only the folder to leave out.
+        ConfigError: If Python has no text encoding of that name.
+        CorpusError: If a file is missing, a glob matches nothing, a folder holds no text file or
+            cannot be searched, or `paths` is empty or only the folder to leave out.
+
+    Example:
+        >>> find_files(["poems", "letters/*.txt", "-"])[-1].name
+        'standard input'
     """
     if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]  # A bare string is a sequence too, of one-letter paths nobody meant.
+        paths = [paths]  # A bare string is also a sequence, of one-letter paths.
     if not isinstance(paths, Iterable):
         raise CorpusError(f"A corpus must be paths of files or folders. Received: {paths!r}")
     if not paths:
@@ -61,20 +65,18 @@ def find_files(
         for source in search.expand(os.fspath(path)):
             found.setdefault(_identity(source), source)
     if not found:
-        raise CorpusError(
-            f"The folder {str(leave_out)!r} holds models and is not read; name another or files."
-        )
+        raise CorpusError(f"A corpus must not be the models folder. Received: {str(leave_out)!r}")
     return list(found.values())
 
 
 def _identity(source: Source) -> object:
-    """What two names of one file share, so that a link to a file does not count it twice."""
+    """Return what two names of one file share, so that a link does not count it twice."""
     return STANDARD_INPUT if source.path is None else _identity_of(source.path)
 
 
 def _identity_of(path: str | os.PathLike[str]) -> object:
     status = os.stat(path)
-    # Some file systems number no files.
+    # Some file systems do not number their files.
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
@@ -82,8 +84,8 @@ class _Search:
     """Turns paths into sources.
 
     Args:
-        may_hold_nul: whether no file in a folder is taken for binary.
-        leave_out: a folder that is not searched; it need not exist.
+        may_hold_nul: Whether files with NUL bytes are text.
+        leave_out: A folder to skip, which need not exist.
     """
 
     def __init__(self, may_hold_nul: bool, leave_out: str | os.PathLike[str] | None) -> None:
@@ -124,13 +126,13 @@ class _Search:
         """Yield the files of a folder in the order of their relative paths."""
         try:
             with os.scandir(folder) as entries:
-                # Sorted, so that the order does not depend on how a file system lists a folder.
+                # Sorted, so that the order does not depend on the file system.
                 visible = sorted(
                     (entry for entry in entries if not entry.name.startswith(".")),
                     key=lambda entry: entry.name,
                 )
         except OSError as error:
-            # Not left out silently: a corpus with a hole is worse than none.
+            # Not skipped: a corpus with a hole is worse than none.
             raise CorpusError(f"{folder}: cannot be searched ({error.strerror}).") from error
         for entry in visible:
             if entry.is_dir(follow_symlinks=False):
@@ -139,10 +141,10 @@ class _Search:
             elif os.path.isfile(entry.path):
                 yield entry.path
             elif entry.is_symlink() and not os.path.exists(entry.path):
-                _logger.warning("Skipped %s: it is a link to nothing.", entry.path)
+                _logger.warning("Skipped %s: it is a broken link.", entry.path)
 
 
 def _looks_binary(source: Source) -> bool:
     head = next(source.read_chunks(_SNIFFED_BYTES), b"")
-    # A UTF-16 text is kept, so that reading it names the encoding to ask for.
+    # A UTF-16 text is kept, so that the error for its bytes can name the right encoding.
     return b"\0" in head and not head.startswith(_WIDE_MARKS)
