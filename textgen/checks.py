@@ -34,24 +34,14 @@ def check(condition: bool, rule: str, received: object) -> None:
 
 
 def check_positive_int(config: object, *names: str) -> None:
-    """Check integers >= 1."""
+    """Check integers >= 1 that an int32 can hold."""
     for name in names:
-        check_whole(config, name, 1)
+        value = getattr(config, name)
+        check(is_int(value) and value >= 1, f"{name} must be an integer >= 1", value)
+        check(value < INT32_END, f"{name} must be less than {INT32_END}", value)
 
 
-def check_whole(config: object, name: str, low: int) -> None:
-    """Check an integer >= `low` that an int32 can hold."""
-    value = getattr(config, name)
-    check(is_int(value) and value >= low, f"{name} must be an integer >= {low}", value)
-    check(value < INT32_END, f"{name} must be less than {INT32_END}", value)
-
-
-def check_whole_in(config: object, name: str, low: int, high: int) -> None:
-    """Check an integer in [`low`, `high`]."""
-    check_whole_value(name, getattr(config, name), low, high)
-
-
-def check_whole_value(name: str, value: Any, low: int, high: int) -> None:
+def check_int_in(name: str, value: Any, low: int, high: int) -> None:
     """Check that `value`, called `name`, is an integer in [`low`, `high`]."""
     fits = is_int(value) and low <= value <= high
     check(fits, f"{name} must be an integer in [{low}, {high}]", value)
@@ -64,27 +54,7 @@ def check_finite(config: object, name: str, low: float, *, above: bool = False) 
     check(fits, f"{name} must be a finite number {'>' if above else '>='} {low:g}", value)
 
 
-def check_share(config: object, name: str, *, above: bool = False) -> None:
-    """Check a number in [0, 1], or in (0, 1] with `above`."""
-    value = getattr(config, name)
-    fits = is_number(value) and 0 <= value <= 1 and (value or not above)
-    check(fits, f"{name} must be in {'(' if above else '['}0, 1]", value)
-
-
 def check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
     """Check that a value is one of `choices`."""
     value = getattr(config, name)
     check(value in choices, f"{name} must be one of {', '.join(choices)}", value)
-
-
-def check_texts(config: object, name: str) -> None:
-    """Check a list of strings, and convert it to a tuple."""
-    values = getattr(config, name)
-    # A single string is also a sequence, of one-letter strings.
-    check(isinstance(values, (list, tuple)), f"{name} must be a list of strings", values)
-    values = tuple(values)
-    fits = all(isinstance(text, str) and text for text in values)
-    check(fits, f"{name} must hold non-empty strings", values)
-    fits = all(map(is_text, values))
-    check(fits, f"{name} must be Unicode text without lone surrogates", values)
-    object.__setattr__(config, name, values)

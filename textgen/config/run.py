@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from textgen.checks import check, check_choice, check_positive_int, check_whole_value
+from textgen.checks import check, check_choice, check_int_in, check_positive_int
 from textgen.config.corpus import CorpusConfig
 from textgen.config.training import TrainingConfig
 from textgen.models.config import ModelConfig
@@ -22,7 +22,7 @@ def check_vocab_size(vocab_size: int) -> None:
     Raises:
         ConfigError: it is outside its range.
     """
-    check_whole_value("vocab_size", vocab_size, _FEWEST_TOKENS, _MOST_TOKENS)
+    check_int_in("vocab_size", vocab_size, _FEWEST_TOKENS, _MOST_TOKENS)
 
 
 @dataclasses.dataclass(frozen=True)
