@@ -33,6 +33,7 @@ CHARACTERS = "\n .abcdé。字😀"
 _MAX_WORKERS = 8
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """Use a process per core for the whole suite, and one process for named tests."""
     if config.args != config.getini("testpaths"):
