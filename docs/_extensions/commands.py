@@ -7,6 +7,7 @@ line. A command's options keep the sections that its `--help` shows.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 
 import click
@@ -21,7 +22,7 @@ class Commands(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the sections, parsed in the language of the page (Markdown)."""
-        group = click.Context(cli, info_name="textgen")
+        group = click.Context(cli, info_name="textgen", **cli.context_settings)
         lines = []
         for name in cli.list_commands(group):
             command = cli.get_command(group, name)
@@ -36,12 +37,12 @@ def _section(command: click.Command, ctx: click.Context) -> Iterator[str]:
     yield from ("```{program} " + ctx.command_path, "```", "")
     sections: dict[str, list[click.Option]] = {}
     for parameter in command.get_params(ctx):
-        if isinstance(parameter, click.Option) and not parameter.hidden:
+        if isinstance(parameter, click.Option) and parameter.name != "help":
             title = getattr(parameter, "section", "Options")
             sections.setdefault(title, []).append(parameter)
     for title, options in sections.items():
         if title != "Options":
-            yield from (f"### {title}", "")
+            yield from (f"### {_escaped(title)}", "")
         for option in options:
             record = option.get_help_record(ctx)
             if record:
@@ -63,9 +64,10 @@ def _paragraphs(help: str) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
+    """Return a text of click as Markdown: its flags are code, its marks are characters."""
     for character in "\\*_<[":
         text = text.replace(character, "\\" + character)
-    return text
+    return re.sub(r"(?<!\S)--\w[\w-]*", r"`\g<0>`", text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

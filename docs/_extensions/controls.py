@@ -25,7 +25,11 @@ class Controls(SphinxDirective):
             rows = [control for control in controls if control.stage is stage]
             if rows:
                 lines += [f"**{stage.value[0].upper()}{stage.value[1:]}**", "", *_table(rows), ""]
-        return self.parse_text_to_nodes("\n".join(lines))
+        parsed = self.parse_text_to_nodes("\n".join(lines))
+        for node in parsed:
+            if isinstance(node, nodes.table):
+                node["classes"].append("controls")
+        return parsed
 
 
 def _table(controls: list[Control]) -> Iterator[str]:
