@@ -34,3 +34,13 @@ def test_links_lead_somewhere(name):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("folder", ["textgen", "cli", "tests", "benchmarks", "examples"])
+def test_pages_that_the_code_names_exist(folder):
+    named = {
+        path
+        for file in (ROOT / folder).rglob("*.py")
+        for path in re.findall(r"\bdocs/[\w/-]+\.(?:md|svg)\b", file.read_text("utf-8"))
+    }
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []

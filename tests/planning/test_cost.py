@@ -21,7 +21,8 @@ def test_the_weights_of_matrices_are_those_of_the_model(architecture):
     assert cost.count_matrix_weights(config) == counted
 
 
-# Milliseconds of 2 cores, from docs/recipe.md: the machine on which the formula was fitted.
+# Milliseconds on 2 cores of the machine to which the formula was fitted,
+# from docs/explanation/laboratory.md.
 @pytest.mark.parametrize(
     ("shape", "batch_size", "vocab_size", "measured"),
     [

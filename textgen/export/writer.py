@@ -25,7 +25,7 @@ def write_saved_model(
     Tokenizer, decode loop and samplers are in the graph. It holds no XLA, cuDNN or
     Python op, so that a stock TensorFlow Serving runs it on any machine. Every input and
     output has the batch as its first dimension, which server-side batching asks for.
-    docs/serving.md describes the signatures.
+    docs/reference/signatures.md describes the signatures.
 
     Args:
         folder: a folder that does not exist yet, or an empty one.

@@ -1,4 +1,6 @@
-"""What training costs: formulas with constants fitted to measured steps, see docs/recipe.md.
+"""What training costs: formulas with constants fitted to measured steps.
+
+docs/explanation/laboratory.md has the measurements.
 
 Work is counted in operations of the machine's probe, a matrix product: how many of them it would
 do in the same time.

@@ -9,7 +9,8 @@ from textgen.config import RunConfig
 from textgen.planning.corpus_size import COMPRESSED_CHARACTERS, CorpusSize
 from textgen.planning.machine import Machine
 
-# Bits a character over those of bzip2, by how often what it saw was read; see docs/recipe.md.
+# Bits per character relative to those of bzip2, by the number of epochs;
+# see docs/explanation/recipe.md.
 _LEAST_BITS, _MORE_BITS, _POWER = 0.6, 0.374, 0.2
 _MEMORY = 5.0  # so many further readings are worth as much as all there could ever be
 _FEWEST_STEPS = 100  # before them a model knows little more than which tokens are frequent

@@ -1,6 +1,6 @@
 """Making a plan: the model and the number of steps that suit a time budget and a corpus.
 
-docs/recipe.md has the reasons for the rules and constants, and the measurements.
+docs/explanation/recipe.md has the reasons for the rules and constants, and the measurements.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from textgen.models.base import Decoder
 from textgen.models.lstm.config import LSTMConfig
 
 # An LSTM's outputs are small at first, so kernels on top of them would have to start small and
-# learn slowly. Multiplied by this factor they need not grow; docs/recipe.md has the gain.
+# learn slowly. Multiplied by this factor they need not grow;
+# docs/explanation/laboratory.md has the measurements.
 OUTPUT_GAIN = 5.0
 
 

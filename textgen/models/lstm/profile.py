@@ -28,7 +28,8 @@ class LSTMProfile(Profile[LSTMConfig]):
     shapes = _SHAPES
     sizes: ClassVar = {"tiny": _SHAPES[0], "small": _SHAPES[2], "base": _SHAPES[4]}
     optimizer = "adamw"
-    # The best of a few, see docs/recipe.md; that of Muon is for its orthogonalized matrices.
+    # The best of a few, see docs/explanation/laboratory.md. Muon's rate is for its
+    # orthogonalized matrices.
     learning_rates: ClassVar = {"adamw": 8e-3, "muon": 2e-2}
     tokenizer = "character"
     # cuDNN's LSTM is not an XLA op. It is faster than what XLA makes of a loop, and it computes

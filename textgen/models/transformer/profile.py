@@ -32,7 +32,8 @@ class TransformerProfile(Profile[TransformerConfig]):
         "base": _SHAPES[5],
     }
     optimizer = "muon"
-    # The best of a few, see docs/recipe.md; that of Muon is for its orthogonalized matrices.
+    # The best of a few, see docs/explanation/laboratory.md. Muon's rate is for its
+    # orthogonalized matrices.
     learning_rates: ClassVar = {"adamw": 1e-3, "muon": 2e-2}
 
     def model_class(self):

@@ -2,7 +2,7 @@
 
 The server ignores children of a base path whose names are not numbers, so the files may
 lie there, and one mount brings model and configuration into a container. They are samples:
-written where there are none, and never touched again. docs/serving.md tells how to use them.
+written where there are none, and never touched again. docs/guides/serving.md tells how to use them.
 """
 
 from __future__ import annotations
