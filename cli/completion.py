@@ -1,4 +1,4 @@
-"""`textgen completion`: the script a shell needs to complete commands and model names."""
+"""`textgen completion`: print the script that completes commands and model names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL.
+    """Print the completion script for SHELL.
 
     \b
     bash:  eval "$(textgen completion bash)"      in ~/.bashrc

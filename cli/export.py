@@ -1,4 +1,4 @@
-"""`textgen export`: prove that a server can run a model, and publish it."""
+"""`textgen export`: check that a server can run a model, and publish it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from textgen.cli import options
 from textgen.cli.completion import complete_model
 
 from textgen.catalog import Catalog, ModelEntry
-from textgen.errors import ConfigError
 
 
 @click.command()
@@ -17,10 +16,16 @@ from textgen.errors import ConfigError
     "folder",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Publish it as DIR/NAME/N, the next version there.",
+    help="Publish the model as DIR/NAME/N, where N is the next free version.",
 )
-@click.option("--check", is_flag=True, help="Prove that TensorFlow Serving can run it.")
-@click.option("--version", type=click.IntRange(min=0), help="Which version.  [default: the newest]")
+@click.option(
+    "--check", is_flag=True, help="Check that a stock TensorFlow Serving can run the model."
+)
+@click.option(
+    "--version",
+    type=click.IntRange(min=0),
+    help="Version of the model.  [default: the newest version]",
+)
 @options.models_dir
 @click.pass_context
 def export(
@@ -31,13 +36,13 @@ def export(
     version: int | None,
     models_dir: str | None,
 ) -> None:
-    """Publish a model to another server's folder, or prove that a server can run it.
+    """Publish a model to a server's folder, or check that a server can run it.
 
-    With both, it is published only if it passes. A server that watches DIR/NAME sees the
-    version appear whole, and loads it.
+    With both, the model is published only if it passes. A server that watches DIR/NAME loads
+    the new version, which appears there atomically.
     """
     if folder is None and not check:
-        raise ConfigError("textgen export needs --to, --check, or both.")
+        raise click.UsageError("textgen export needs --to, --check, or both.")
     entry = _find(Catalog(models_dir), model, version)
     if check and not _passes(entry):
         ctx.exit(1)
@@ -55,7 +60,7 @@ def _find(catalog: Catalog, model: str | None, version: int | None) -> ModelEntr
 
 
 def _passes(entry: ModelEntry) -> bool:
-    """Run all checks, showing each as soon as it is done."""
+    """Run all checks, and print each result as soon as it is known."""
     from textgen.serving.checks import prove
 
     click.echo(f"Checking {entry.path}")

@@ -1,4 +1,4 @@
-"""`textgen generate`: let a model write."""
+"""`textgen generate`: continue a prompt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls, no_token_left
-from textgen.cli.screen import is_terminal, print_text
+from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_unseen
 
@@ -24,31 +24,30 @@ if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
 
 _PROPOSALS = 4
-_SAMPLES_A_BATCH = 64
+_SAMPLES_PER_BATCH = 64
 
 
 @click.command(cls=options.SectionedCommand)
 @click.argument("prompt", required=False)
 @options.model
-@options.output("-i", "--interactive", is_flag=True, help="It proposes how to go on, you choose.")
+@options.output("-i", "--interactive", is_flag=True, help="Choose among proposals.")
 @options.output(
     "--stream/--no-stream",
     default=None,
-    help="Show the text while it is written.  [default: one text on a terminal]",
+    help="Print the text while it is generated.  [default: on a terminal, if it is one text]",
 )
-@options.output("--echo/--no-echo", default=True, show_default=True, help="Show the prompt, too.")
+@options.output("--echo/--no-echo", default=True, show_default=True, help="Print the prompt, too.")
 @options.output(
     "--num-samples",
     type=click.IntRange(min=1),
-    help="Texts to write; the next one uses the next seed.  "
-    f"[default: 1; {_PROPOSALS} proposals with -i]",
+    help=f"Number of texts, with consecutive seeds.  [default: 1; {_PROPOSALS} proposals with -i]",
 )
 @options.as_json
 @options.output(
     "--logprobs",
     type=int,
     metavar="N",
-    help="With --json: the logarithmic probability of every token and of the N likeliest.",
+    help="With --json, the log-probability of every token and of the N most likely ones.",
 )
 @controls
 @search_options
@@ -71,7 +70,7 @@ def generate(
 ) -> None:
     """Continue PROMPT with a trained model.
 
-    PROMPT may come from standard input instead; without any, the model begins anew.
+    PROMPT defaults to standard input. Without any, the model starts from nothing.
     """
     _check_combination(prompt, num_samples, interactive, stream, as_json, sampling["logprobs"])
     search = search_config(
@@ -84,11 +83,13 @@ def generate(
         sampling,
     )
     config = SamplingConfig(**sampling)
-    # Standard input holds the prompt, or the answers.
+    # Standard input is the prompt, or the answers of the interactive mode.
     prompt = prompt or "" if interactive else _prompt(prompt)
     from textgen.inference import load
 
     with load(model, models_dir) as generator:
+        if model is None:
+            _say_which(generator)
         warn_of_unseen(generator, prompt)
         if interactive:
             from textgen.cli.interactive import write_together
@@ -122,46 +123,57 @@ def _check_combination(
     if logprobs is not None and not as_json:
         raise click.UsageError("--logprobs needs --json.")
     if interactive and (as_json or stream is not None):
-        raise click.UsageError("--interactive goes without --json, --stream and --no-stream.")
+        raise click.UsageError(
+            "--interactive cannot be combined with --json, --stream or --no-stream."
+        )
     if interactive and prompt == "-":
-        raise click.UsageError("--interactive reads your answers from standard input, no prompt.")
+        raise click.UsageError("With --interactive, standard input cannot be the prompt.")
     if stream and (as_json or (num_samples or 1) > 1):
-        raise click.UsageError("--stream shows one text, without --json.")
+        raise click.UsageError("--stream prints one text, and cannot be combined with --json.")
+
+
+def _say_which(generator: TextGenerator) -> None:
+    """Name the model that was chosen by default, to a person but not to a log."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        entry = generator.entry
+        version = f", version {entry.version}" if entry.version is not None else ""
+        say(visible(f"Model: {entry.name}{version}"))
 
 
 def _stream(
     generator: TextGenerator, prompt: str, config: SamplingConfig, echo: bool
 ) -> Generation:
-    """Show a text while it is written; Ctrl-C ends it."""
-    text = generator.stream(prompt, **config.to_dict())
+    """Print a text while it is generated; Ctrl-C ends it."""
+    stream = generator.stream(prompt, config)
+    printer = TextPrinter()
     try:
         if echo:
-            print_text(prompt, nl=False)
-        for piece in text:
-            print_text(piece, nl=False)
-        click.echo()
+            printer.print(prompt)
+        for chunk in stream:
+            printer.print(chunk)
+        printer.end()
     except KeyboardInterrupt:
-        click.echo()
+        printer.end()
         raise click.exceptions.Exit(130) from None
-    return text.result
+    return stream.result
 
 
 def _samples(
     generator: TextGenerator, prompt: str, config: SamplingConfig, count: int
 ) -> Iterator[Generation]:
-    """Write several texts, so many at a time that memory holds them and the first come soon."""
+    """Generate texts in batches, which bounds memory and prints the first texts early."""
     while count:
-        rows = min(count, _SAMPLES_A_BATCH)
-        with on_interrupt(signal.SIG_DFL):  # what is finished is shown, so nothing is lost
+        rows = min(count, _SAMPLES_PER_BATCH)
+        with on_interrupt(signal.SIG_DFL):  # finished texts are printed already
             results = generator.generate_batch([prompt] * rows, config)
         yield from results
-        seed = cast(int, results[-1].seed)  # drawn where none was given
+        seed = cast(int, results[-1].seed)  # random if the config has none
         config = dataclasses.replace(config, seed=(seed + 1) % 2**63)
         count -= rows
 
 
 def _print(results: Iterator[Generation], before: str, model: str | None) -> bool:
-    """Print finished texts, with the model's name as JSON; tell whether one could not go on."""
+    """Print finished texts, as JSON if `model` is its name; return whether one failed."""
     failed = False
     for index, result in enumerate(results):
         if model is not None:
@@ -180,7 +192,7 @@ def _prompt(argument: str | None) -> str:
         return ""
     content = sys.stdin.buffer.read()
     try:
-        # `echo "Once" | textgen generate`: the newline is echo's, not the prompt's.
+        # In `echo "Once" | textgen generate` the newline is not part of the prompt.
         return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise CorpusError(

@@ -1,6 +1,6 @@
-"""`textgen generate --interactive`: the model proposes, the writer chooses.
+"""`textgen generate --interactive`: the model proposes, the user chooses.
 
-Proposals and questions go to standard error; the text goes to standard output, at the end.
+Proposals and questions go to standard error; the finished text goes to standard output.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 _MAX_WORDS = 4
 _MAX_TOKENS = 32
-_HELP = r"""A number takes a proposal, Enter asks for others, u takes back, q ends.
-All else is added to the text as it stands: begin with a space for a new
-word; \n is a line end; +q writes a q."""
+_HELP = r"""A number accepts a proposal, Enter requests others, u undoes, q quits.
+Anything else is added to the text literally: start with a space for a new
+word; \n is a line end; +q adds a q."""
 
 
 def write_together(
     generator: TextGenerator, prompt: str, config: SamplingConfig, count: int, echo: bool
 ) -> None:
-    """Let model and writer go on with a text in turns, then print it.
+    """Let the model and the user continue a text in turns, then print it.
 
     Args:
-        generator: the model.
-        prompt: the text's beginning.
-        config: how to sample.
-        count: proposals at a time.
-        echo: whether to print the prompt, too.
+        generator: The model.
+        prompt: The text's beginning.
+        config: How to sample.
+        count: Number of proposals per turn.
+        echo: Whether to print the prompt before the text.
 
     Raises:
-        click.exceptions.Exit: Ctrl-C ended it.
-        GenerationError: settings or a broken model exclude every token.
+        click.exceptions.Exit: If Ctrl-C ended it.
+        GenerationError: If the settings or a broken model exclude every token.
     """
     parts: list[str] = []
     click.echo(_HELP, err=True)
@@ -51,12 +51,12 @@ def write_together(
     except KeyboardInterrupt:
         click.echo(err=True)
         raise click.exceptions.Exit(130) from None
-    finally:  # whatever happened, nothing that was written is lost
+    finally:  # an error must not lose the text
         print_text((prompt if echo else "") + "".join(parts))
 
 
 class _Proposer:
-    """Proposes how a text may go on, every time anew."""
+    """Proposes different continuations of a text at each call."""
 
     def __init__(self, generator: TextGenerator, config: SamplingConfig, count: int) -> None:
         self.generator = generator
@@ -69,12 +69,12 @@ class _Proposer:
         )
 
     def propose(self, text: str) -> dict[str, str]:
-        """Return different continuations by their numbers.
+        """Return different continuations, by number; none if the text ends here.
 
         Raises:
-            GenerationError: nothing can be written, which is not to say that the text ends.
+            GenerationError: If the settings exclude every token.
         """
-        # Twice as many as needed, because some will be the same.
+        # Twice as many as needed, because some will be identical.
         results = self.generator.generate_batch([text] * 2 * self._count, self._config)
         if self._config.seed is not None:
             seed = (self._config.seed + len(results)) % 2**63
@@ -86,21 +86,21 @@ class _Proposer:
 
 
 def _first_words(result: Generation) -> str:
-    """Return some whole words of a text, or its one line if that is shorter."""
+    """Return the first complete words of a text, which ends with its line at the latest."""
     words = re.findall(r"\s*\S+|\s+$", result.text)
     if result.finish_reason != "stop" and len(words) > 1:
-        words.pop()  # it may be cut off
+        words.pop()  # the last word may be incomplete
     return "".join(words[:_MAX_WORDS])
 
 
 def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
-    """Append to `parts` what the writer takes and writes, until there is no more."""
+    """Append to `parts` what the user accepts and types, until `q` or the end of input."""
     proposals = _show(proposer.propose(prompt))
     while (answer := _ask(prompt + "".join(parts))) not in (None, "q"):
         if answer in proposals:
             parts.append(proposals[answer])
         elif answer.isdecimal():
-            click.echo(f"There is no proposal {answer}; +{answer} writes it.", err=True)
+            click.echo(f"There is no proposal {answer}; +{answer} adds it to the text.", err=True)
             continue
         elif answer == "u":
             del parts[-1:]
@@ -114,12 +114,12 @@ def _show(proposals: dict[str, str]) -> dict[str, str]:
     for number, text in proposals.items():
         click.echo(f"{number:>3}|{visible(text)}", err=True)
     if not proposals:
-        click.echo("The model proposes nothing: for it the text ends here.", err=True)
+        click.echo("The model proposes nothing: it would end the text here.", err=True)
     return proposals
 
 
 def _ask(text: str) -> str | None:
-    """Show the end of the text, and let the writer type what comes next, `None` at the end."""
+    """Show the end of the text and return the user's answer; `None` at the end of input."""
     line = visible(text.rpartition("\n")[2])
     width = shutil.get_terminal_size().columns // 2
     shown = line if len(line) <= width else "..." + line[-width:]

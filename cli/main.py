@@ -1,4 +1,4 @@
-"""The command group: version, errors as one sentence, and the list of commands."""
+"""The `textgen` command: its subcommands, `--version`, and errors as one sentence."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from textgen.cli.screen import say, visible
 from textgen.errors import ConfigError, TextgenError, first_line
 from textgen.version import __version__
 
-# Every command: its place below textgen.cli, and what it does. They are imported when they
-# are run, so that --help and each of them start without the others.
+# Every command: its function below textgen.cli, and its summary. A command is imported when it
+# runs, so that --help and each command start without the others.
 _COMMANDS = {
     "train": ("train.train", "Train a model on a corpus."),
     "generate": ("generate.generate", "Continue a prompt with a trained model."),
-    "score": ("score.score", "Tell how likely a model finds a text."),
-    "list": ("models.list_models", "List the models, the newest first."),
-    "info": ("models.info", "Tell what a model is, and how good."),
-    "export": ("export.export", "Publish a model, or prove that a server can run it."),
+    "score": ("score.score", "Measure how likely a model finds a text."),
+    "list": ("models.list_models", "List models, newest first."),
+    "info": ("models.info", "Show what a model is and how good it is."),
+    "export": ("export.export", "Publish a model, or check that a server can run it."),
     "demo": ("demo.demo", "Train a small model on text that comes with Python."),
-    "completion": ("completion.completion", "Print the completion script of a shell."),
+    "completion": ("completion.completion", "Print a shell's completion script."),
 }
 
 
 class _Failure(click.ClickException):
-    """An error in the world that a command met; names in it may hold commands for terminals."""
+    """An error that is not the command's fault. Names in it may contain control characters."""
 
     def format_message(self) -> str:
         return visible(self.message, keep="\n")
 
 
 class _WrongCommand(_Failure):
-    """An error in the command itself."""
+    """A mistake in the command itself."""
 
     exit_code = 2
 
 
 class _Commands(click.Group):
-    """Turns every expected error into one sentence; `--debug` shows the traceback."""
+    """Reports every expected error as one sentence; `--debug` shows the traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -54,6 +54,19 @@ class _Commands(click.Group):
         module, _, function = _COMMANDS[cmd_name][0].partition(".")
         return getattr(importlib.import_module(f"textgen.cli.{module}"), function)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0].lower(), _COMMANDS, n=1)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {close[0]!r}?", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, help) for name, (_, help) in _COMMANDS.items()])
@@ -62,12 +75,12 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise  # click has its own ways; the last is a reader that went away (`| head`)
+            raise  # click reports these; the last is a closed pipe (`| head`)
         except KeyboardInterrupt as interrupt:
             if ctx.params.get("debug"):
                 raise
             end_interrupted()
-            say("")
+            say("\nInterrupted.")
             raise click.exceptions.Exit(130) from interrupt
         except Exception as error:
             if ctx.params.get("debug"):
@@ -82,12 +95,12 @@ def _failure(error: Exception) -> _Failure:
         where = f"{error.filename2 or error.filename}: " if error.filename else ""
         return _Failure(f"{where}{error.strerror}.")
     if isinstance(error, MemoryError):
-        return _Failure("There is not enough memory; try a smaller model, batch or corpus.")
+        return _Failure("Out of memory. Try a smaller model, batch or corpus.")
     if isinstance(error, (TextgenError, OSError)):
         return _Failure(str(error))
     return _Failure(
         f"This should not happen: {type(error).__name__}: {first_line(error)} "
-        "Please report it with what `textgen --debug ...` shows."
+        "Please report it with the output of `textgen --debug ...`."
     )
 
 
@@ -115,11 +128,11 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Show the versions of textgen, TensorFlow and Keras.",
+    help="Show the versions of textgen, TensorFlow and Keras, and exit.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors, and log messages.")
 def cli(debug: bool) -> None:
-    """Train a text generator on your own corpus, and let it write.
+    """Train a text generator on your own corpus, and generate text with it.
 
     \b
     textgen train corpus.txt
@@ -130,7 +143,7 @@ def cli(debug: bool) -> None:
         format="%(message)s" if not debug else "%(name)s: %(message)s",
         handlers=[_EchoHandler()],
     )
-    # The libraries underneath have their own ideas of what is worth saying.
+    # These libraries log warnings that a user can do nothing about.
     for name in ("tensorflow", "absl", "keras", "h5py", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)
     if not debug:
@@ -138,7 +151,7 @@ def cli(debug: bool) -> None:
 
 
 class _EchoHandler(logging.Handler):
-    """Shows the library's warnings like the command's own."""
+    """Prints the library's warnings like the command's own."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(visible(f"{record.levelname.capitalize()}: {self.format(record)}", keep="\n"))
@@ -147,12 +160,12 @@ class _EchoHandler(logging.Handler):
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets a substitute, not a traceback.
+        # A character that the terminal's encoding lacks becomes "?" instead of an error.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     keep_interrupts()
     try:
         cli(prog_name="textgen")
-    except OSError as error:  # of --help and --version, which no command prints
+    except OSError as error:  # from --help and --version, which run outside `invoke`
         _failure(error).show()
         sys.exit(1)

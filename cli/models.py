@@ -1,4 +1,4 @@
-"""`textgen list` and `textgen info`: what models there are, how big, how good."""
+"""`textgen list` and `textgen info`: the models on disk, their size and quality."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textgen.models import registry
 @options.as_json
 @options.models_dir
 def list_models(as_json: bool, models_dir: str | None) -> None:
-    """List the models, the newest first."""
+    """List models, newest first."""
     catalog = Catalog(models_dir)
     rows = []
     for entry in catalog.entries():
@@ -43,7 +43,7 @@ def list_models(as_json: bool, models_dir: str | None) -> None:
 @options.as_json
 @options.models_dir
 def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
-    """Tell what a model is, what it was trained on and how good it is."""
+    """Show what a model is, what it was trained on and how good it is."""
     entry = Catalog(models_dir).find(model)
     card = entry.card
     if as_json:
@@ -62,9 +62,9 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         f"{corpus['num_characters']:,} characters)",
         "Training": f"{card['steps']:,} steps of {training['batch_size']} windows with "
         f"{training['optimizer']}, ended by {training['ended_by']}",
-        "Quality": f"validation loss {card['validation_loss']:.3f} nats a token, "
-        f"{card['bits_per_character']:.3f} bits a character, perplexity {card['perplexity']:.5g}",
-        "Made": f"{card['created']} with textgen {card['versions']['textgen']}, "
+        "Quality": f"validation loss {card['validation_loss']:.3f} nats per token, "
+        f"{card['bits_per_character']:.3f} bits per character, perplexity {card['perplexity']:.5g}",
+        "Created": f"{card['created']} with textgen {card['versions']['textgen']}, "
         f"TensorFlow {card['versions']['tensorflow']}",
     }
     for name, text in lines.items():
@@ -89,10 +89,10 @@ def _print_table(rows: list[dict]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    # Names and descriptions are shown as they are, "[draft]" and ":smile:" too.
+    # Names and descriptions are printed literally, including "[draft]" and ":smile:".
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
-        console.width = 10_000  # Folded rows are for eyes, not for pipes.
+        console.width = 10_000  # A program that reads a pipe needs one line per row.
     columns = {
         "Name": [visible(row["name"]) for row in rows],
         "Version": [str(row["version"] or "") for row in rows],
@@ -102,7 +102,7 @@ def _print_table(rows: list[dict]) -> None:
         "Size": [_size(row["num_bytes"]) for row in rows],
         "Trained on": [visible(row["corpus"]) for row in rows],
     }
-    folded = {"Name": 12, "Trained on": 12}  # Long ones may go on below, from this width.
+    folded = {"Name": 12, "Trained on": 12}  # These may wrap within this width.
     for title in ("Trained on", "Parameters", "Size", "Version", "Model"):
         widths = [
             min(max(map(len, [name, *cells])), folded.get(name, console.width))

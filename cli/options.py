@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a long list of them is shown."""
+"""Options that several commands share, and `--help` in sections."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from textgen.catalog import MODELS_VARIABLE
 
 
 class SectionedOption(click.Option):
-    """An option that stands under a title of its own in --help.
+    """An option that `--help` lists in a section.
 
     Args:
-        *arguments: as for `click.Option`.
-        section: the title.
-        **settings: as for `click.Option`.
+        *arguments: Arguments of `click.Option`.
+        section: Title of the section.
+        **settings: Keyword arguments of `click.Option`.
     """
 
     def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
@@ -27,10 +27,10 @@ class SectionedOption(click.Option):
 
 
 class SectionedCommand(click.Command):
-    """Shows the options without a section first, then one section after the other."""
+    """Lists options without a section first, then section by section."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write all options into the help page."""
+        """Add all options to the help page."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -47,7 +47,7 @@ models_dir = click.option(
     type=click.Path(file_okay=False),
     envvar=MODELS_VARIABLE,
     show_envvar=True,
-    help="Folder of the models.  [default: ./saved_models]",
+    help="Models folder.  [default: ./saved_models]",
 )
 
 model = click.option(
@@ -55,25 +55,25 @@ model = click.option(
     "--model",
     metavar="NAME_OR_PATH",
     shell_complete=complete_model,
-    help="Which model.  [default: the newest]",
+    help="Model name or folder.  [default: the newest model]",
 )
 
 output = partial(click.option, cls=SectionedOption, section="Output")
 
-as_json = output("--json", "as_json", is_flag=True, help="Print JSON, an object a line.")
+as_json = output("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 class Duration(click.ParamType):
-    """Seconds, as in `300` and `90s`, minutes (`10m`) or hours (`1.5h`); gives seconds."""
+    """A duration in seconds (`300`, `90s`), minutes (`10m`) or hours (`1.5h`)."""
 
     name = "duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the seconds that `value` says."""
+        """Return the duration in seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip(), re.ASCII)
         seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
         if not 0 < seconds < float("inf"):

@@ -1,4 +1,4 @@
-"""`textgen score`: how likely a model finds texts."""
+"""`textgen score`: measure how likely a model finds texts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from textgen.errors import CorpusError
 if TYPE_CHECKING:
     from textgen.inference import Score
 
-# The table's columns: title, what a row shows there, and how. The widths suit texts of a few
-# hundred million characters: a row is shown at once, when the next ones are not known yet.
+# The table's columns: title, key of the row, and format. The widths are fixed, for texts up to
+# a few hundred million characters, because each row is printed before the next is known.
 _COLUMNS = (
     ("Chars", "num_characters", "11,d"),
     ("Tokens", "num_tokens", "11,d"),
@@ -33,7 +33,7 @@ _COLUMNS = (
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE|-]...")
 @options.model
-@click.option("--encoding", default="utf-8", show_default=True, help="Of the files.")
+@click.option("--encoding", default="utf-8", show_default=True, help="Text encoding of the files.")
 @options.as_json
 @options.models_dir
 def score(
@@ -43,12 +43,11 @@ def score(
     as_json: bool,
     models_dir: str | None,
 ) -> None:
-    """Tell how likely a model finds the text of FILE, or of standard input.
+    """Measure how likely a model finds the text of FILE, or of standard input.
 
-    The better the model knows such text, the nearer its logarithmic probability (a
-    natural logarithm) comes to 0, and its perplexity to 1. Bits a character compare
-    across models, bits a byte across languages too. Folders and globs stand for the files
-    in them.
+    The better the model predicts the text, the closer its log-probability (natural logarithm)
+    is to 0, and its perplexity to 1. Bits per character compare across models, bits per byte
+    across languages too. Folders and globs stand for the files in them.
     """
     from textgen.corpus import find_files, read_text
     from textgen.inference import load
@@ -75,7 +74,7 @@ def _numbers(score: Score) -> dict[str, Any]:
 
 
 def _print_row(row: dict[str, Any], titled: bool) -> None:
-    """Print a line of the table; the name, which may have any length, at its end."""
+    """Print a row of the table. The name comes last, because it may have any length."""
     cells = [format(row[key], form) for _, key, form in _COLUMNS]
     if titled:
         titles = [title for title, _, _ in _COLUMNS]

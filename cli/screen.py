@@ -1,14 +1,15 @@
-"""Texts of models and writers, in front of readers and programs; and what else is said.
+"""Print texts for people and programs, and messages beside them.
 
-click.echo takes color codes out of what does not go to a terminal, and hands them on to
-a terminal. A text is the other way round: a program wants all of it, and a reader wants to
-see what is in it, without commands for the terminal.
+click.echo removes color codes from what does not go to a terminal, and passes them on to a
+terminal. A text needs the opposite: a program must get all of it, and a reader must see what
+it contains without letting it control the terminal.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sys
 
 import click
@@ -17,37 +18,59 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_text(text: str, nl: bool = True) -> None:
-    r"""Print a text, or a piece of it, to standard output.
+    r"""Print a text, or a chunk of it, to standard output.
 
-    A file or a pipe gets it as it is; a terminal, with control characters other than line
-    ends and tabs as escapes.
+    A file or a pipe gets the text unchanged. A terminal gets control characters other than
+    line ends and tabs as escapes.
 
     Args:
-        text: whole characters.
-        nl: whether a line end follows.
+        text: Whole characters.
+        nl: Whether to end the line.
     """
     click.echo(visible(text, keep="\n\t") if is_terminal() else text, nl=nl, color=True)
 
 
-def say(message: str) -> None:
-    """Tell on standard error how the work goes on.
+class TextPrinter:
+    """Prints a text that arrives in chunks; on a terminal, lines break between words."""
 
-    A log on a full disk, or a reader that went away, is no reason to end a run of hours.
+    def __init__(self) -> None:
+        self._wrapper = None
+        if is_terminal():
+            from textgen.cli.wrap import WordWrapper
+
+            self._wrapper = WordWrapper(shutil.get_terminal_size().columns)
+
+    def print(self, chunk: str) -> None:
+        """Print a chunk, or as much of it as is certain."""
+        if self._wrapper is None:
+            print_text(chunk, nl=False)
+        else:
+            print_text(self._wrapper.feed(visible(chunk, keep="\n\t")), nl=False)
+
+    def end(self) -> None:
+        """Print the rest, and end the line."""
+        print_text("" if self._wrapper is None else self._wrapper.flush())
+
+
+def say(message: str) -> None:
+    """Print a message to standard error.
+
+    A full disk or a closed pipe at the other end does not end a run of hours.
     """
     with contextlib.suppress(OSError):
         click.echo(message, err=True)
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Write control characters as escapes (`\n`, `\x1b`).
+    r"""Replace control characters with escapes (`\n`, `\x1b`).
 
     Args:
-        text: any text.
-        keep: the control characters that stay.
+        text: Any text.
+        keep: Control characters to leave unchanged.
     """
     return _CONTROLS.sub(lambda hit: hit[0] if hit[0] in keep else repr(hit[0])[1:-1], text)
 
 
 def is_terminal() -> bool:
-    """Tell whether standard output is a terminal."""
+    """Return whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()

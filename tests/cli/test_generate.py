@@ -50,7 +50,7 @@ def test_json_is_an_object_a_line_with_everything_needed_to_repeat_it(write):
 def test_many_samples_are_written_a_batch_at_a_time_with_the_same_seeds(write, monkeypatch):
     arguments = ("The ", "-n", 8, "--seed", 2**63 - 2, "--num-samples", 5, "--json")
     at_once = write(*arguments).stdout
-    monkeypatch.setattr("textgen.cli.generate._SAMPLES_A_BATCH", 2)
+    monkeypatch.setattr("textgen.cli.generate._SAMPLES_PER_BATCH", 2)
     assert write(*arguments).stdout == at_once
     unseeded = write(*arguments[:3], *arguments[5:]).stdout.splitlines()
     seeds = [json.loads(line)["seed"] for line in unseeded]
@@ -149,9 +149,9 @@ def test_unseen_characters_are_named_and_nothing_crashes(write):
         (["--max-time", "0"], 2, "max_time must be a finite number > 0. Received: 0.0"),
         (["--min-new-tokens", "201"], 2, "min_new_tokens must be at most max_new_tokens"),
         (["--logprobs", "3"], 2, "--logprobs needs --json"),
-        (["--stream", "--json"], 2, "--stream shows one text"),
-        (["--stream", "--num-samples", "2"], 2, "--stream shows one text"),
-        (["--interactive", "--json"], 2, "--interactive goes without"),
+        (["--stream", "--json"], 2, "--stream prints one text"),
+        (["--stream", "--num-samples", "2"], 2, "--stream prints one text"),
+        (["--interactive", "--json"], 2, "--interactive cannot be combined"),
     ],
 )
 def test_a_mistake_gets_one_sentence(write, arguments, status, message):

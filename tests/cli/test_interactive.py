@@ -57,7 +57,7 @@ def test_the_end_of_the_answers_is_the_end_of_the_text(write):
 def test_a_number_without_a_proposal_is_said_and_adds_nothing(write):
     text, _, errors = write("7", "q", arguments=("The ", "--num-samples", 2))
     assert text == "The \n"
-    assert "There is no proposal 7; +7 writes it." in errors
+    assert "There is no proposal 7; +7 adds it to the text." in errors
 
 
 def test_control_characters_are_printed_as_they_are_but_shown_as_escapes(write):
@@ -92,4 +92,4 @@ def test_an_unseen_character_in_own_text_is_named(write):
 def test_standard_input_cannot_hold_the_prompt_too(run):
     result = run("generate", "-i", "-", input="a")
     assert result.exit_code == 2
-    assert "--interactive reads your answers" in result.stderr
+    assert "standard input cannot be the prompt" in result.stderr

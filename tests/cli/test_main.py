@@ -72,7 +72,26 @@ def test_a_full_disk_gets_a_sentence_from_help_too(option):
 
 
 def test_an_unknown_command_is_a_usage_error(run):
-    assert run("sing").exit_code == 2
+    result = run("sing")
+    assert result.exit_code == 2
+    assert "No such command 'sing'." in result.stderr
+    assert "Did you mean" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (("genrate", "x"), "Did you mean 'generate'?"),
+        (("Train",), "Did you mean 'train'?"),
+        (("generate", "--temprature", "1"), "'--temperature'"),
+        (("list", "--jsn"), "'--json'"),
+    ],
+)
+def test_a_misspelt_command_or_option_gets_the_nearest_that_exists(run, arguments, suggestion):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Did you mean" in result.stderr
+    assert suggestion in result.stderr
 
 
 @pytest.mark.slow

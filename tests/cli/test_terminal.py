@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -47,13 +48,29 @@ def read_all(descriptor):
     return content.decode("utf-8").replace("\r\n", "\n")
 
 
-def test_a_terminal_gets_the_text_in_pieces_and_the_same_as_a_pipe(start, run, models):
+def test_a_terminal_gets_the_text_in_chunks_and_as_a_pipe_but_for_line_breaks(start, run, models):
     arguments = ("The ", "-n", "300", "--seed", "4")
     process, terminal = start(*arguments)
     shown = read_all(terminal)
     assert process.wait(60) == 0
-    piped = run("generate", *arguments, "--models-dir", models).stdout
-    assert shown == visible(piped, keep="\n\t")
+    piped = visible(run("generate", *arguments, "--models-dir", models).stdout, keep="\n\t")
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", piped)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("chosen", [[], ["-m", "fox"]])
+def test_a_terminal_is_told_which_model_was_chosen_by_default(models, chosen):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "textgen.cli", "generate", "The", "-n", "2", *chosen]
+    process = subprocess.Popen(
+        [*command, "--models-dir", models],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    assert read_all(ours) == ("" if chosen else "Model: fox, version 1\n")
+    assert process.wait(60) == 0
 
 
 @pytest.mark.parametrize("form", ["--stream", "--no-stream"])
@@ -70,7 +87,7 @@ def test_ctrl_c_ends_the_text_with_its_line(start):
     shown = read_all(terminal)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert begun.startswith(b"The ")
+    assert begun.startswith(b"The")
     assert shown.endswith("\n")
     assert errors == ""
 
