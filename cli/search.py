@@ -1,4 +1,4 @@
-"""Searching for a text instead of drawing one, as options of `textgen generate`."""
+"""The controls of both searches as options of `textgen generate`."""
 
 from __future__ import annotations
 
@@ -10,60 +10,54 @@ from click.core import ParameterSource
 from textgen.cli.options import SectionedOption
 
 from textgen.config import BeamSearchConfig, ContrastiveSearchConfig
+from textgen.config.controls import controls_of
 
 _SECTION = "Search instead of sampling"
-# What sampling and searching have in common.
+# The controls that the searches share with sampling.
 _SHARED = ("max_new_tokens", "stop", "banned")
-
-_OPTIONS = (
-    click.option(
-        "--num-beams",
-        type=int,
-        metavar="N",
-        cls=SectionedOption,
-        section=_SECTION,
-        help="Beam search: follow the N likeliest texts side by side.",
-    ),
-    click.option(
-        "--length-penalty",
-        type=float,
-        default=BeamSearchConfig.length_penalty,
-        show_default=True,
-        cls=SectionedOption,
-        section=_SECTION,
-        help="For --num-beams: above 0 favours long texts, below 0 short ones.",
-    ),
-    click.option(
-        "--penalty-alpha",
-        type=float,
-        metavar="A",
-        cls=SectionedOption,
-        section=_SECTION,
-        help="Contrastive search among --top-k (4) tokens: 0 is greedy, 1 only avoids likeness.",
-    ),
-)
+_HELP = {
+    "num_beams": "Use beam search. {}",
+    "length_penalty": "With --num-beams: {}",
+    "penalty_alpha": "Use contrastive search among the --top-k (4) most likely tokens. {}",
+}
+_ROWS = {
+    control.name: control
+    for config in (BeamSearchConfig, ContrastiveSearchConfig)
+    for control in controls_of(config)
+}
 
 
 def search_options(command: Callable) -> Callable:
     """Give a command the options of both searches."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
+    for name in reversed(_HELP):
+        row = _ROWS[name]
+        # Giving num_beams or penalty_alpha chooses the search, so they have no default here.
+        is_chosen = name != "length_penalty"
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            type=int if row.dtype == "int32" else float,
+            default=None if is_chosen else row.default,
+            show_default=not is_chosen,
+            cls=SectionedOption,
+            section=_SECTION,
+            help=_HELP[name].format(row.help),
+        )(command)
     return command
 
 
 def search_config(
     ctx: click.Context, search: dict[str, Any], sampling: dict[str, Any]
 ) -> BeamSearchConfig | ContrastiveSearchConfig | None:
-    """Return the search that was asked for, or `None` where the text is to be drawn.
+    """Return the search that the options ask for, or `None` for sampling.
 
     Args:
-        ctx: tells which options were given.
-        search: values of the options here.
-        sampling: values of the options of sampling.
+        ctx: The command's context, which knows the options that were given.
+        search: Values of the options of this module.
+        sampling: Values of the options of sampling.
 
     Raises:
-        click.UsageError: options were given that do not go together.
-        ConfigError: a value is outside its range.
+        click.UsageError: If options were given that cannot be combined.
+        ConfigError: If a value is outside its range.
     """
     given = {
         parameter.name: parameter.opts[-1]
@@ -87,8 +81,8 @@ def search_config(
         raise click.UsageError("--length-penalty needs --num-beams.")
     else:
         return None
-    steering = {*sampling, *search, "num_samples", "interactive", "stream"}
+    others = {*sampling, *search, "num_samples", "interactive", "stream"}
     for name, option in given.items():
-        if name in steering - allowed:
-            raise click.UsageError(f"{chosen} goes without {option}.")
+        if name in others - allowed:
+            raise click.UsageError(f"{chosen} cannot be combined with {option}.")
     return config(**values)

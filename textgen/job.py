@@ -98,7 +98,7 @@ class Job:
         return self.catalog.model_folder(self.name) / "train"
 
     def _train(self) -> tuple[Run, Outcome]:
-        from textgen.generation import SampleWriter
+        from textgen.generation import SampleGenerator
         from textgen.training.checkpoints import Checkpoints
         from textgen.training.distribution import build_strategy, is_chief
         from textgen.training.history import History
@@ -146,7 +146,7 @@ class Job:
         outcome = trainer.fit(
             self.resumed,
             lambda: self.should_stop() or time.monotonic() >= deadline,
-            SampleWriter(run.tokenizer, run.has_documents),
+            SampleGenerator(run.tokenizer, run.has_documents),
             exported_step(folder) if self.resumed else None,
         )
         is_late = time.monotonic() >= deadline

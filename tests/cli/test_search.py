@@ -33,11 +33,17 @@ def test_a_stop_string_ends_a_search(write):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--num-beams", 3, "--temperature", 0.5), "--num-beams goes without --temperature."),
-        (("--num-beams", 3, "--penalty-alpha", 0.5), "--num-beams goes without --penalty-alpha."),
-        (("--penalty-alpha", 0.5, "--seed", 1), "--penalty-alpha goes without --seed."),
-        (("--num-beams", 3, "--top-k", 2), "--num-beams goes without --top-k."),
-        (("--num-beams", 3, "-i"), "--num-beams goes without --interactive."),
+        (
+            ("--num-beams", 3, "--temperature", 0.5),
+            "--num-beams cannot be combined with --temperature.",
+        ),
+        (
+            ("--num-beams", 3, "--penalty-alpha", 0.5),
+            "--num-beams cannot be combined with --penalty-alpha.",
+        ),
+        (("--penalty-alpha", 0.5, "--seed", 1), "--penalty-alpha cannot be combined with --seed."),
+        (("--num-beams", 3, "--top-k", 2), "--num-beams cannot be combined with --top-k."),
+        (("--num-beams", 3, "-i"), "--num-beams cannot be combined with --interactive."),
         (("--length-penalty", 2), "--length-penalty needs --num-beams."),
         (("--num-beams", 0), "num_beams must be an integer in [1, 64]. Received: 0"),
         (("--penalty-alpha", 1.5), "penalty_alpha must be in [0, 1]. Received: 1.5"),

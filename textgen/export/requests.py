@@ -1,11 +1,11 @@
-"""Sample requests that a SavedModel carries: to warm a server up, and to begin with.
+"""Sample requests in a SavedModel: warmup requests for a server, and a first request for people.
 
-Warmup: the first run of a signature makes TensorFlow prune and optimize the graph for it.
-TensorFlow Serving replays `assets.extra/tf_serving_warmup_requests` when it loads a version,
-so that no caller waits for that; a record that fails would fail the load. The file is a
-TFRecord of PredictionLog messages (tensorflow_serving/apis/prediction_log.proto). Of these
-the few fields that are needed are put together here from tensorflow's own messages, so that
-nobody has to install tensorflow-serving-api.
+The first run of a signature makes TensorFlow prune and optimize the graph for it. TensorFlow
+Serving replays `assets.extra/tf_serving_warmup_requests` when it loads a version, so that no
+caller waits for that; a record that fails would fail the load. The file is a TFRecord of
+PredictionLog messages (tensorflow_serving/apis/prediction_log.proto). The few fields that are
+needed are assembled here from TensorFlow's own messages, so that tensorflow-serving-api need
+not be installed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from textgen.config import SamplingConfig
 from textgen.config.controls import controls_of
 
 _PROMPT = "Once upon a time"
-# So many tokens a warmup request writes, where its signature can be told.
+# Number of tokens that a warmup request generates, if its signature has an input for it.
 _NUM_TOKENS = 4
 # A second request for signatures that have controls: most are off by default, and so would be
 # the parts of the graph that they turn on.
@@ -40,15 +40,16 @@ _CONTROLS: dict[str, Any] = {
 def write_requests(
     folder: Path, signatures: Mapping[str, SignatureDef], session: tf.compat.v1.Session
 ) -> None:
-    """Write the warmup requests and the sample of a REST request into `assets.extra`.
+    """Write the warmup requests and a sample REST request into `assets.extra`.
 
     Args:
-        folder: of the SavedModel.
-        signatures: what it can be asked.
-        session: with its graph and weights, which gives the state that `decode` begins with.
+        folder: The folder of the SavedModel.
+        signatures: The signatures of the SavedModel.
+        session: A session with its graph and weights. It computes the state that `decode`
+            begins with.
 
     Raises:
-        tf.errors.OpError: a file cannot be written.
+        tf.errors.OpError: If a file cannot be written.
     """
     with tf.io.TFRecordWriter(str(folder / WARMUP_PATH)) as file:
         for name, inputs in _warmup(signatures, session):
@@ -60,7 +61,7 @@ def write_requests(
 def _warmup(signatures, session):
     """Yield signature names and all of their inputs, one row each.
 
-    Defaults are written out too: not every version of the server fills them in.
+    This includes the defaults, because not every version of the server fills them in.
     """
     short = {"max_new_tokens": [_NUM_TOKENS], "num_tokens": [_NUM_TOKENS]}
     texts = {"prompts": [_PROMPT], "texts": [_PROMPT]}
@@ -75,7 +76,7 @@ def _warmup(signatures, session):
 def _state(prefill: SignatureDef, session: tf.compat.v1.Session) -> dict[str, np.ndarray]:
     fetched = {name: info.name for name, info in prefill.outputs.items()}
     state = session.run(fetched, {prefill.inputs["prompts"].name: [_PROMPT]})
-    # What a cache holds does not matter here, and zeros take no room in the file.
+    # The values of a cache do not matter here, and zeros take no space in the file.
     return {k: np.zeros_like(v) if "cache" in k else v for k, v in state.items()}
 
 
@@ -89,7 +90,7 @@ def _inputs(signature: SignatureDef, given: Mapping[str, Any]) -> dict[str, Tens
 def _tensor(value: Any, dtype: int) -> TensorProto:
     array = np.asarray(value)
     if array.dtype.kind == "f" and not array.any():
-        # Without any value, all are zero.
+        # A tensor without values is zero.
         shape = tf.TensorShape(array.shape).as_proto()
         return TensorProto(dtype=dtype, tensor_shape=shape)
     return tf.make_tensor_proto(value, dtype)
@@ -117,7 +118,7 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _rest_request(generate: SignatureDef) -> dict[str, Any]:
-    """Return a request to `generate` as REST takes it: there, every input must be given."""
+    """Return a REST request to `generate`, which must have every input."""
     values = {name: tf.make_ndarray(tensor)[0] for name, tensor in generate.defaults.items()}
     inputs = {name: _json(values[name]) for name in sorted(values)}
     return {"signature_name": "generate", "instances": [{"prompts": _PROMPT, **inputs}]}
@@ -128,5 +129,5 @@ def _json(value: Any) -> Any:
         return [_json(element) for element in value]
     if isinstance(value, bytes):
         return value.decode()
-    # The shortest decimal that reads back as the same float32: 0.8, not 0.800000012.
+    # The shortest decimal of the same float32: 0.8, not 0.800000012.
     return float(str(value)) if value.dtype.kind == "f" else int(value)

@@ -1,15 +1,15 @@
 """The graph of an exported model, and its signatures: cuts through that one graph.
 
-    prompts, controls --> read the prompts --> state --> write --> text, state
-    `prefill` ends at the first state, `decode` begins there and ends at the second,
-    `generate` goes all the way, and `serving_default` leaves the controls out.
-    `beam_search` takes another way from the state to the text; `contrastive_search` and
-    `score` read for themselves.
+    prompts, controls --> prefill --> state --> decode --> text, state
 
-Inputs with a default are PlaceholderWithDefault ops, and so is the state, whose default
-is what reading the prompts gives. The graph is built flat, without `tf.function`:
-TensorFlow would optimize every function anew when a session first runs it, which took
-ten times as long as writing two hundred tokens does.
+`prefill` ends at the first state, `decode` begins there and ends at the second, `generate`
+covers both, and `serving_default` leaves the controls out. `beam_search` takes another way from
+the state to the text; `contrastive_search` and `score` process their texts themselves.
+
+Inputs with a default are PlaceholderWithDefault ops, and so is the state, whose default is the
+result of the prefill. The graph is built flat, without `tf.function`: TensorFlow would optimize
+every function again when a session first runs it, which took ten times as long as generating
+two hundred tokens.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from textgen.generation import (
     SEARCH_INPUTS,
-    BeamSearched,
-    ContrastiveSearched,
+    BeamSearchOutput,
+    ContrastiveSearchOutput,
+    GenerationOutput,
+    GenerationState,
     Generator,
     Request,
-    Writing,
-    Written,
     beam_search_inputs,
     contrastive_search_inputs,
     default_inputs,
@@ -42,12 +42,12 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     """Build the graph of `generator` in the default graph.
 
     Args:
-        generator: whose decoder's variables are in the default graph.
+        generator: A generator whose decoder has its variables in the default graph.
 
     Returns:
         The signatures by name.
     """
-    # Weights that are read once: every cut takes the same tensors.
+    # Weights are read once, so that all signatures share the same tensors.
     generator = generator.with_decoder(generator.decoder.snapshot())
     prompts = _v1.placeholder(tf.string, [None], "prompts")
     given, defaults = _inputs(default_inputs())
@@ -58,11 +58,11 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
         generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given)),
         generator.prefill(_ranked(prompts)),
     )
-    read = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
-    request, writing = tf.nest.pack_sequence_as(start, list(read.values()))
+    state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
+    request, state = tf.nest.pack_sequence_as(start, list(state_tensors.values()))
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
-    written, end = generator.write(writing, request, num_tokens)
-    outputs = _outputs(written)
+    generated, end = generator.decode(state, request, num_tokens)
+    outputs = _outputs(generated)
     shared = {name: given[name] for name in SEARCH_INPUTS}
     found = generator.beam_search(start[1], start[0], **tf.nest.map_structure(_ranked, beams))
     contrasted = generator.contrastive_search(
@@ -72,9 +72,11 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     return {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
         "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
-        "prefill": _signature("prefill", {"prompts": prompts, **given}, read, defaults),
+        "prefill": _signature("prefill", {"prompts": prompts, **given}, state_tensors, defaults),
         "decode": _signature(
-            "decode", {"num_tokens": num_tokens, **read}, {**outputs, **_named((request, end))}
+            "decode",
+            {"num_tokens": num_tokens, **state_tensors},
+            {**outputs, **_named((request, end))},
         ),
         "beam_search": _signature(
             "beam_search",
@@ -93,23 +95,23 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
 
 
 def _inputs(values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tensors]:
-    """Make inputs, and the constants they are where nothing is fed."""
+    """Return inputs, and the constants that are their values if nothing is fed."""
     defaults = {name: tf.constant(value) for name, value in values.items()}
     return {name: _overridable(name, value) for name, value in defaults.items()}, defaults
 
 
 def _overridable(name: str, value: tf.Tensor) -> tf.Tensor:
-    """Return an input that is `value` where nothing is fed."""
+    """Return an input that has the value `value` if nothing is fed."""
     return _v1.placeholder_with_default(value, [None] * value.shape.rank, name)
 
 
 def _ranked(value: tf.Tensor) -> tf.Tensor:
-    """Refuse what callers feed in another rank: a session puts it in place unseen."""
+    """Reject values of another rank, which a session feeds unchecked."""
     return tf.ensure_shape(value, value.shape)
 
 
-def _named(start: tuple[Request, Writing]) -> Tensors:
-    """Name the tensors of the state that callers carry around, in the order of `tf.nest`."""
+def _named(start: tuple[Request, GenerationState]) -> Tensors:
+    """Name the tensors of the state that callers carry, in the order of `tf.nest`."""
     named: Tensors = {}
     for record in start:
         for name, value in record._asdict().items():
@@ -122,10 +124,10 @@ def _named(start: tuple[Request, Writing]) -> Tensors:
     return {f"state_{name}": tensor for name, tensor in named.items()}
 
 
-def _outputs(written: Written | BeamSearched | ContrastiveSearched) -> Tensors:
-    # A stop string may cut a text anywhere, and JSON takes valid UTF-8 only.
-    text = tf.strings.unicode_transcode(written.text_bytes, "UTF-8", "UTF-8", errors="replace")
-    return {"text": text, **written._asdict()}
+def _outputs(generated: GenerationOutput | BeamSearchOutput | ContrastiveSearchOutput) -> Tensors:
+    # A text may end inside a character, and JSON takes only valid UTF-8.
+    text = tf.strings.unicode_transcode(generated.text_bytes, "UTF-8", "UTF-8", errors="replace")
+    return {"text": text, **generated._asdict()}
 
 
 def _signature(
@@ -136,7 +138,7 @@ def _signature(
 ) -> SignatureDef:
     return SignatureDef(
         inputs={key: _info(tensor) for key, tensor in inputs.items()},
-        # Whoever runs the graph without reading signatures, from C say, goes by these names.
+        # Clients that run the graph without reading signatures, from C say, use these names.
         outputs={
             key: _info(tf.identity(tensor, f"{name}/{key}")) for key, tensor in outputs.items()
         },

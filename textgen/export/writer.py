@@ -1,4 +1,4 @@
-"""Writing the SavedModel: graph, weights, model card, tokenizer file, sample requests."""
+"""Write the SavedModel: graph, weights, model card, tokenizer file, sample requests."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def write_saved_model(
 ) -> None:
     """Write a SavedModel with its model card, tokenizer file and sample requests.
 
-    Tokenizer, decode loop and samplers are in the graph. It holds no XLA, cuDNN or
-    Python op, so that a stock TensorFlow Serving runs it on any machine. Every input and
-    output has the batch as its first dimension, which server-side batching asks for.
+    Tokenizer, decode loop and samplers are in the graph. It has no XLA, cuDNN or Python op,
+    so that a stock TensorFlow Serving runs it on any machine. Every input and output has the
+    batch as its first dimension, as server-side batching requires.
     docs/reference/signatures.md describes the signatures.
 
     Args:
-        folder: a folder that does not exist yet, or an empty one.
-        generator: decoder and tokenizer to export.
-        tokenizer: the host's half, for warnings about unseen characters.
-        card: what people and programs should know about the model; JSON values.
+        folder: A folder that does not exist yet, or is empty.
+        generator: The decoder and tokenizer to export.
+        tokenizer: The tokenizer of the host, for warnings about unknown characters.
+        card: What people and programs should know about the model; JSON values.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: If the folder cannot be written.
     """
     weights = {name: value.numpy() for name, value in generator.decoder.weights.items()}
     try:
         if folder.is_dir():
-            folder.rmdir()  # the builder wants to make it
+            folder.rmdir()  # the builder creates it
         with tf.Graph().as_default(), _v1.Session() as session:
             # Initial values that are fed leave no copy of the weights in the graph.
             fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
@@ -58,7 +58,7 @@ def write_saved_model(
             (folder / CARD_PATH).parent.mkdir()
             write_requests(folder, signatures, session)
     except tf.errors.OpError as error:
-        # TensorFlow's file errors are not OSErrors; callers know only those.
+        # TensorFlow's file errors are not OSErrors, which callers expect.
         raise OSError(f"Cannot write {folder}: {error.message}") from error
     tokenizer.save(folder / TOKENIZER_PATH)
     text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"

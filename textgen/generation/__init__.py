@@ -7,28 +7,27 @@ from textgen.generation.graph_inputs import (
     contrastive_search_inputs,
     default_inputs,
 )
-from textgen.generation.records import (
+from textgen.generation.outputs import (
     FINISH_REASONS,
-    BeamSearched,
-    ContrastiveSearched,
-    Request,
-    Writing,
-    Written,
+    BeamSearchOutput,
+    ContrastiveSearchOutput,
+    GenerationOutput,
+    ScoreOutput,
 )
-from textgen.generation.sample import SampleWriter
-from textgen.generation.scoring import Scored
+from textgen.generation.state import GenerationState, Request
+from textgen.generation.training_sample import SampleGenerator
 
 __all__ = [
     "FINISH_REASONS",
     "SEARCH_INPUTS",
-    "BeamSearched",
-    "ContrastiveSearched",
+    "BeamSearchOutput",
+    "ContrastiveSearchOutput",
+    "GenerationOutput",
+    "GenerationState",
     "Generator",
     "Request",
-    "SampleWriter",
-    "Scored",
-    "Writing",
-    "Written",
+    "SampleGenerator",
+    "ScoreOutput",
     "beam_search_inputs",
     "contrastive_search_inputs",
     "default_inputs",

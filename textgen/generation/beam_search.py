@@ -1,16 +1,16 @@
-"""Beam search: following several texts side by side to find a likely one.
+"""Beam search: follow several texts side by side to find a likely one.
 
 The rules are those of Hugging Face's `generate(num_beams=K, do_sample=False)` with
-`early_stopping=False`. Each turn continues all K hypotheses of a row by all tokens and
-takes the 2 K likeliest of these candidates: those among the first K that come to an end
-are finished, the first K that do not are followed on. A finished hypothesis scores
+`early_stopping=False`. Each iteration continues all K hypotheses of a row by all tokens and
+takes the 2 K most likely of these candidates. Those among the first K that end are finished;
+the first K that do not end are continued. A finished hypothesis scores
 
     logprob / length ** length_penalty,
 
-its end token counted in both. A row is done once K are finished and its best open
+where both count its EOS token. A row is done once K are finished and its best open
 hypothesis, scored as if it ended now, is no better than the worst of the K best finished.
 
-Letters in shapes: B batch, K beams, V vocabulary, N tokens written, C context length.
+Letters in shapes: B batch, K beams, V vocabulary, N tokens generated, C context length.
 """
 
 from __future__ import annotations
@@ -21,44 +21,36 @@ import tensorflow as tf
 
 from textgen.config import BeamSearchConfig
 from textgen.config.controls import controls_of
-from textgen.generation.records import (
-    ERROR,
-    LENGTH,
-    NO_TOKEN,
-    STOP,
-    BeamSearched,
-    Request,
-    Writing,
-)
+from textgen.generation.end_detector import EndDetector
+from textgen.generation.outputs import ERROR, LENGTH, STOP, BeamSearchOutput
 from textgen.generation.rows import largest, repeat_rows
-from textgen.generation.stopping import StopWatch
-from textgen.generation.texts import make_texts
+from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.window import any_size, make_room
 from textgen.models.base import Decoder, State
-from textgen.sampling.controls import clamp
+from textgen.sampling.sampling_controls import clamp
 from textgen.tokenizer.graph import GraphTokenizer
 
-# The log-probability of what is no hypothesis, and the score of none.
+# The log-probability and the score of a missing hypothesis.
 _NONE = float("-inf")
 _CONTROLS = {control.name: control for control in controls_of(BeamSearchConfig)}
 
 
 class _Hypothesis(NamedTuple):
-    """The best finished hypothesis of every row; its length counts the end token."""
+    """The best finished hypothesis of every row; its length counts the EOS token."""
 
-    score: tf.Tensor  # float32[B], -inf where there is none yet
+    score: tf.Tensor  # float32[B], -inf if there is none yet
     logprob: tf.Tensor  # float32[B]
     length: tf.Tensor  # int32[B]
     parent: tf.Tensor  # int32[B], the beam it continued with its last token
     token: tf.Tensor  # int32[B], that token
-    overhang: tf.Tensor  # int32[B], bytes of that token behind the stop string
+    overhang: tf.Tensor  # int32[B], bytes of that token that follow the stop string
     finish: tf.Tensor  # int32[B], index into FINISH_REASONS
 
 
 class _Beams(NamedTuple):
-    """The open hypotheses; those of a text stand side by side."""
+    """The open hypotheses; those of a row are next to each other."""
 
-    token: tf.Tensor  # int32[B K], the newest, which the decoder has not read yet
+    token: tf.Tensor  # int32[B K], the newest, which the decoder has not processed yet
     position: tf.Tensor  # int32[B K], tokens in the decoder's state
     recent: tf.Tensor  # int32[B K, C], the newest tokens
     tail: tf.Tensor  # string[B K], the newest bytes
@@ -67,35 +59,35 @@ class _Beams(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """Hypotheses continued by one token, [B, 2 K], the likeliest first."""
+    """Hypotheses continued by one token, [B, 2 K], the most likely first."""
 
-    logprob: tf.Tensor  # float32, -inf where there are fewer
+    logprob: tf.Tensor  # float32, -inf if there are fewer
     parent: tf.Tensor  # int32, the beam that is continued
     token: tf.Tensor  # int32
-    is_end: tf.Tensor  # bool, whether it has come to the end token or a stop string
+    is_end: tf.Tensor  # bool, whether the token is the EOS token or completes a stop string
     tail: tf.Tensor  # string, the newest bytes
-    overhang: tf.Tensor  # int32, bytes of the token behind the stop string
+    overhang: tf.Tensor  # int32, bytes of the token that follow the stop string
 
 
-class _Turn(NamedTuple):
-    """What one turn of the loop hands to the next."""
+class _Iteration(NamedTuple):
+    """What one iteration of the loop passes to the next."""
 
     beams: _Beams
     is_running: tf.Tensor  # bool[B]
-    scores: tf.Tensor  # float32[B, K], of the best that are finished, the best first
+    scores: tf.Tensor  # float32[B, K], the scores of the best finished ones, the best first
     best: _Hypothesis
-    tokens: tf.Tensor  # int32[N, B, K], each turn's newest tokens of the beams
-    parents: tf.Tensor  # int32[N, B, K], the beam of the turn before that each continued
+    tokens: tf.Tensor  # int32[N, B, K], the newest tokens of the beams in each iteration
+    parents: tf.Tensor  # int32[N, B, K], the beam of the previous iteration that each continued
 
 
 class BeamSearch:
     """Searches for one batch of texts.
 
     Args:
-        decoder: a snapshot of the model.
-        tokenizer: of the same vocabulary.
-        request: of which `max_new_tokens`, `stop` and `bias` count; the bias is added to
-            the logarithmic probabilities.
+        decoder: A snapshot of the model.
+        tokenizer: The tokenizer of the model.
+        request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count; the
+            bias is added to the log-probabilities.
         num_beams: int32[B], K of each row; clamped.
         length_penalty: float32[B]; clamped.
     """
@@ -109,39 +101,40 @@ class BeamSearch:
         length_penalty: tf.Tensor,
     ) -> None:
         self._decoder = decoder
-        self._tokenizer = tokenizer
         self._max_new_tokens = request.max_new_tokens
         self._bias = request.bias[:, None, :]
         self._num_beams = clamp(num_beams, _CONTROLS["num_beams"])
         self._length_penalty = clamp(length_penalty, _CONTROLS["length_penalty"])
-        # Rows have as many beams as the row with most; those beyond their own stay empty.
+        # All rows get as many beams as the row with most; those beyond a row's own stay empty.
         self._width = largest(self._num_beams, 1)
         self._batch_size = tf.shape(self._num_beams)[0]
-        self._watch = StopWatch(self._repeat(request.stop, 2), tokenizer.max_overhang)
+        self._ends = EndDetector(
+            tokenizer, self._repeat(request.stop, 2), self._repeat(request.max_new_tokens, 2)
+        )
 
-    def search(self, start: Writing) -> BeamSearched:
+    def search(self, start: GenerationState) -> BeamSearchOutput:
         """Find a likely continuation of every prompt.
 
         Args:
-            start: from `Generator.prefill`.
+            start: From `Generator.prefill`.
         """
         limit = largest(self._max_new_tokens)
-        turn = self._first(start)
+        first = self._first(start)
         _, end = tf.while_loop(
-            lambda i, turn: (i < limit) & tf.reduce_any(turn.is_running),
-            lambda i, turn: (i + 1, self._turn(i, turn)),
-            (tf.constant(0), turn),
-            shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, turn)),
+            lambda i, now: (i < limit) & tf.reduce_any(now.is_running),
+            lambda i, now: (i + 1, self._iterate(i, now)),
+            (tf.constant(0), first),
+            shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, first)),
         )
         best, token_ids = end.best, self._trace(end)
-        return BeamSearched(
-            **make_texts(self._tokenizer, token_ids, best.overhang, best.finish),
+        return BeamSearchOutput(
+            **self._ends.texts(token_ids, best.overhang, best.finish),
             logprob=best.logprob,
             score=tf.where(best.length > 0, best.score, 0.0),
         )
 
     def _first(self, start):
-        """Begin with one hypothesis a row, which is empty."""
+        """Begin with one empty hypothesis per row."""
         none = tf.zeros_like(self._num_beams)
         zero = tf.zeros_like(self._length_penalty)
         in_order = tf.broadcast_to(tf.range(self._width), [self._batch_size, self._width])
@@ -158,18 +151,18 @@ class BeamSearch:
         best = _Hypothesis(zero + _NONE, zero, none, none, none, none, finish)
         nothing = tf.zeros([0, self._batch_size, self._width], tf.int32)
         scores = tf.fill([self._batch_size, self._width], _NONE)
-        return _Turn(beams, is_running, scores, best, nothing, nothing)
+        return _Iteration(beams, is_running, scores, best, nothing, nothing)
 
-    def _turn(self, i, turn):
+    def _iterate(self, i, now):
         """Continue every hypothesis by one token."""
-        beams = self._make_room(turn.beams, turn.is_running)
+        beams = self._make_room(now.beams, now.is_running)
         hidden, state = self._decoder.step(beams.token, beams.state, beams.position)
         candidates = self._candidates(hidden, beams)
         is_full = i + 1 >= self._max_new_tokens
         is_over = candidates.is_end | is_full[:, None]
-        # What a log-probability is divided by for the score: all candidates are as long.
+        # The score is the log-probability divided by this: all candidates have one length.
         divisor = tf.cast(i + 1, tf.float32) ** self._length_penalty
-        scores, best = self._finish(i, turn, candidates, is_over, divisor)
+        scores, best = self._finish(i, now, candidates, is_over, divisor)
 
         logprob, chosen = self._take(tf.where(is_over, _NONE, candidates.logprob))
         token, parent, tail = (
@@ -177,20 +170,20 @@ class BeamSearch:
             for values in (candidates.token, candidates.parent, candidates.tail)
         )
         worst = _pick(scores, self._num_beams - 1)
-        is_running = turn.is_running & ~is_full & (logprob[:, 0] / divisor > worst)
+        is_running = now.is_running & ~is_full & (logprob[:, 0] / divisor > worst)
         rows = _flat(parent + tf.range(self._batch_size)[:, None] * self._width)
         beams = _Beams(
             token=_flat(token),
-            # A row that is done keeps its place, for which there is room.
+            # Finished rows keep their position, which fits in the cache.
             position=beams.position + self._repeat(tf.cast(is_running, tf.int32)),
             recent=tf.concat([tf.gather(beams.recent, rows)[:, 1:], _flat(token)[:, None]], 1),
             tail=_flat(tail),
             logprob=logprob,
             state=self._decoder.take_rows(state, rows),
         )
-        tokens = tf.concat([turn.tokens, token[None]], 0)
-        parents = tf.concat([turn.parents, parent[None]], 0)
-        return _Turn(beams, is_running, scores, best, tokens, parents)
+        tokens = tf.concat([now.tokens, token[None]], 0)
+        parents = tf.concat([now.parents, parent[None]], 0)
+        return _Iteration(beams, is_running, scores, best, tokens, parents)
 
     def _make_room(self, beams, is_running):
         position, state, _ = make_room(
@@ -199,7 +192,7 @@ class BeamSearch:
         return beams._replace(position=position, state=state)
 
     def _candidates(self, hidden, beams):
-        """Take the 2 K likeliest continuations of every row."""
+        """Return the 2 K most likely continuations of every row."""
         logprobs = tf.nn.log_softmax(self._decoder.logits(hidden))
         shape = [self._batch_size, self._width, self._decoder.vocab_size]
         logprobs = tf.reshape(logprobs, shape) + self._bias + beams.logprob[:, :, None]
@@ -208,22 +201,22 @@ class BeamSearch:
         values, places = tf.math.top_k(flat, 2 * self._width)
         parent, token = places // shape[2], places % shape[2]
         tail = tf.gather(tf.reshape(beams.tail, shape[:2]), parent, batch_dims=1)
-        update = self._watch.update(_flat(tail), self._tokenizer.pieces(_flat(token)))
-        tail, stopped, overhang = (tf.reshape(tensor, tf.shape(token)) for tensor in update)
+        match = self._ends.match(_flat(tail), _flat(token))
+        tail, is_end, overhang = (tf.reshape(tensor, tf.shape(token)) for tensor in match)
         return _Candidates(
             logprob=tf.where(tf.range(2 * self._width) < self._own(2), values, _NONE),
             parent=parent,
             token=token,
-            is_end=stopped | tf.equal(token, self._tokenizer.special.eos),
+            is_end=is_end,
             tail=tail,
             overhang=overhang,
         )
 
-    def _finish(self, i, turn, candidates, is_over, divisor):
-        """Take those that are over into the scores, and the best of them for the best."""
-        counts = turn.is_running[:, None] & (tf.range(2 * self._width) < self._own(1))
+    def _finish(self, i, now, candidates, is_over, divisor):
+        """Add the candidates that are over to the scores, and keep the best of all."""
+        counts = now.is_running[:, None] & (tf.range(2 * self._width) < self._own(1))
         score = tf.where(counts & is_over, candidates.logprob / divisor[:, None], _NONE)
-        scores, _ = self._take(tf.concat([turn.scores, score], 1))
+        scores, _ = self._take(tf.concat([now.scores, score], 1))
         first = tf.argmax(score, axis=1, output_type=tf.int32)
         found = _Hypothesis(
             score=_pick(score, first),
@@ -234,21 +227,21 @@ class BeamSearch:
             overhang=_pick(candidates.overhang, first),
             finish=tf.where(_pick(candidates.is_end, first), STOP, LENGTH),
         )
-        is_better = found.score > turn.best.score
-        pairs = zip(found, turn.best, strict=True)
+        is_better = found.score > now.best.score
+        pairs = zip(found, now.best, strict=True)
         return scores, _Hypothesis(*(tf.where(is_better, new, old) for new, old in pairs))
 
     def _take(self, values):
-        """The K largest values of each row, -inf in place of those beyond its own number."""
+        """The K largest values of each row; -inf beyond the row's own number of beams."""
         values, places = tf.math.top_k(values, self._width)
         return tf.where(tf.range(self._width) < self._own(1), values, _NONE), places
 
     def _own(self, times):
-        """How many beams a row has, some times, int32[B, 1]."""
+        """The row's own number of beams multiplied by `times`, int32[B, 1]."""
         return times * self._num_beams[:, None]
 
     def _repeat(self, values, times=1):
-        """From a row for each text to one for each beam, some times."""
+        """Repeat every row once per beam, multiplied by `times`."""
         return repeat_rows(values, self._batch_size, times * self._width)
 
     def _trace(self, end):
@@ -259,14 +252,12 @@ class BeamSearch:
             is_last, is_in = tf.equal(i, best.length - 1), i < best.length
             token = tf.where(is_last, best.token, _pick(end.tokens[i], beam))
             parent = tf.where(is_last, best.parent, _pick(end.parents[i], beam))
-            token = tf.where(
-                is_in & tf.not_equal(token, self._tokenizer.special.eos), token, NO_TOKEN
-            )
+            token = tf.where(is_in & ~self._ends.is_eos(token), token, NO_TOKEN)
             token_ids = tf.tensor_scatter_nd_update(token_ids, [[i]], token[None])
             return i - 1, tf.where(is_in, parent, beam), token_ids
 
-        blank = tf.fill(tf.shape(end.tokens)[:2], NO_TOKEN)
-        start = (tf.shape(end.tokens)[0] - 1, tf.zeros_like(best.parent), blank)
+        empty = tf.fill(tf.shape(end.tokens)[:2], NO_TOKEN)
+        start = (tf.shape(end.tokens)[0] - 1, tf.zeros_like(best.parent), empty)
         return tf.transpose(tf.while_loop(lambda i, *_: i >= 0, back, start)[2])
 
 
@@ -275,5 +266,5 @@ def _flat(values):
 
 
 def _pick(values, places):
-    """One value of each row: [B] from [B, M]."""
+    """Return one value of each row, [B], from [B, M]."""
     return tf.gather(values, places, batch_dims=1)

@@ -1,120 +1,95 @@
-"""The generator: what a model, its tokenizer and the samplers do together."""
+"""The generator: a model, its tokenizer, the samplers and the searches together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from textgen.config.controls import LARGE
 from textgen.generation.beam_search import BeamSearch
+from textgen.generation.bias import BiasMaker
 from textgen.generation.contrastive_search import ContrastiveSearch
+from textgen.generation.decode_loop import DecodeLoop
 from textgen.generation.graph_inputs import default_inputs, make_request
-from textgen.generation.records import (
-    NO_TOKEN,
-    BeamSearched,
-    ContrastiveSearched,
-    Request,
-    Writing,
-    Written,
+from textgen.generation.outputs import (
+    BeamSearchOutput,
+    ContrastiveSearchOutput,
+    GenerationOutput,
+    ScoreOutput,
 )
 from textgen.generation.rows import largest
-from textgen.generation.scoring import Scored, score
-from textgen.generation.texts import make_texts
+from textgen.generation.scoring import score
+from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.window import newest
-from textgen.generation.writer import Writer
 from textgen.models.base import Decoder, LanguageModel
-from textgen.sampling.controls import between
 from textgen.tokenizer import Tokenizer
 from textgen.tokenizer.graph import GraphTokenizer
 
 
 class Generator(tf.Module):
-    """A decoder, its tokenizer and what the two must know of each other.
+    """A decoder and its tokenizer, strings in and strings out.
 
     Args:
-        decoder: writes tokens.
-        tokenizer: of the same vocabulary.
-        boundary: id put before every prompt (`Tokenizer.prefix_id`).
-        has_documents: whether the end token was trained; where it was not, it is
-            never sampled.
+        decoder: The model.
+        tokenizer: The tokenizer of the model.
+        prefix_id: The token put before every prompt (`Tokenizer.prefix_id`).
+        has_documents: Whether the EOS token was trained. If not, it is never sampled.
     """
 
     def __init__(
-        self, decoder: Decoder, tokenizer: GraphTokenizer, boundary: int, has_documents: bool
+        self, decoder: Decoder, tokenizer: GraphTokenizer, prefix_id: int, has_documents: bool
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
         self.tokenizer = tokenizer
-        self._boundary = boundary
+        self._prefix_id = prefix_id
         self._has_documents = has_documents
 
     @classmethod
     def of_model(cls, model: LanguageModel, tokenizer: Tokenizer, has_documents: bool) -> Generator:
-        """Return a generator that writes as a model does now.
+        """Return a generator with the current weights of a model.
 
         Args:
-            model: in training, or trained.
-            tokenizer: of its vocabulary.
-            has_documents: whether it was trained on whole documents.
+            model: A model in training, or a trained one.
+            tokenizer: The tokenizer of the model.
+            has_documents: Whether the model is trained on whole documents.
         """
-        boundary = tokenizer.prefix_id(has_documents)
-        return cls(model.decoder(), tokenizer.in_graph(), boundary, has_documents)
+        prefix_id = tokenizer.prefix_id(has_documents)
+        return cls(model.decoder(), tokenizer.in_graph(), prefix_id, has_documents)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
-        """Return a generator that differs in the decoder."""
-        return Generator(decoder, self.tokenizer, self._boundary, self._has_documents)
+        """Return a generator that differs only in the decoder."""
+        return Generator(decoder, self.tokenizer, self._prefix_id, self._has_documents)
 
-    def generate(self, prompts: tf.Tensor, inputs: Mapping[str, Any] | None = None) -> Written:
+    def generate(
+        self, prompts: tf.Tensor, inputs: Mapping[str, Any] | None = None
+    ) -> GenerationOutput:
         """Continue every prompt.
 
         Args:
             prompts: string[B], UTF-8; may be empty.
-            inputs: what else is asked for, by the names of `default_inputs`; tensors of one
-                row each, or B.
+            inputs: Controls by the names of `default_inputs`; tensors with one row each, or B.
         """
         request = self.request(prompts, {**default_inputs(), **(inputs or {})})
-        return self.write(self.prefill(prompts), request, request.max_new_tokens)[0]
+        return self.decode(self.prefill(prompts), request, request.max_new_tokens)[0]
 
     def request(self, prompts: tf.Tensor, inputs: Mapping[str, Any]) -> Request:
-        """Bring what a caller gave into the form that `write` takes; see `make_request`."""
-        return make_request(inputs, tf.shape(prompts)[0], self.bias)
+        """Convert a caller's inputs to the form that `decode` takes; see `make_request`."""
+        make_bias = BiasMaker(self.tokenizer, self.decoder.vocab_size, self._has_documents)
+        return make_request(inputs, tf.shape(prompts)[0], make_bias)
 
-    def bias(self, texts: tf.Tensor, bias: tf.Tensor, banned: tf.Tensor) -> tf.Tensor:
-        """Return what is added to the logits, float32[B, V].
-
-        Args:
-            texts: string[B, L], whose tokens get a bias.
-            bias: float32[B, L], one for each of them, -1e6 to 1e6 or -inf.
-            banned: string[B, M]; no token with one of their characters is written.
-        """
-        batch_size, vocab_size = tf.shape(texts)[0], self.decoder.vocab_size
-        ids, lengths = self.tokenizer.encode(tf.reshape(texts, [-1]))
-        is_token = tf.sequence_mask(lengths, tf.shape(ids)[1])
-        hits = tf.one_hot(ids, vocab_size, on_value=True, off_value=False, dtype=tf.bool)
-        named = tf.cast(tf.reduce_any(hits & is_token[..., None], 1), tf.float32)
-        named = tf.reshape(named, [batch_size, tf.shape(texts)[1], vocab_size])
-        # Their sum must not come to infinity: no token would be likelier than another.
-        bias = tf.where(bias == -np.inf, bias, between(bias, -LARGE, LARGE, invalid=0.0))
-        total = tf.reduce_sum(tf.math.multiply_no_nan(bias[..., None], named), 1)
-        total = tf.where(self.tokenizer.tokens_with(banned), -np.inf, total)
-        special = self.tokenizer.special
-        silent = [i for i in special if not (self._has_documents and i == special.eos)]
-        return tf.where(np.isin(np.arange(vocab_size), silent), -np.inf, total)
-
-    def prefill(self, prompts: tf.Tensor) -> Writing:
-        """Read the prompts; what does not fit into the context is left out at the left.
+    def prefill(self, prompts: tf.Tensor) -> GenerationState:
+        """Process the prompts. What does not fit into the context is left out, on the left.
 
         Args:
             prompts: string[B], UTF-8; may be empty.
         """
         window, lengths = self._window(prompts)
-        # The last token stays unread: every turn of the loop reads one, then writes one.
+        # The last token is left to the loop: every iteration processes a token and samples one.
         _, state = self.decoder.prefill(window, lengths - 1)
         none = tf.zeros_like(lengths)
-        return Writing(
+        return GenerationState(
             token=tf.gather(window, lengths - 1, batch_dims=1),
             position=lengths - 1,
             recent=newest(window, lengths, self.decoder.config.context_length, NO_TOKEN),
@@ -125,53 +100,53 @@ class Generator(tf.Module):
             state=state,
         )
 
-    def write(
-        self, writing: Writing, request: Request, num_tokens: tf.Tensor
-    ) -> tuple[Written, Writing]:
-        """Write on.
+    def decode(
+        self, state: GenerationState, request: Request, num_tokens: tf.Tensor
+    ) -> tuple[GenerationOutput, GenerationState]:
+        """Continue texts.
 
-        A text that outgrows the model's context goes on: the newest half of the window
-        is read again, and writing continues from there.
+        A text that outgrows the model's context continues from the newest half of its window,
+        which is prefilled again.
 
         Args:
-            writing: from `prefill`, or from the call before.
-            request: the same in every call for a text.
-            num_tokens: int32[B], tokens to write in this call; the largest counts, and a
-                row that comes to its end writes fewer.
+            state: From `prefill`, or from the previous call.
+            request: The same in every call for a text.
+            num_tokens: int32[B], tokens to generate in this call. The largest counts, and a
+                row that ends generates fewer.
         """
-        writer = Writer(
-            self.decoder.snapshot().for_rows(tf.shape(writing.token)[0]), self.tokenizer, request
-        )
-        notes, overhang, end = writer.write(writing, largest(num_tokens))
-        texts = make_texts(self.tokenizer, notes.token_ids, overhang, end.finish)
-        return Written(**{**notes._asdict(), **texts}), end
+        decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0])
+        return DecodeLoop(decoder, self.tokenizer, request).run(state, largest(num_tokens))
 
     def beam_search(
-        self, writing: Writing, request: Request, num_beams: tf.Tensor, length_penalty: tf.Tensor
-    ) -> BeamSearched:
+        self,
+        state: GenerationState,
+        request: Request,
+        num_beams: tf.Tensor,
+        length_penalty: tf.Tensor,
+    ) -> BeamSearchOutput:
         """Continue prompts by likely texts; see `textgen.generation.beam_search`.
 
         Args:
-            writing: from `prefill`.
-            request: of which `max_new_tokens`, `stop` and `bias` count.
+            state: From `prefill`.
+            request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count.
             num_beams: int32[B] or [1].
             length_penalty: float32[B] or [1].
         """
         rows = tf.shape(request.max_new_tokens)
         controls = (tf.broadcast_to(values, rows) for values in (num_beams, length_penalty))
         search = BeamSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
-        return search.search(writing)
+        return search.search(state)
 
     def contrastive_search(
         self, prompts: tf.Tensor, request: Request, penalty_alpha: tf.Tensor, top_k: tf.Tensor
-    ) -> ContrastiveSearched:
+    ) -> ContrastiveSearchOutput:
         """Continue prompts by texts that do not repeat themselves.
 
         See `textgen.generation.contrastive_search`.
 
         Args:
             prompts: string[B], UTF-8; may be empty.
-            request: of which `max_new_tokens`, `stop` and `bias` count.
+            request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count.
             penalty_alpha: float32[B] or [1].
             top_k: int32[B] or [1], how many tokens to choose from.
         """
@@ -180,8 +155,8 @@ class Generator(tf.Module):
         search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
         return search.search(*self._window(prompts))
 
-    def score(self, texts: tf.Tensor) -> Scored:
-        """Tell how likely the model finds texts, from their beginning.
+    def score(self, texts: tf.Tensor) -> ScoreOutput:
+        """Return how likely texts are to the model, from their beginning.
 
         Args:
             texts: string[B], UTF-8.
@@ -189,12 +164,12 @@ class Generator(tf.Module):
         return score(self.decoder.snapshot(), *self._encode(texts))
 
     def _encode(self, texts):
-        """Encode texts behind the boundary token: int32[B, T], and tokens in each row."""
+        """Encode texts after the prefix token: int32[B, T], and the tokens in each row."""
         ids, lengths = self.tokenizer.encode(texts)
-        return tf.pad(ids, [[0, 0], [1, 0]], constant_values=self._boundary), lengths + 1
+        return tf.pad(ids, [[0, 0], [1, 0]], constant_values=self._prefix_id), lengths + 1
 
     def _window(self, prompts):
-        """Encode the prompts behind the boundary token; keep what the decoder can hold.
+        """Encode the prompts after the prefix token; keep what the decoder can hold.
 
         Returns:
             int32[B, P] padded on the right, and the number of tokens in each row.

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
 from textgen.config.controls import Control, controls_of
-from textgen.generation.records import Request
-from textgen.sampling.controls import ROWS, SamplingControls
+from textgen.generation.state import Request
+from textgen.sampling.sampling_controls import ROWS, SamplingControls
 
 _SAMPLING = controls_of(SamplingConfig)
 _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "string": object}

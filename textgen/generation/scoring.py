@@ -1,47 +1,29 @@
-"""How likely a model finds a text."""
+"""How likely a text is to a model."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
+from textgen.generation.outputs import ScoreOutput
 from textgen.models.base import Decoder
 
 
-class Scored(NamedTuple):
-    """What a model thinks of texts; T is the number of tokens of the longest.
+def score(decoder: Decoder, token_ids: tf.Tensor, lengths: tf.Tensor) -> ScoreOutput:
+    """Score texts as the decode loop would have generated them.
 
-    Attributes:
-        token_ids: int32[B, T]; -1 behind a row's end.
-        logprobs: float32[B, T], natural logarithm of every token's probability after
-            those before it; 0 behind a row's end.
-        logprob: float32[B], their sum.
-        num_tokens: int32[B].
-    """
-
-    token_ids: tf.Tensor
-    logprobs: tf.Tensor
-    logprob: tf.Tensor
-    num_tokens: tf.Tensor
-
-
-def score(decoder: Decoder, token_ids: tf.Tensor, lengths: tf.Tensor) -> Scored:
-    """Score texts as the decode loop would have written them.
-
-    Past the context length, each token is predicted from what the loop has in its window
-    then: half a context at least, a whole one at most.
+    Past the context length, each token is predicted from what the loop would have in its
+    window: at least half a context, at most a whole one.
 
     Args:
-        decoder: a snapshot of the model.
-        token_ids: int32[B, 1 + T], a boundary token and the text, padded on the right.
-        lengths: int32[B], tokens in each row, the boundary token included.
+        decoder: A snapshot of the model.
+        token_ids: int32[B, 1 + T], a prefix token and the text, padded on the right.
+        lengths: int32[B], tokens in each row, including the prefix token.
     """
     predict = _by_steps if decoder.max_positions is None else _by_windows
     logprobs = predict(decoder, token_ids, lengths)
     is_token = tf.sequence_mask(lengths - 1, tf.shape(token_ids)[1] - 1)
     logprobs = tf.where(is_token, logprobs, 0.0)
-    return Scored(
+    return ScoreOutput(
         token_ids=tf.where(is_token, token_ids[:, 1:], -1),
         logprobs=logprobs,
         logprob=tf.reduce_sum(logprobs, axis=1),
@@ -66,16 +48,16 @@ def _by_steps(decoder, token_ids, lengths):
 
 
 def _by_windows(decoder, token_ids, lengths):
-    """Score a context at a time: window k begins k strides into the text.
+    """Score one context at a time: window k begins k strides into the text.
 
     The first window predicts all of its tokens. A later one begins with half a context
-    that has been predicted before, and predicts the stride behind it.
+    that is already predicted, and predicts the stride after it.
     """
     context = decoder.max_positions
     stride = context - context // 2 + 1
     batch_size, size = tf.unstack(tf.shape(token_ids))
     num_windows = 1 + tf.maximum(size - 1 - context + stride - 1, 0) // stride
-    num_windows = tf.minimum(num_windows, size - 1)  # none where there is no token at all
+    num_windows = tf.minimum(num_windows, size - 1)  # none if there is no token at all
     padding = num_windows * stride + context - size + 1
     padded = tf.pad(token_ids, [[0, 0], [0, padding]])
 
@@ -89,14 +71,14 @@ def _by_windows(decoder, token_ids, lengths):
 
     start = (tf.constant(0), tf.zeros([num_windows, batch_size, context]))
     _, logprobs = tf.while_loop(lambda k, _: k < num_windows, read, start)
-    # Token t of the text, counted from 0, is that many places behind its window's start.
+    # Token t of the text is token t - k * stride of window k.
     t = tf.range(size - 1)
     k = tf.maximum(t - context + stride, 0) // stride
-    places = tf.stack([k, t - k * stride], axis=1)
-    return tf.transpose(tf.gather_nd(tf.transpose(logprobs, [0, 2, 1]), places))
+    positions = tf.stack([k, t - k * stride], axis=1)
+    return tf.transpose(tf.gather_nd(tf.transpose(logprobs, [0, 2, 1]), positions))
 
 
 def _logprobs(decoder, hidden, token_ids):
-    """Log-probability of int32[N] tokens after float32[N, D]."""
+    """The log-probabilities of int32[N] tokens after float32[N, D]."""
     logprobs = tf.nn.log_softmax(decoder.logits(hidden))
     return tf.gather(logprobs, token_ids, batch_dims=1)

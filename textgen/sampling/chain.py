@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from textgen.config.controls import Stage
 from textgen.sampling import dry, filters, mirostat, penalties  # noqa: F401  (they register)
-from textgen.sampling.controls import ROWS, SamplingControls
 from textgen.sampling.draw import draw
 from textgen.sampling.filters import REMOVED, scale_temperature
 from textgen.sampling.history import count_tokens, newest
 from textgen.sampling.registry import FILTERS, Filter
+from textgen.sampling.sampling_controls import ROWS, SamplingControls
 
 
 class Chain:

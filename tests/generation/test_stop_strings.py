@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from textgen.generation.stopping import StopWatch
+from textgen.generation.stop_strings import StopStringMatcher
 
 PIECES = st.lists(st.sampled_from(["a", "b", "ab", "ba", "", "字", "b字a", "aab"]), max_size=8)
 STOPS = st.lists(st.sampled_from(["a", "ab", "bab", "字", "字a", "abab", ""]), max_size=3)
@@ -12,7 +12,7 @@ STOPS = st.lists(st.sampled_from(["a", "ab", "bab", "字", "字a", "abab", ""]),
 
 def watch(pieces, stops, max_overhang):
     """Feed pieces until one stops; return the text up to there, or None."""
-    stop_watch = StopWatch(
+    matcher = StopStringMatcher(
         tf.constant([[stop.encode() for stop in stops]], tf.string, shape=[1, len(stops)]),
         max_overhang,
     )
@@ -20,7 +20,7 @@ def watch(pieces, stops, max_overhang):
     text = b""
     for piece in pieces:
         text += piece.encode()
-        tail, stopped, overhang = stop_watch.update(tail, tf.constant([piece.encode()]))
+        tail, stopped, overhang = matcher.update(tail, tf.constant([piece.encode()]))
         if stopped.numpy()[0]:
             return text[: len(text) - overhang.numpy()[0]].decode()
     return None
@@ -40,10 +40,10 @@ def test_tokens_of_one_character_have_no_overhang():
 
 
 def test_rows_watch_for_their_own_strings():
-    stop_watch = StopWatch(tf.constant([["a", ""], ["b", "c"], ["", ""]]), 0)
-    tail, stopped, _ = stop_watch.update(tf.constant(["", "", ""]), tf.constant(["c", "c", "c"]))
+    matcher = StopStringMatcher(tf.constant([["a", ""], ["b", "c"], ["", ""]]), 0)
+    tail, stopped, _ = matcher.update(tf.constant(["", "", ""]), tf.constant(["c", "c", "c"]))
     assert stopped.numpy().tolist() == [False, True, False]
-    _, stopped, _ = stop_watch.update(tail, tf.constant(["a", "a", "a"]))
+    _, stopped, _ = matcher.update(tail, tf.constant(["a", "a", "a"]))
     assert stopped.numpy().tolist() == [True, False, False]
 
 

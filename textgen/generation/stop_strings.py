@@ -1,4 +1,4 @@
-"""Stop strings: seeing that a text has just come to one of them."""
+"""Stop strings: detect that a text has just reached one of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import tensorflow as tf
 from textgen.generation.rows import largest
 
 
-class StopWatch:
-    """Sees when a text has come to one of its row's stop strings.
+class StopStringMatcher:
+    """Detects when a text reaches one of its row's stop strings.
 
     Args:
-        stop: string[B, S], UTF-8; empty strings are ignored, S may be 0.
-        max_overhang: how many bytes of a token may follow the end of a stop string in it;
-            0 where a token is one character.
+        stop: string[B, S], UTF-8; empty strings are ignored, and S may be 0.
+        max_overhang: The largest number of bytes of a token that may follow the end of a stop
+            string in it; 0 if a token is one character.
+
+    Attributes:
+        is_watching: bool[], whether there is any stop string.
     """
 
     def __init__(self, stop: tf.Tensor, max_overhang: int) -> None:
@@ -22,8 +25,8 @@ class StopWatch:
         self._longest = largest(tf.reshape(self._lengths, [-1]))
         self.is_watching = self._longest > 0
         self._overhangs = tf.range(max_overhang + 1)
-        # In front of every tail, because `tf.strings.substr` refuses to start before the
-        # beginning of a string; a byte that no stop string holds, being UTF-8.
+        # Precedes every tail, because `tf.strings.substr` refuses to start before the
+        # beginning of a string; a byte that UTF-8, and so a stop string, never contains.
         self._padding = tf.strings.reduce_join(
             tf.fill([self._longest + max_overhang], tf.constant(b"\xff"))
         )
@@ -32,12 +35,12 @@ class StopWatch:
         """Append the newest bytes of every row.
 
         Args:
-            tail: string[B], the end of the text so far: from the update before, or empty.
+            tail: string[B], the end of the text so far: from the previous update, or empty.
             pieces: string[B], the bytes of the newest token.
 
         Returns:
-            The new tail; bool[B], whether there is a stop string that ends in the newest
-            token; and int32[B], how many bytes of that token follow the first such end.
+            The new tail; bool[B], whether a stop string ends in the newest token; and
+            int32[B], how many bytes of that token follow the first such end.
         """
 
         def append():

@@ -1,0 +1,192 @@
+"""The decode loop: every iteration processes the newest token and samples the next one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from textgen.generation.end_detector import EndDetector, Progress
+from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
+from textgen.generation.state import NO_TOKEN, GenerationState, Request
+from textgen.generation.token_outputs import TokenOutputs, TokenRecorder
+from textgen.generation.window import BLOCK, any_size, make_room, room
+from textgen.models.base import Decoder
+from textgen.sampling import Chain, uniform
+from textgen.tokenizer.graph import GraphTokenizer
+
+# The characters at which a sequence ends for DRY, as in llama.cpp.
+_BREAKERS = ["\n", ":", '"', "*"]
+
+
+class _Iteration(NamedTuple):
+    """What one iteration of the loop passes to the next."""
+
+    outputs: TokenOutputs
+    overhang: tf.Tensor  # int32[B], bytes of the last token that follow its stop string
+    state: GenerationState
+
+
+class DecodeLoop:
+    """Generates one batch of texts.
+
+    Args:
+        decoder: A snapshot of the model.
+        tokenizer: The tokenizer of the model.
+        request: What the caller asks for.
+    """
+
+    def __init__(self, decoder: Decoder, tokenizer: GraphTokenizer, request: Request) -> None:
+        self._decoder = decoder
+        self._request = request
+        breakers = tokenizer.tokens_with(tf.constant([_BREAKERS]))[0]
+        self._chain = Chain(request.controls, request.bias, breakers)
+        self._ends = EndDetector(
+            tokenizer, request.stop, request.max_new_tokens, request.min_new_tokens
+        )
+        self._recorder = TokenRecorder(request.logprobs, decoder.vocab_size)
+        # A block takes as long as a token or two of a small model. If no clock has to be
+        # watched, blocks are as long as the capacity of the state.
+        is_timed = tf.reduce_any(request.deadline < float("inf"))
+        self._max_block = tf.where(is_timed, BLOCK, tf.int32.max)
+        self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
+        is_special = self._ends.is_watching | self._recorder.is_asked | self._has_minimum
+        self._is_plain = self._chain.is_plain & ~is_special
+
+    def run(
+        self, state: GenerationState, limit: tf.Tensor
+    ) -> tuple[GenerationOutput, GenerationState]:
+        """Continue every text by at most `limit` tokens.
+
+        Returns:
+            What was generated, and the state to continue from.
+        """
+        is_new = tf.equal(state.count, 0)
+        state = state._replace(
+            mu=tf.where(is_new, self._chain.initial_mu, state.mu),
+            finish=_finish(state, state.count >= self._request.max_new_tokens, LENGTH),
+        )
+        start = (
+            tf.constant(0),
+            # The outputs grow with the tokens that are generated, not those that may be: a row
+            # of a server's batch that asks for a billion tokens must not take all memory.
+            _Iteration(self._recorder.empty(0), tf.zeros_like(state.count), state),
+        )
+
+        def block(index, total):
+            """Generate some tokens; between blocks the state may grow and the time may end."""
+            state = self._make_room(self._end_late(total.state), is_first=tf.equal(index, 0))
+            size = tf.minimum(tf.minimum(self._room(state), self._max_block), limit - index)
+            numbers = self._numbers(state, size)
+
+            def iterate(is_plain):
+                return tf.while_loop(
+                    lambda i, part: (i < size) & _any_running(part.state),
+                    lambda i, part: (
+                        i + 1,
+                        self._iterate(i, tf.gather(numbers, i), part, is_plain),
+                    ),
+                    (
+                        tf.constant(0),
+                        _Iteration(self._recorder.empty(size), total.overhang, state),
+                    ),
+                )
+
+            # What most texts ask for has its own loop: four conditions per token that never
+            # hold take a seventh of a small model's time.
+            count, part = tf.cond(self._is_plain, lambda: iterate(True), lambda: iterate(False))
+            outputs = tf.nest.map_structure(
+                lambda old, new: tf.concat([old, new[:count]], 0), total.outputs, part.outputs
+            )
+            return index + count, part._replace(outputs=outputs)
+
+        _, end = tf.while_loop(
+            lambda index, total: (index < limit) & _any_running(total.state),
+            block,
+            start,
+            shape_invariants=tf.nest.map_structure(any_size, start),
+        )
+        outputs = self._recorder.batch_first(end.outputs)
+        texts = self._ends.texts(outputs.token_ids, end.overhang, end.state.finish)
+        return GenerationOutput(**{**outputs._asdict(), **texts}), end.state
+
+    def _iterate(self, i, numbers, part, is_plain):
+        """Process the newest token of every row, and sample the next one."""
+        state = part.state
+        hidden, cache = self._decoder.step(state.token, state.state, state.position)
+        logits = self._decoder.logits(hidden)
+        number, xtc_number = tf.unstack(numbers, 2)
+        if is_plain:
+            token, mu = self._chain.sample_plainly(logits, number), state.mu
+        else:
+            allowed = self._without_eos(logits, state.count)
+            token, mu = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
+        progress = Progress(state.count, state.finish, state.tail, part.overhang)
+        progress, is_text = self._ends.advance(progress, token, watch=not is_plain)
+        token = tf.maximum(token, 0)
+        text_token = tf.where(is_text, token, NO_TOKEN)
+        if is_plain:
+            outputs = self._recorder.record_token(part.outputs, i, text_token)
+        else:
+            outputs = self._recorder.record(part.outputs, i, text_token, logits)
+        state = GenerationState(
+            token=token,
+            # Finished rows keep their position, which fits in the cache.
+            position=state.position + tf.cast(tf.equal(progress.finish, RUNNING), tf.int32),
+            recent=tf.concat([state.recent[:, 1:], token[:, None]], axis=1),
+            count=progress.count,
+            finish=progress.finish,
+            tail=progress.tail,
+            mu=mu,
+            state=cache,
+        )
+        return _Iteration(outputs, progress.overhang, state)
+
+    def _without_eos(self, logits, count):
+        """Ban the EOS token from rows that are too short."""
+
+        def ban():
+            is_eos = self._ends.is_eos(tf.range(self._decoder.vocab_size))
+            is_short = count < self._request.min_new_tokens
+            return tf.where(is_eos & is_short[:, None], float("-inf"), logits)
+
+        return tf.cond(self._has_minimum, ban, lambda: logits)
+
+    def _numbers(self, state, size):
+        """Random numbers of the next tokens, float32[size, 2, B]: for the draw and for XTC."""
+        index = tf.cast(state.count + tf.range(size)[:, None], tf.int64)
+        seed = self._request.controls.seed
+        return tf.stack([uniform(seed, index), uniform(seed, index, stream=1)], axis=1)
+
+    def _end_late(self, state):
+        """End the rows whose time is over."""
+        return state._replace(finish=_finish(state, self._request.deadline <= tf.timestamp(), TIME))
+
+    def _make_room(self, state, is_first):
+        """Make room for one more token in every running row."""
+
+        def make():
+            is_running = tf.equal(state.finish, RUNNING)
+            position, cache, _ = make_room(
+                self._decoder, state.state, state.position, is_running, state.recent
+            )
+            return position, cache
+
+        # This copies the cache. The first time, it also clears what a server may have padded.
+        position, cache = tf.cond(
+            is_first | (self._room(state) < 1), make, lambda: (state.position, state.state)
+        )
+        return state._replace(position=position, state=cache)
+
+    def _room(self, state):
+        """How many tokens every running row can take before `_make_room` is needed."""
+        is_running = tf.equal(state.finish, RUNNING)
+        return room(self._decoder, state.state, state.position, is_running)
+
+
+def _finish(state, condition, reason):
+    return tf.where(condition & tf.equal(state.finish, RUNNING), reason, state.finish)
+
+
+def _any_running(state):
+    return tf.reduce_any(tf.equal(state.finish, RUNNING))

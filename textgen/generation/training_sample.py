@@ -1,0 +1,42 @@
+"""Samples of a model in training: from the same prompt, with the same seed, every time."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from textgen.generation.generator import Generator
+from textgen.models.base import LanguageModel
+from textgen.tokenizer import Tokenizer
+
+_NUM_TOKENS = 120
+
+
+class SampleGenerator:
+    """Generates samples of a model in training.
+
+    The decode graph is built once; later samples only copy newer weights into it.
+
+    Args:
+        tokenizer: The tokenizer of the model.
+        has_documents: Whether the model is trained on whole documents.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, has_documents: bool) -> None:
+        self._tokenizer = tokenizer
+        self._has_documents = has_documents
+        self._generator: Generator | None = None
+
+    def __call__(self, model: LanguageModel) -> str:
+        """Return what the model, the same one in every call, generates from an empty prompt."""
+        if self._generator is None:
+            self._generator = Generator.of_model(model, self._tokenizer, self._has_documents)
+            # AutoGraph would analyze all of it for seconds and change nothing.
+            self._graph = tf.function(self._generator.generate, autograph=False)
+        else:
+            self._generator.decoder.assign(model.decoder_weights())
+        inputs = {
+            "max_new_tokens": tf.constant([_NUM_TOKENS]),
+            "seed": tf.constant([0], tf.int64),
+        }
+        output = self._graph(tf.constant([""]), inputs)
+        return output.text_bytes.numpy()[0].decode("utf-8", errors="replace")
