@@ -127,7 +127,7 @@ def _torch_curve(args: argparse.Namespace, started: float) -> None:
 def _textgen_curve(args: argparse.Namespace, started: float) -> None:
     from textgen_side import fit
 
-    from textgen.training.reporter import Reporter, Validation
+    from textgen.reporter import Reporter, Validation
 
     tokens: Tokens = read_tokens(args.corpus)
     points: list[dict[str, float]] = []

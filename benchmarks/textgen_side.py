@@ -8,11 +8,11 @@ from pathlib import Path
 from settings import Setting, Tokens
 
 from textgen.config import ModelConfig, TrainingConfig
+from textgen.reporter import Reporter
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.distribution import build_strategy
 from textgen.training.history import History
-from textgen.training.loop import Outcome, Trainer
-from textgen.training.reporter import Reporter
+from textgen.training.loop import Trainer, TrainingResult
 
 
 def fit(
@@ -24,7 +24,7 @@ def fit(
     seed: int = 0,
     validate_every: int | None = None,
     reporter: Reporter | None = None,
-) -> Outcome:
+) -> TrainingResult:
     """Train with textgen's defaults; validate once, at the end, if nothing else is asked for."""
     *shape, batch_size = setting
     names = ("architecture", "num_layers", "num_heads", "hidden_dim", "context_length")

@@ -129,7 +129,7 @@ def _serve_torch(setting: Setting, tokens: Tokens) -> None:
 def _serve_textgen(setting: Setting, tokens: Tokens, optimizer: str) -> None:
     from textgen_side import fit
 
-    from textgen.training.reporter import Progress, Reporter
+    from textgen.reporter import Progress, Reporter
 
     server = _serve()
     next(server)

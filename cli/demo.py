@@ -9,10 +9,7 @@ from pathlib import Path
 import click
 from textgen.cli import options
 from textgen.cli.screen import print_text
-from textgen.cli.train import load_tensorflow, report, stop_on_interrupt
-
-from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
-from textgen.models import registry
+from textgen.cli.train import report, stop_on_interrupt
 
 # Pure-Python modules of the standard library, chosen for plain style; about 400 kB.
 _MODULES = (
@@ -25,39 +22,44 @@ _MODULES = (
 @click.command()
 @click.option("--code", is_flag=True, help="Learn Python code instead of prose.")
 @click.option(
-    "--max-steps", type=int, default=700, show_default=True, help="About a minute on 2 cores."
+    "--max-steps",
+    type=int,
+    default=700,
+    show_default=True,
+    help="Number of optimizer steps; 700 take about a minute on 2 cores.",
 )
 @options.models_dir
 def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
     """Train a small model on text that comes with Python, and let it write.
 
     Needs no corpus and no network: the text is Python's own documentation
-    (pydoc_data.topics), or with --code the sources of its standard library.
+    (pydoc_data.topics), or with --code the source of its standard library.
     """
-    name = "demo-code" if code else "demo"
-    config = RunConfig(
-        corpus=CorpusConfig(),
-        model=ModelConfig.of_size(
-            registry.default_architecture(), "small", context_length=64, dropout=0.0
-        ),
-        training=TrainingConfig(max_steps=max_steps),
-    )
-    load_tensorflow()
     from textgen.cli.progress import make_reporter
 
     from textgen import pipeline
     from textgen.inference import load
 
+    name = "demo-code" if code else "demo"
     with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
         corpus = Path(folder, "standard-library.py.txt" if code else "python-topics.txt")
         corpus.write_text(_code() if code else _prose(), encoding="utf-8")
         click.echo(f"Learning from {corpus.name}, {corpus.stat().st_size:,} bytes", err=True)
         with stop_on_interrupt() as should_stop, make_reporter() as reporter:
             trained = pipeline.train(
-                [corpus], name, config, models_dir, reporter=reporter, should_stop=should_stop
+                [corpus],
+                name,
+                models_dir=models_dir,
+                reporter=reporter,
+                should_stop=should_stop,
+                max_steps=max_steps,
+                size="small",
+                context_length=64,
+                dropout=0.0,
+                batch_size=16,
             )
     report(trained, models_dir)
-    # Without a blank at the end: to byte pairs it belongs to the next word.
+    # No space at the end: BPE attaches it to the next word.
     prompts = ["def"] if code else ["The", "If the"]
     stop = ["\n\n"] if code else ["."]
     with load(trained.path) as generator:
@@ -67,14 +69,14 @@ def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
 
 
 def _prose() -> str:
-    """Python's language reference by topic, as `help()` shows it."""
+    """Return Python's language reference by topic, as `help()` shows it."""
     from pydoc_data import topics
 
     return "\n\n".join(text.strip() for _, text in sorted(topics.topics.items()))
 
 
 def _code() -> str:
-    """The sources of some modules of the standard library."""
+    """Return the source of some modules of the standard library."""
     library = Path(sysconfig.get_path("stdlib"))
     files = (library / f"{name}.py" for name in _MODULES)
     return "\n\n".join(file.read_text(encoding="utf-8") for file in files if file.is_file())

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import click
+from textgen.cli.flags import name_options
 from textgen.cli.interrupt import end_interrupted, keep_interrupts
 from textgen.cli.screen import say, visible
 
@@ -85,18 +86,26 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            raise _failure(error) from error
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            raise _failure(error, command) from error
 
 
-def _failure(error: Exception) -> _Failure:
-    if isinstance(error, ConfigError):
-        return _WrongCommand(str(error))
+def _failure(error: Exception, command: click.Command | None = None) -> _Failure:
+    """Return what to print of an error, and the exit status.
+
+    Args:
+        error: The error.
+        command: The command that met it, whose options its message should name.
+    """
+    if isinstance(error, TextgenError):
+        message = name_options(str(error), command) if command else str(error)
+        return _WrongCommand(message) if isinstance(error, ConfigError) else _Failure(message)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename2 or error.filename}: " if error.filename else ""
         return _Failure(f"{where}{error.strerror}.")
     if isinstance(error, MemoryError):
         return _Failure("Out of memory. Try a smaller model, batch or corpus.")
-    if isinstance(error, (TextgenError, OSError)):
+    if isinstance(error, OSError):
         return _Failure(str(error))
     return _Failure(
         f"This should not happen: {type(error).__name__}: {first_line(error)} "

@@ -47,25 +47,23 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
     entry = Catalog(models_dir).find(model)
     card = entry.card
     if as_json:
-        click.echo(json.dumps({"path": str(entry.path), **card}, ensure_ascii=False))
+        click.echo(json.dumps({"path": str(entry.path), **card.to_dict()}, ensure_ascii=False))
         return
-    shape, corpus = card["model"], card["corpus"]
-    training = card["training"]
-    documents = f"{corpus['num_documents']:,} documents, " if corpus["has_documents"] else ""
+    shape, corpus, training = card.model, card.corpus, card.training
+    documents = f"{corpus.num_documents:,} documents, " if corpus.has_documents else ""
     lines = {
         "Model": entry.name + (f", version {entry.version}" if entry.version else ""),
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
-        "Architecture": f"{shape['architecture']}, {registry.describe(shape)}",
-        "Parameters": f"{card['num_parameters']:,}",
-        "Tokenizer": f"{card['tokenizer']['kind']}, {card['tokenizer']['vocab_size']:,} tokens",
-        "Trained on": f"{corpus['description']} ({documents}"
-        f"{corpus['num_characters']:,} characters)",
-        "Training": f"{card['steps']:,} steps of {training['batch_size']} windows with "
-        f"{training['optimizer']}, ended by {training['ended_by']}",
-        "Quality": f"validation loss {card['validation_loss']:.3f} nats per token, "
-        f"{card['bits_per_character']:.3f} bits per character, perplexity {card['perplexity']:.5g}",
-        "Created": f"{card['created']} with textgen {card['versions']['textgen']}, "
-        f"TensorFlow {card['versions']['tensorflow']}",
+        "Architecture": f"{shape.architecture}, {registry.describe(shape.to_dict())}",
+        "Parameters": f"{card.num_parameters:,}",
+        "Tokenizer": f"{card.tokenizer.kind}, {card.tokenizer.vocab_size:,} tokens",
+        "Trained on": f"{corpus.description} ({documents}{corpus.num_characters:,} characters)",
+        "Training": f"{card.steps:,} steps of {training.batch_size} windows with "
+        f"{training.optimizer}, ended by {training.ended_by}",
+        "Quality": f"validation loss {card.validation_loss:.3f} nats per token, "
+        f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}",
+        "Created": f"{card.created} with textgen {card.versions.textgen}, "
+        f"TensorFlow {card.versions.tensorflow}",
     }
     for name, text in lines.items():
         click.echo(visible(f"{name + ':':<14}{text}"))
@@ -76,12 +74,12 @@ def _summary(entry: ModelEntry) -> dict[str, object]:
     return {
         "name": entry.name,
         "version": entry.version,
-        "architecture": card["model"]["architecture"],
-        "num_parameters": card["num_parameters"],
-        "corpus": card["corpus"]["description"],
-        "bits_per_character": card["bits_per_character"],
+        "architecture": card.model.architecture,
+        "num_parameters": card.num_parameters,
+        "corpus": card.corpus.description,
+        "bits_per_character": card.bits_per_character,
         "num_bytes": entry.num_bytes,
-        "created": card["created"],
+        "created": card.created,
     }
 
 

@@ -10,26 +10,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
+from textgen.cli.plan_text import describe_plan
 from textgen.cli.screen import say
 
-from textgen.training.reporter import Progress as TrainingProgress
-from textgen.training.reporter import Reporter, Validation
+from textgen.planning import Plan
+from textgen.reporter import Progress as TrainingProgress
+from textgen.reporter import Reporter, Validation
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_MOVES = 0.1
-_REUSING = "The corpus is the one of the run before: reusing its tokens"
+_REUSING = "The corpus has not changed: reusing the previous run's tokens"
 
 
 def make_reporter() -> Any:
-    """Return a bar where standard error is a terminal that can show one, else plain lines."""
+    """Return a progress bar if standard error is a terminal that can show one, else plain lines."""
     console = Console(stderr=True)
-    # A dumb terminal cannot go back to the begin of a line.
+    # A dumb terminal cannot return to the beginning of a line.
     has_bar = console.is_terminal and not console.is_dumb_terminal
     return BarReporter(console) if has_bar else PlainReporter()
 
 
 class PlainReporter(Reporter):
-    """A line for every validation, and one now and then in between."""
+    """Prints a line per validation, and one every few seconds in between."""
 
     def __init__(self) -> None:
         self._printed_at = time.monotonic()
@@ -42,28 +44,28 @@ class PlainReporter(Reporter):
         pass
 
     def phase(self, name: str) -> None:
-        """Say which phase begins, but for what is over at once with a small corpus."""
+        """Print the phases that take time even with a small corpus."""
         self._phase = name
         if name in ("reading", "compiling", "exporting"):
             say(f"{name} ...")
         elif name == "reusing":
             say(_REUSING)
 
-    def planned(self, plan: str) -> None:
+    def planned(self, plan: Plan) -> None:
         """Print the plan."""
-        say(plan)
+        say(describe_plan(plan))
 
     def bytes_done(self, done: int, total: int | None) -> None:
-        """Say how much of a long corpus is done, every few seconds."""
+        """Print how much of a long corpus is done, every few seconds."""
         if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
             self._printed_at = time.monotonic()
             say(f"{self._phase} {_megabytes(done, total)}")
 
     def progress(self, progress: TrainingProgress) -> None:
-        """Say where the run stands, every few seconds."""
+        """Print where the run stands, every few seconds."""
         if time.monotonic() - self._printed_at < _SECONDS_BETWEEN_LINES:
             return
-        if not math.isfinite(progress.seconds_left):  # the first step only compiled
+        if not math.isfinite(progress.seconds_left):  # the first call only compiled
             return
         self._printed_at = time.monotonic()
         say(
@@ -72,17 +74,17 @@ class PlainReporter(Reporter):
         )
 
     def validation(self, validation: Validation) -> None:
-        """Say how good the model is."""
+        """Print how good the model is."""
         self._printed_at = time.monotonic()
         say(_describe(validation))
 
     def sample(self, text: str) -> None:
-        """Show what the model writes, on one line."""
+        """Print what the model generates, on one line."""
         say(f"  | {_one_line(text)}")
 
 
 class BarReporter(Reporter):
-    """A progress bar with the figures beside it; validations and samples scroll above."""
+    """Shows a progress bar next to its figures; validations and samples scroll above it."""
 
     def __init__(self, console: Console) -> None:
         self._bar = Progress(
@@ -104,7 +106,7 @@ class BarReporter(Reporter):
         self._bar.stop()
 
     def phase(self, name: str) -> None:
-        """Show which phase it is, with a bar of its own up to the training's."""
+        """Name the phase. Training, validating and exporting share one bar."""
         if name == "reusing":
             self._bar.console.print(_REUSING, highlight=False)
         elif name in ("training", "validating", "exporting"):
@@ -113,12 +115,12 @@ class BarReporter(Reporter):
             self._bar.remove_task(self._task)
             self._task = self._bar.add_task(name, total=None, figures="")
 
-    def planned(self, plan: str) -> None:
+    def planned(self, plan: Plan) -> None:
         """Print the plan above the bar."""
-        self._bar.console.print(escape(plan), highlight=False)
+        self._bar.console.print(escape(describe_plan(plan)), highlight=False)
 
     def bytes_done(self, done: int, total: int | None) -> None:
-        """Move the bar; not for every one of many small files."""
+        """Move the bar, but not for every one of many small files."""
         if done == total or time.monotonic() - self._moved_at >= _SECONDS_BETWEEN_MOVES:
             self._moved_at = time.monotonic()
             figures = _megabytes(done, total)
@@ -126,7 +128,7 @@ class BarReporter(Reporter):
 
     def progress(self, progress: TrainingProgress) -> None:
         """Move the bar."""
-        # The last column to go on a narrow terminal is the time left.
+        # On a narrow terminal, the time left is the last column to be dropped.
         parts = [
             f"{progress.step:,}/{progress.max_steps:,}",
             f"loss {progress.loss:.3f}",
@@ -148,7 +150,7 @@ class BarReporter(Reporter):
         self._bar.console.print(escape(_describe(validation)), highlight=False)
 
     def sample(self, text: str) -> None:
-        """Print what the model writes above the bar, dimmed."""
+        """Print what the model generates above the bar, dimmed."""
         line = Text(f"  | {_one_line(text)}", style="dim")
         self._bar.console.print(line, overflow="ellipsis", no_wrap=True)
 

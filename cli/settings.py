@@ -8,16 +8,19 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from textgen.config import CorpusConfig, ModelConfig, RunConfig, TrainingConfig
+from textgen.checks import choices
+from textgen.config import CorpusConfig, RunConfig, TrainingConfig
 from textgen.models import registry
 
 _CORPUS = CorpusConfig()
+_RUN = RunConfig()
 _TRAINING = TrainingConfig()
-_CORPUS_FIELDS = tuple(_CORPUS.to_dict())
-_TRAINING_FIELDS = tuple(_TRAINING.to_dict())
-_MODEL_FIELDS = ("num_layers", "num_heads", "hidden_dim", "context_length", "dropout")
-# What a plan is about: it keeps those of them that are given.
-PLANNED = frozenset({*_MODEL_FIELDS, *_TRAINING_FIELDS})
+
+
+def _choice(config: type, name: str) -> click.Choice:
+    """Return the choices of a setting, from its type."""
+    return click.Choice(choices(config, name))
+
 
 _MODEL_OPTIONS = (
     click.option(
@@ -26,102 +29,139 @@ _MODEL_OPTIONS = (
         type=click.Choice(registry.architectures()),
         default=registry.default_architecture(),
         show_default=True,
-        help="Which kind of model.",
+        help="The kind of model.",
     ),
     click.option(
         "--size",
         type=click.Choice(registry.size_names()),
-        help="Sets the first four below.  [default: planned]",
+        help="Sets the four options below.  [default: planned]",
     ),
     click.option("--num-layers", type=int, help="Number of layers."),
-    click.option("--num-heads", type=int, help="Attention heads a block."),
-    click.option("--hidden-dim", type=int, help="Width of the model."),
-    click.option("--context-length", type=int, help="Tokens the model sees at once."),
-    click.option("--dropout", type=float, help="Share of activations dropped in training."),
+    click.option("--num-heads", type=int, help="Attention heads per block."),
+    click.option("--hidden-dim", type=int, help="Width of every layer."),
+    click.option("--context-length", type=int, help="Maximum number of tokens seen at once."),
+    click.option("--dropout", type=float, help="Fraction of activations dropped in training."),
 )
 
 _CORPUS_OPTIONS = (
-    click.option("--encoding", default=_CORPUS.encoding, show_default=True, help="Of the files."),
-    click.option("--lowercase", is_flag=True, help="Turn all letters to lower case."),
-    click.option("--strip-html", is_flag=True, help="Remove HTML tags; decode entities."),
+    click.option(
+        "--encoding",
+        default=_CORPUS.encoding,
+        show_default=True,
+        help="Text encoding of the files.",
+    ),
+    click.option("--lowercase", is_flag=True, help="Convert all letters to lower case."),
+    click.option("--strip-html", is_flag=True, help="Remove HTML tags and decode entities."),
     click.option("--strip-punctuation", is_flag=True, help="Remove punctuation."),
     click.option(
         "--normalize",
-        type=click.Choice(["none", "nfc", "nfkc"]),
+        type=_choice(CorpusConfig, "normalize"),
         default=_CORPUS.normalize,
         show_default=True,
-        help="Unicode normalization.",
+        help="Unicode normalization form.",
     ),
     click.option(
         "--split-documents",
-        type=click.Choice(["none", "line", "blank-line", "file"]),
+        type=_choice(CorpusConfig, "split_documents"),
         default=_CORPUS.split_documents,
         show_default=True,
-        help="Where a document ends; the model learns to begin and to end one.",
+        help="Where documents end. The model learns to begin and end them.",
     ),
     click.option(
         "--text-column",
         metavar="NAME",
-        help="CSV column or JSON Lines key of the text; a row is a document.  [default: text]",
+        help="CSV column or JSON Lines key of the text; each row is a document.  [default: text]",
     ),
     click.option(
         "--validation-split",
         type=float,
         default=_CORPUS.validation_split,
         show_default=True,
-        help="Share of the corpus, at its end, kept for validation.",
+        help="Fraction of the corpus, at its end, kept for validation.",
     ),
     click.option(
         "--tokenizer",
-        type=click.Choice(["auto", "character", "bpe"]),
-        default="auto",
+        type=_choice(RunConfig, "tokenizer"),
+        default=_RUN.tokenizer,
         show_default=True,
-        help="bpe: byte pairs, parts of words. auto: by model, corpus size and script.",
+        help="character, or bpe (parts of words). auto: by model, corpus size and script.",
     ),
-    click.option("--vocab-size", type=int, help="Of bpe.  [default: by corpus size]"),
+    click.option(
+        "--vocab-size", type=int, help="Maximum number of BPE tokens.  [default: by corpus size]"
+    ),
     click.option(
         "--min-count",
         type=int,
-        default=1,
+        default=_RUN.min_count,
         show_default=True,
-        help="Characters seen less often become the unknown token.",
+        help="Characters that occur less often become the unknown token.",
     ),
 )
 
 _TRAINING_OPTIONS = (
-    click.option("--max-steps", type=int, help="Optimizer steps.  [default: planned]"),
+    click.option("--max-steps", type=int, help="Number of optimizer steps.  [default: planned]"),
     click.option(
-        "--batch-size", type=int, help="Windows a step, over all devices.  [default: planned]"
+        "--batch-size", type=int, help="Windows per step, over all devices.  [default: planned]"
     ),
     click.option(
         "--accumulate",
         type=int,
         default=_TRAINING.accumulate,
         show_default=True,
-        help="Split the batch into so many parts, one after the other, to save memory.",
+        help="Number of parts to split each batch into, to save memory.",
     ),
-    click.option("--learning-rate", type=float, help="Peak.  [default: the optimizer's own]"),
+    click.option(
+        "--learning-rate", type=float, help="Peak learning rate.  [default: the optimizer's]"
+    ),
     click.option(
         "--optimizer",
-        type=click.Choice(["auto", "muon", "adamw"]),
+        type=_choice(TrainingConfig, "optimizer"),
         default=_TRAINING.optimizer,
         show_default=True,
         help="auto: the one that suits the model.",
     ),
-    click.option("--warmup-steps", type=int, help="[default: 5 % of the steps, up to 100]"),
-    click.option("--weight-decay", type=float, default=_TRAINING.weight_decay, show_default=True),
-    click.option("--clip-norm", type=float, default=_TRAINING.clip_norm, show_default=True),
-    click.option("--seed", type=int, default=_TRAINING.seed, show_default=True),
-    click.option("--validate-every", type=int, help="Steps.  [default: planned]"),
-    click.option("--patience", type=int, help="Stop after so many validations without a gain."),
+    click.option(
+        "--warmup-steps",
+        type=int,
+        help="Steps of linear warmup.  [default: 5% of the steps, up to 100]",
+    ),
+    click.option(
+        "--weight-decay",
+        type=float,
+        default=_TRAINING.weight_decay,
+        show_default=True,
+        help="Decoupled weight decay of matrices.",
+    ),
+    click.option(
+        "--clip-norm",
+        type=float,
+        default=_TRAINING.clip_norm,
+        show_default=True,
+        help="Maximum global norm of the gradients.",
+    ),
+    click.option(
+        "--seed",
+        type=int,
+        default=_TRAINING.seed,
+        show_default=True,
+        help="Seed for initial weights, the order of windows, and dropout.",
+    ),
+    click.option(
+        "--validate-every", type=int, help="Steps between validations.  [default: planned]"
+    ),
+    click.option(
+        "--patience",
+        type=int,
+        help="Stop after this many validations without improvement.  [default: never]",
+    ),
     click.option(
         "--mixed-precision/--no-mixed-precision",
         default=None,
-        help="Compute in bfloat16.  [default: where it pays]",
+        help="Use bfloat16 mixed precision.  [default: on Ampere or newer GPUs]",
     ),
     click.option(
         "--strategy",
-        type=click.Choice(["auto", "none", "mirrored", "multi-worker"]),
+        type=_choice(TrainingConfig, "strategy"),
         default=_TRAINING.strategy,
         show_default=True,
         help="auto: all GPUs of this machine. multi-worker: reads TF_CONFIG.",
@@ -129,14 +169,14 @@ _TRAINING_OPTIONS = (
     click.option(
         "--jit-compile/--no-jit-compile",
         default=None,
-        help="Compile the step with XLA.  [default: where it pays]",
+        help="Compile the step with XLA.  [default: wherever it is faster]",
     ),
     click.option(
         "--keep-checkpoints",
         type=int,
         default=_TRAINING.keep_checkpoints,
         show_default=True,
-        help="How many of the newest stay on disk.",
+        help="Number of newest checkpoints to keep.",
     ),
 )
 
@@ -148,40 +188,15 @@ def run_options(command: Callable) -> Callable:
     return command
 
 
-def run_config(settings: dict[str, Any]) -> RunConfig:
-    """Return the settings of a run, from the values of the options here.
-
-    Raises:
-        ConfigError: a value is outside its range.
-    """
-    architecture, size = settings["architecture"], settings["size"]
-    shape = {name: settings[name] for name in _MODEL_FIELDS if settings[name] is not None}
-    if size is not None:
-        shape = registry.profile_of(architecture).sizes[size] | shape
-    model = ModelConfig.of_settings(architecture, shape)
-    return RunConfig(
-        corpus=CorpusConfig(**{field: settings[field] for field in _CORPUS_FIELDS}),
-        model=model,
-        training=TrainingConfig(
-            **{field: settings[field] for field in _TRAINING_FIELDS if settings[field] is not None}
-        ),
-        **{field: settings[field] for field in ("tokenizer", "vocab_size", "min_count")},
-    )
-
-
-def given_settings(ctx: click.Context, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that the user has given, a size as the settings it stands for.
+def given_options(ctx: click.Context, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the user gave, even if they equal the defaults.
 
     Args:
-        ctx: tells which options were given.
-        settings: values of the options here.
+        ctx: The command's context, which knows the source of each value.
+        settings: The values of all options here.
     """
-    given = {
+    return {
         name: value
         for name, value in settings.items()
         if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    if "size" in given:
-        # What is given besides takes the place of a setting of the size.
-        given = registry.profile_of(settings["architecture"]).sizes[given.pop("size")] | given
-    return given

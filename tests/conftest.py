@@ -122,6 +122,7 @@ class Exported:
 @pytest.fixture(scope="session")
 def export_model(tmp_path_factory):
     """Export a model with random weights as version 1 of the name; give an `Exported`."""
+    from textgen.card import ModelCard
     from textgen.config import CorpusConfig
     from textgen.export import write_saved_model
     from textgen.generation import Generator
@@ -156,7 +157,7 @@ def export_model(tmp_path_factory):
         }
         path = root / name / "1"
         path.mkdir(parents=True)
-        write_saved_model(path, generator, tokenizer, card)
+        write_saved_model(path, generator, tokenizer, ModelCard.from_dict(card))
         return Exported(path, generator, tokenizer, decode_graph(generator))
 
     return export

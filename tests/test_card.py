@@ -1,4 +1,4 @@
-"""The model card holds what a run was and how it ended, as JSON can hold it."""
+"""The model card records what a run was and how it ended, and survives JSON."""
 
 import json
 import math
@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from textgen.card import make_card
+from textgen.card import ModelCard, TrainingSummary, make_card
 from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
-from textgen.run import Run
+from textgen.run import Run, RunFolder
 from textgen.tokenizer import CharacterTokenizer
 
 
-def test_a_card_tells_the_shape_the_corpus_and_the_loss(tmp_path):
+def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
     corpus = CorpusFacts(
         description="two letters",
         digest="d1",
@@ -25,21 +25,28 @@ def test_a_card_tells_the_shape_the_corpus_and_the_loss(tmp_path):
         validation_characters=50,
     )
     store = SimpleNamespace(validation=np.zeros(100, np.uint16))
-    run = Run(tmp_path, RunConfig(), corpus, CharacterTokenizer.learn(["ab"]), store)
+    tokenizer = CharacterTokenizer.learn(["ab"])
+    run = Run(RunFolder(tmp_path), RunConfig(), corpus, tokenizer, store)
     weights = [SimpleNamespace(shape=(3, 4)), SimpleNamespace(shape=(4,))]
-    outcome = SimpleNamespace(
+    result = SimpleNamespace(
         model=SimpleNamespace(trainable_variables=weights),
         step=9,
         best_step=6,
         validation_loss=math.log(2),
         ended_by="patience",
     )
-    card = make_card("mine", run, outcome)
-    assert json.loads(json.dumps(card)) == card
-    assert card["num_parameters"] == 16
-    assert card["corpus"]["description"] == "two letters"
-    assert card["perplexity"] == pytest.approx(2)
-    # A bit a token, two tokens a character.
-    assert card["bits_per_character"] == pytest.approx(2)
-    assert card["training"]["optimizer"] == "muon"
-    assert (card["steps"], card["best_step"], card["training"]["ended_by"]) == (9, 6, "patience")
+    card = make_card("mine", run, result)
+    assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+    assert card.num_parameters == 16
+    assert card.corpus.description == "two letters"
+    assert card.perplexity == pytest.approx(2)
+    # One bit per token, two tokens per character.
+    assert card.bits_per_character == pytest.approx(2)
+    assert card.training.optimizer == "muon"
+    assert (card.steps, card.best_step, card.training.ended_by) == (9, 6, "patience")
+
+
+def test_the_settings_of_the_run_stand_in_the_json_of_the_card():
+    values = {"batch_size": 1, "optimizer": "adamw", "ended_by": "max_steps", "seed": 7}
+    assert TrainingSummary.from_dict(values).to_dict() == values
+    assert TrainingSummary.from_dict(values).other == {"seed": 7}

@@ -213,7 +213,7 @@ def test_any_name_without_a_model_is_not_found(catalog, name):
 
 def test_an_empty_catalog_says_how_to_train(catalog):
     assert catalog.entries() == []
-    with pytest.raises(ModelNotFoundError, match="textgen train"):
+    with pytest.raises(ModelNotFoundError, match="Train one first"):
         catalog.find()
     with pytest.raises(ModelNotFoundError, match="Models there: none"):
         catalog.find("mine")
@@ -308,7 +308,7 @@ def test_the_size_counts_all_files(catalog):
 
 def test_a_card_is_read(catalog):
     put(catalog, "mine")
-    assert catalog.find("mine").card == CARD
+    assert catalog.find("mine").card.to_dict() == CARD
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"\xff", b"[]", b"3", b"null", b"{}", b'"a"'])

@@ -19,6 +19,7 @@ from textgen.version import __version__
 # The public names, by the module that defines them. Type checkers cannot read this table:
 # a test compares it with the imports below.
 _EXPORTS = {
+    "card": "ModelCard",
     "catalog": "Catalog ModelEntry",
     "config": "BeamSearchConfig ContrastiveSearchConfig CorpusConfig ModelConfig RunConfig "
     "SamplingConfig TrainingConfig",
@@ -27,13 +28,14 @@ _EXPORTS = {
     "TrainingDivergedError",
     "inference": "Generation Score TextGenerator TextStream TokenLogprob load",
     "pipeline": "Trained plan resume train",
-    "planning": "Plan Planning",
-    "training.reporter": "Progress Reporter Validation",
+    "planning": "Plan",
+    "reporter": "Progress Reporter Validation",
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names.split()}
 
 if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
     # ruff: noqa: I001
+    from textgen.card import ModelCard as ModelCard
     from textgen.catalog import Catalog as Catalog, ModelEntry as ModelEntry
     from textgen.config import (
         BeamSearchConfig as BeamSearchConfig,
@@ -66,8 +68,8 @@ if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
         load as load,
     )
     from textgen.pipeline import Trained as Trained, plan as plan, resume as resume, train as train
-    from textgen.planning import Plan as Plan, Planning as Planning
-    from textgen.training.reporter import (
+    from textgen.planning import Plan as Plan
+    from textgen.reporter import (
         Progress as Progress,
         Reporter as Reporter,
         Validation as Validation,

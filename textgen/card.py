@@ -2,53 +2,210 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import platform
+import typing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from textgen.perplexity import perplexity
-from textgen.run import Run
+from textgen.metrics import bits_per_character, perplexity
 from textgen.version import __version__
 
 if TYPE_CHECKING:
-    from textgen.training.loop import Outcome
+    from textgen.run import Run
+    from textgen.training.loop import TrainingResult
 
 
-def make_card(name: str, run: Run, outcome: Outcome) -> dict[str, Any]:
-    """Return the card of the model that a run has made, as JSON can hold it.
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """A JSON object that checks itself when it is read.
+
+    Attributes:
+        other: What the object holds besides the fields, such as facts of another version.
+    """
+
+    other: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build the record from the result of `to_dict`.
+
+        Raises:
+            KeyError: If a field is missing.
+            TypeError: If a field has another type.
+            ValueError: If a number is not finite.
+        """
+        if not isinstance(values, dict):
+            raise TypeError(f"the card is a {type(values).__name__}")
+        kinds = typing.get_type_hints(cls)
+        known: dict[str, Any] = {}
+        for each in dataclasses.fields(cls):
+            is_optional = each.default is not dataclasses.MISSING
+            if each.name != "other" and not (is_optional and each.name not in values):
+                known[each.name] = _checked(each.name, values[each.name], kinds[each.name])
+        other = {name: value for name, value in values.items() if name not in known}
+        return cls(**known, other=other)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        values = {
+            each.name: value.to_dict() if isinstance(value, _Part) else value
+            for each in dataclasses.fields(self)
+            if each.name != "other" and (value := getattr(self, each.name)) is not None
+        }
+        return {**values, **self.other}
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    """Return a field's value if it has the type that the field promises."""
+    is_part = isinstance(kind, type) and issubclass(kind, _Part)
+    # An integer is a float, too. Optional fields are a union.
+    allowed = typing.get_args(kind) or ((int, float) if kind is float else (kind,))
+    if not isinstance(value, dict if is_part else allowed):
+        raise TypeError(f"{name} is a {type(value).__name__}")
+    if is_part:
+        return kind.from_dict(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelShape(_Part):
+    """The shape of a model: what all families share, and in `other` what its own adds."""
+
+    architecture: str
+    num_layers: int
+    hidden_dim: int
+    context_length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerSummary(_Part):
+    """The kind of a tokenizer, and its number of tokens."""
+
+    kind: str
+    vocab_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusSummary(_Part):
+    """What a model learned from; see `textgen.corpus.CorpusFacts`.
+
+    Attributes:
+        config: The settings that cleaned the corpus; see `textgen.CorpusConfig`.
+    """
+
+    description: str
+    digest: str
+    has_documents: bool
+    num_documents: int
+    num_characters: int
+    config: dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSummary(_Part):
+    """How a model was trained; `other` holds the rest of `textgen.TrainingConfig`.
+
+    Attributes:
+        batch_size: Windows per step.
+        optimizer: The optimizer's name, never `"auto"`.
+        ended_by: Why training ended, such as `"max_steps"`.
+    """
+
+    batch_size: int
+    optimizer: str
+    ended_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions(_Part):
+    """The versions of the packages that trained a model."""
+
+    textgen: str
+    tensorflow: str
+    keras: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard(_Part):
+    """What people and programs should know about a model.
+
+    Attributes:
+        name: The model's name when it was exported. `None` if an earlier version did not say.
+        model: The model's shape.
+        num_parameters: Number of weights.
+        tokenizer: The tokenizer.
+        corpus: What the model learned from.
+        training: How it was trained.
+        steps: Training steps.
+        best_step: The step whose weights were exported.
+        validation_loss: Validation loss in nats per token.
+        perplexity: exp(validation loss).
+        bits_per_character: Validation loss in bits per character.
+        created: When the model was exported, in UTC, as ISO 8601.
+        versions: The versions of the packages in use.
+
+    Example:
+        >>> with textgen.load("mine") as model:
+        ...     model.card.corpus.num_characters
+        1115394
+    """
+
+    name: str | None = None
+    model: ModelShape
+    num_parameters: int
+    tokenizer: TokenizerSummary
+    corpus: CorpusSummary
+    training: TrainingSummary
+    steps: int
+    best_step: int | None = None
+    validation_loss: float
+    perplexity: float
+    bits_per_character: float
+    created: str
+    versions: Versions
+
+
+def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
+    """Return the card of the model that a run trained.
 
     Args:
-        name: of the model.
-        run: that it is from.
-        outcome: how the run ended.
+        name: The model's name.
+        run: The training run that produced the model.
+        result: How the run ended.
     """
+    from importlib.metadata import version
+
     from textgen.training.optimizers import choose_optimizer
 
-    config = run.config
-    return {
-        "name": name,
-        "model": config.model.to_dict(),
-        "num_parameters": int(sum(np.prod(v.shape) for v in outcome.model.trainable_variables)),
-        "tokenizer": {"kind": run.tokenizer.kind, "vocab_size": run.tokenizer.vocab_size},
-        "corpus": {**run.corpus.to_dict(), "config": config.corpus.to_dict()},
-        "training": {
-            **config.training.to_dict(),
-            "optimizer": choose_optimizer(config.training, config.model),
-            "ended_by": outcome.ended_by,
-        },
-        "steps": outcome.step,
-        "best_step": outcome.best_step,
-        "validation_loss": outcome.validation_loss,
-        "perplexity": perplexity(outcome.validation_loss),
-        "bits_per_character": outcome.validation_loss / math.log(2) * run.tokens_per_character,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "textgen": __version__,
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("tensorflow", "keras", "keras-nlp")},
-        },
-    }
+    config, loss = run.config, result.validation_loss
+    return ModelCard(
+        name=name,
+        model=ModelShape.from_dict(config.model.to_dict()),
+        num_parameters=sum(math.prod(v.shape) for v in result.model.trainable_variables),
+        tokenizer=TokenizerSummary(kind=run.tokenizer.kind, vocab_size=run.tokenizer.vocab_size),
+        corpus=CorpusSummary.from_dict({**run.corpus.to_dict(), "config": config.corpus.to_dict()}),
+        training=TrainingSummary.from_dict(
+            {
+                **config.training.to_dict(),
+                "optimizer": choose_optimizer(config.training, config.model),
+                "ended_by": result.ended_by,
+            }
+        ),
+        steps=result.step,
+        best_step=result.best_step,
+        validation_loss=loss,
+        perplexity=perplexity(loss),
+        bits_per_character=bits_per_character(loss, run.tokens_per_character),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=Versions(
+            textgen=__version__,
+            tensorflow=version("tensorflow"),
+            keras=version("keras"),
+            other={"python": platform.python_version(), "keras-nlp": version("keras-nlp")},
+        ),
+    )

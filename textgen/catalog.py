@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import json
 import logging
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from textgen.card import ModelCard
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 from textgen.files import publish, scratch_folder
 
@@ -27,32 +26,6 @@ TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
-_NUMBER = (int, float)
-# What every card tells, by its parts ("" is the card itself).
-_CARD: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "": {
-        **dict.fromkeys(("model", "tokenizer", "corpus", "training", "versions"), dict),
-        "num_parameters": int,
-        "steps": int,
-        "created": str,
-        **dict.fromkeys(("validation_loss", "bits_per_character", "perplexity"), _NUMBER),
-    },
-    "model": {
-        "architecture": str,
-        **dict.fromkeys(("num_layers", "hidden_dim", "context_length"), int),
-    },
-    "tokenizer": {"kind": str, "vocab_size": int},
-    "corpus": {
-        "description": str,
-        "digest": str,
-        "has_documents": bool,
-        "config": dict,
-        "num_documents": int,
-        "num_characters": int,
-    },
-    "training": {"batch_size": int, "optimizer": str, "ended_by": str},
-    "versions": dict.fromkeys(("textgen", "tensorflow", "keras"), str),
-}
 
 
 @dataclass(frozen=True)
@@ -60,9 +33,9 @@ class ModelEntry:
     """One exported model.
 
     Attributes:
-        name: of the model's folder.
-        version: number of the version, or `None` for a SavedModel outside a version folder.
-        path: folder of the SavedModel.
+        name: The name of the model's folder.
+        version: The version's number, or `None` for a SavedModel outside a version folder.
+        path: The SavedModel's folder.
     """
 
     name: str
@@ -70,48 +43,37 @@ class ModelEntry:
     path: Path
 
     @property
-    def card(self) -> dict[str, Any]:
-        """The model card, with all that `textgen.card.make_card` promises.
+    def card(self) -> ModelCard:
+        """The model card.
 
         Raises:
-            ModelDamagedError: it is missing, lacks something or holds another type.
+            ModelDamagedError: If it is missing, or a field is missing or has another type.
         """
         try:
-            card = json.loads((self.path / CARD_PATH).read_text(encoding="utf-8"))
-            _check_card(card)
+            text = (self.path / CARD_PATH).read_text(encoding="utf-8")
+            return ModelCard.from_dict(json.loads(text))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError(
                 f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
             ) from error
-        return card
 
     @property
     def num_bytes(self) -> int:
-        """Size of all files of the SavedModel."""
+        """Size of all files in the SavedModel."""
         return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
-
-
-def _check_card(card: Any) -> None:
-    for part, fields in _CARD.items():
-        values = card[part] if part else card
-        for name, kind in fields.items():
-            if not isinstance(values[name], kind):
-                raise TypeError(f"{name} is a {type(values[name]).__name__}")
-            if isinstance(values[name], float) and not math.isfinite(values[name]):
-                raise ValueError(f"{name} is {values[name]}")
 
 
 def check_name(name: str) -> str:
     """Return `name` if it can be a model's folder name.
 
     Raises:
-        ConfigError: it is empty, a path, hidden, or holds control characters.
+        ConfigError: If it is empty, a path or hidden, or contains control characters.
     """
     plain = isinstance(name, str) and name.strip() == name and name
     if not plain or name[0] in ".-" or any(c in "/\\:" or not c.isprintable() for c in name):
         raise ConfigError(
             "A model's name must be a plain folder name without slashes, colons, control "
-            "characters and blanks at its ends, and must not begin with '.' or '-'. "
+            "characters, or spaces at its ends, and must not begin with '.' or '-'. "
             f"Received: {name!r}"
         )
     return name
@@ -121,10 +83,14 @@ class Catalog:
     """The models in one folder.
 
     Args:
-        folder: the models folder; where `None`, TEXTGEN_MODELS or ./saved_models.
+        folder: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
 
     Raises:
-        ConfigError: the folder's name is empty.
+        ConfigError: If the folder's name is empty.
+
+    Example:
+        >>> [entry.name for entry in textgen.Catalog("saved_models").entries()]
+        ['mine']
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -135,13 +101,13 @@ class Catalog:
         self.folder = Path(folder)
 
     def model_folder(self, name: str) -> Path:
-        """Return where the model of that name lives or will live."""
+        """Return the folder of the model with that name, which need not exist."""
         return self.folder / check_name(name)
 
     def entries(self) -> list[ModelEntry]:
         """Return the newest version of every model, the newest model first.
 
-        A folder that cannot be read is passed over with a warning.
+        A folder that cannot be read is skipped with a warning.
         """
         if not self.folder.is_dir():
             return []
@@ -157,26 +123,26 @@ class Catalog:
         return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
 
     def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
-        """Return a model by its name here, by the path of its folder or of a version.
+        """Return a model by its name in this catalog, or by the path of its folder or version.
 
         Args:
-            name_or_path: the newest model where `None`.
+            name_or_path: Model name or folder. Defaults to the newest model.
 
         Raises:
-            ModelNotFoundError: there is no such model.
+            ModelNotFoundError: If there is no such model.
         """
         if name_or_path is None:
             entries = self.entries()
             if not entries:
                 raise ModelNotFoundError(
-                    f"There is no model in {self.folder} yet. Train one: textgen train corpus.txt"
+                    f"There is no model in {self.folder} yet. Train one first."
                 )
             return entries[0]
         path = Path(name_or_path)
-        # A name wins over a folder of the same name in the working directory.
+        # A name takes precedence over a folder of the same name in the working directory.
         for folder in (self.folder / path, path):
             if _has_graph(folder):
-                # "." does not tell the version, nor does a link to one by another name.
+                # "." does not name a version, nor does a link to one under another name.
                 is_version = _version_number(folder.name) is not None
                 named = folder if is_version else folder.resolve()
                 version = _version_number(named.name)
@@ -191,17 +157,17 @@ class Catalog:
         )
 
     def add_version(self, name: str, write: Callable[[Path], object]) -> Path:
-        """Write a model's next version, which no reader sees before it is whole.
+        """Write a model's next version atomically: no other process sees it half-written.
 
         Args:
-            name: of the model.
-            write: puts the SavedModel into the folder that it is given.
+            name: The model's name.
+            write: Writes the SavedModel into the folder that it is passed.
 
         Returns:
-            The version's folder. Its number follows those that are there when it is written.
+            The version's folder. Its number follows those that exist once it is written.
 
         Raises:
-            OSError: the folder cannot be written; nothing appears.
+            OSError: If the folder cannot be written; no version appears.
         """
         folder = self.model_folder(name)
         with scratch_folder(folder) as scratch:
@@ -211,7 +177,7 @@ class Catalog:
                 try:
                     publish(scratch, path)
                 except OSError as error:
-                    # Another process may have taken the number just now.
+                    # Another process may just have taken the number.
                     if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                         raise
                 else:
@@ -219,8 +185,8 @@ class Catalog:
 
 
 def _versions(folder: Path) -> dict[int, Path]:
-    """A model's version numbers, with their folders."""
-    # os.path's answer to a name that no file can have is False; pathlib raises.
+    """Return a model's version numbers, with their folders."""
+    # For a name that no file can have, os.path returns False; pathlib raises.
     children = folder.iterdir() if os.path.isdir(folder) else ()
     numbers = ((_version_number(child.name), child) for child in children)
     return {number: child for number, child in numbers if number is not None}
@@ -238,7 +204,7 @@ def _newest_version(folder: Path) -> ModelEntry | None:
 
 
 def _own_name(folder: Path) -> str:
-    """A folder's name as its parent has it: that of a link, not of what it leads to."""
+    """Return a folder's name in its parent: a link's own name, not its target's."""
     return folder.name if folder.name not in ("", "..") else folder.resolve().name
 
 

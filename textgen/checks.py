@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import typing
 from typing import Any
 
 from textgen.errors import ConfigError
@@ -54,7 +55,17 @@ def check_finite(config: object, name: str, low: float, *, above: bool = False) 
     check(fits, f"{name} must be a finite number {'>' if above else '>='} {low:g}", value)
 
 
-def check_choice(config: object, name: str, choices: tuple[str, ...]) -> None:
-    """Check that a value is one of `choices`."""
-    value = getattr(config, name)
-    check(value in choices, f"{name} must be one of {', '.join(choices)}", value)
+def choices(config: type, name: str) -> tuple[str, ...]:
+    """Return the values that a setting may have, from its `Literal` type.
+
+    Example:
+        >>> choices(CorpusConfig, "normalize")
+        ('none', 'nfc', 'nfkc')
+    """
+    return typing.get_args(typing.get_type_hints(config)[name])
+
+
+def check_choice(config: Any, name: str) -> None:
+    """Check that a value is one of the choices that the setting's type names."""
+    value, allowed = getattr(config, name), choices(type(config), name)
+    check(value in allowed, f"{name} must be one of {', '.join(allowed)}", value)

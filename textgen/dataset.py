@@ -63,9 +63,7 @@ class TokenStore:
         for tokens in (self.train, self.validation):
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
             if not is_sound or tokens.max() >= vocab_size:
-                raise CorpusError(
-                    f"{self._folder}: the token store is damaged; train anew without --resume."
-                )
+                raise CorpusError(f"{self._folder}: the token store is damaged; begin a new run.")
 
     @classmethod
     def write(
@@ -163,7 +161,7 @@ class TrainingWindows:
         if len(tokens) <= context_length:
             raise CorpusError(
                 f"The training part must be longer than the context of {context_length} tokens. "
-                f"Received: {len(tokens)} tokens; use more text or a smaller --context-length."
+                f"Received: {len(tokens)} tokens; use more text or a smaller context_length."
             )
         self.tokens = tokens
         self.context_length = context_length
@@ -226,7 +224,7 @@ class ValidationWindows:
         if len(tokens) < 2:
             raise CorpusError(
                 "The validation part must hold at least 2 tokens. "
-                f"Received: {len(tokens)}; use more text or a larger --validation-split."
+                f"Received: {len(tokens)}; use more text or a larger validation_split."
             )
         self.tokens = tokens
         self.context_length = context_length

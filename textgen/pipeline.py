@@ -1,174 +1,271 @@
-"""What users ask for: training on a corpus, only the plan of it, going on with a run."""
+"""From a corpus to a SavedModel: train a new run, plan one, or resume one."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textgen.catalog import Catalog
-from textgen.config import RunConfig
+from textgen.config import RunConfig, given_settings
+from textgen.corpus import find_files
 from textgen.errors import CheckpointError, ConfigError
-from textgen.job import Job, Trained, plan_run
-from textgen.planning import Plan, Planning
-from textgen.run import RunLock, began_with, prepare_run, reopen_run
-from textgen.training.reporter import Reporter
+from textgen.job import Trained, build_trainer, finish, plan_run, sample_writer
+from textgen.planning import Plan, PlanRequest
+from textgen.reporter import Reporter
+from textgen.run import (
+    ModelRuns,
+    RunLock,
+    begin_run,
+    exported_step,
+    has_same_corpus,
+    read_or_reuse,
+    reopen_run,
+)
+from textgen.runtime.banner import hidden_banner
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Paths = Sequence[str | os.PathLike[str]]
 
 
 def train(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Paths,
     name: str,
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
-    planning: Planning | None = None,
+    time_budget: float | None = None,
+    started: float | None = None,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], str | None] = lambda: None,
+    **settings: Any,
 ) -> Trained:
     """Train a model on a corpus and export it as the next version of `name`.
 
+    Size and length of the run are planned for the corpus, this machine and the time budget.
+    Settings that you give are kept.
+
     Args:
-        paths: files, folders, globs, or `-` for standard input.
-        name: of the model, a plain folder name.
-        config: what to train and how.
-        models_dir: the models folder; TEXTGEN_MODELS or ./saved_models where `None`.
-        planning: where given, size and length of the run are planned for this machine and
-            corpus, and training stops when its time is over. The plan takes the place of the
-            config, also for `resume`, which goes on with it.
-        tensorboard: also write TensorBoard's event files.
-        reporter: is told what happens.
-        should_stop: asked between calls into TensorFlow; the best model so far is
-            exported all the same.
+        paths: Files, folders, globs, or `-` for standard input.
+        name: The model's name, a plain folder name.
+        config: A record of settings, all of which are kept.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        time_budget: Seconds until the model is exported. Defaults to 5 minutes, or 10 with a
+            GPU. With a given `max_steps`, the time only decides the size.
+        started: When the time budget began, on the clock of `time.monotonic`. Defaults to now.
+        tensorboard: Whether to write TensorBoard's event files.
+        reporter: Receives what happens.
+        should_stop: Called between calls into TensorFlow. To stop the run, return the reason,
+            such as `"interrupt"`; the best model so far is exported. Return `None` to continue.
+        **settings: Settings to keep, by name: those of `RunConfig` and its parts, and `size`.
+            With `strategy="multi-worker"` nothing is planned; the others get their defaults.
+
+    Returns:
+        The exported version, and how training ended.
 
     Raises:
-        ModelBusyError: another run of `name` is going on.
-        TextgenError: see `textgen.errors`; versions exported earlier are untouched.
-        OSError: a folder cannot be written.
+        ModelBusyError: If another run of `name` is in progress.
+        TextgenError: See `textgen.errors`. Versions exported earlier are untouched.
+        OSError: If a folder cannot be written.
+
+    Example:
+        >>> textgen.train(["corpus.txt"], name="mine").path
+        PosixPath('saved_models/mine/1')
+        >>> textgen.train(["corpus.txt"], "mine", hidden_dim=256, time_budget=60)
     """
     reporter = reporter or Reporter()
-    config = config or RunConfig()
-    if planning is not None:
-        _check_plannable(config)
+    config, request = _requested(config, settings, time_budget, started)
     catalog = Catalog(models_dir)
-    with _lock(catalog, name, config) as lock:
-        return Job(
-            catalog,
-            name,
-            config.training.strategy,
-            prepare_run(paths, catalog.model_folder(name), config, reporter),
-            lock,
-            resumed=False,
-            planning=planning,
-            tensorboard=tensorboard,
-            reporter=reporter,
-            should_stop=should_stop,
-        ).do()
+    runs = ModelRuns(catalog.model_folder(name))
+    sources = find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
+    with _locked(runs, config) as lock:
+        source = read_or_reuse(sources, runs, config, reporter)
+        with _devices(config, lock) as (strategy, is_chief):
+            run = begin_run(source, runs, config, reporter, writes=is_chief)
+            deadline = math.inf
+            with run.folder.discarded_on_error() if is_chief else contextlib.nullcontext():
+                if request is not None:
+                    planned = plan_run(run, request, strategy.num_replicas_in_sync)
+                    run = run.with_config(planned.config)
+                    deadline = request.deadline(planned)
+                    reporter.planned(planned)
+                trainer = build_trainer(run, runs.newest, strategy, tensorboard, reporter)
+            if is_chief:
+                runs.start_new()
+            result = trainer.fit(
+                should_stop=lambda: should_stop() or _is_late(deadline),
+                write_sample=sample_writer(run),
+            )
+        return finish(run, runs, result, catalog, reporter)
 
 
 def plan(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Paths,
     name: str,
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
-    planning: Planning | None = None,
+    time_budget: float | None = None,
+    started: float | None = None,
     reporter: Reporter | None = None,
+    **settings: Any,
 ) -> Plan:
-    """Return the plan that `train` would make now; begin no run.
+    """Return the plan that `train` would make now, without beginning a run.
 
     Args:
-        paths: files, folders, globs, or `-` for standard input.
-        name: of the model, whose run before may hold the corpus's tokens.
-        config: settings that the plan keeps where `planning` says so.
-        models_dir: the models folder.
-        planning: what to keep and how long the run may take.
-        reporter: is told what happens.
+        paths: Files, folders, globs, or `-` for standard input.
+        name: The model's name. Its newest run may hold the corpus's tokens.
+        config: A record of settings to keep; see `train`.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        time_budget: Seconds until the model is exported; see `train`.
+        started: When the time budget began; see `train`.
+        reporter: Receives what happens.
+        **settings: Settings to keep; see `train`.
 
     Raises:
-        ConfigError: the run is to be one of several workers.
-        TextgenError: see `textgen.errors`.
-    """
-    from textgen.training.distribution import build_strategy
+        ConfigError: If several workers are to train.
+        TextgenError: See `textgen.errors`.
 
+    Example:
+        >>> textgen.plan(["corpus.txt"], "mine", time_budget=60).config.model.num_layers
+        4
+    """
     reporter = reporter or Reporter()
-    config = config or RunConfig()
-    _check_plannable(config)
-    strategy = build_strategy(config.training.strategy)
-    # Not as the chief, who would write a folder.
-    run = prepare_run(paths, Catalog(models_dir).model_folder(name), config, reporter)(False)
-    return plan_run(run, planning or Planning(), strategy.num_replicas_in_sync)
+    config, request = _requested(config, settings, time_budget, started)
+    if request is None:
+        raise ConfigError(_CANNOT_PLAN)
+    catalog = Catalog(models_dir)
+    runs = ModelRuns(catalog.model_folder(name))
+    sources = find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
+    source = read_or_reuse(sources, runs, config, reporter)
+    with _devices(config) as (strategy, _):
+        run = begin_run(source, runs, config, reporter, writes=False)
+        return plan_run(run, request, strategy.num_replicas_in_sync)
 
 
 def resume(
+    paths: Paths,
     name: str,
-    changes: dict[str, Any],
-    paths: Sequence[str | os.PathLike[str]] = (),
+    config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], str | None] = lambda: None,
+    **settings: Any,
 ) -> Trained:
-    """Go on with the newest run of `name`, from its last checkpoint.
+    """Continue the newest run of `name` from its last checkpoint, and export its model.
 
-    A run that had ended but was killed before its model was exported is only exported.
+    A run that had ended, but was killed before its model was exported, is only exported.
 
     Args:
-        name: of the model.
-        changes: training settings asked for now, by name; only those of `textgen.run.RESUMABLE` may
-            differ from what the run began with.
-        paths: where given, the corpus is read again and must be the same.
-        models_dir: the models folder.
-        tensorboard: also write TensorBoard's event files.
-        reporter: is told what happens.
-        should_stop: asked between calls into TensorFlow.
+        paths: The corpus, which must not have changed. If empty, it is not read again.
+        name: The model's name.
+        config: A record of settings; see below.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        tensorboard: Whether to write TensorBoard's event files.
+        reporter: Receives what happens.
+        should_stop: Called between calls into TensorFlow; see `train`.
+        **settings: Settings by name. Only those in `textgen.run.RESUMABLE` may differ from what
+            the run began with.
 
     Raises:
-        CheckpointError: there is no run to go on with, its model of max_steps is there, or
-            the corpus is another.
-        ConfigError: a setting differs that must not, or there is none of a name.
-        ModelBusyError: another run of `name` is going on.
-        TextgenError: see `textgen.errors`.
+        CheckpointError: If there is no run to continue, if it has ended and its model is
+            exported, or if the corpus has changed.
+        ConfigError: If a setting differs that must not, or does not exist.
+        ModelBusyError: If another run of `name` is in progress.
+        TextgenError: See `textgen.errors`.
+
+    Example:
+        >>> textgen.resume([], "mine", max_steps=5000).path
+        PosixPath('saved_models/mine/2')
     """
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
+    runs = ModelRuns(catalog.model_folder(name))
     reporter.phase("reading")
-    run = reopen_run(catalog.model_folder(name) / "train", changes)
-    with _lock(catalog, name, run.config) as lock:
-        if paths and not began_with(run, paths, catalog.folder, reporter):
-            raise CheckpointError(
-                f"The corpus is not the one the run of {name!r} began with. "
-                "Leave out --resume to train on it anew."
+    run = reopen_run(runs.newest, _given(config, settings))
+    with _locked(runs, run.config) as lock:
+        if paths:
+            encoding = run.config.corpus.encoding
+            sources = find_files(paths, encoding=encoding, leave_out=catalog.folder)
+            if not has_same_corpus(run, sources, catalog.folder, reporter):
+                raise CheckpointError(
+                    f"The corpus is not the one that the run of {name!r} began with. "
+                    "To train on it, begin a new run."
+                )
+        with _devices(run.config, lock) as (strategy, _):
+            trainer = build_trainer(run, runs.newest, strategy, tensorboard, reporter)
+            result = trainer.fit(
+                resume=True,
+                should_stop=should_stop,
+                write_sample=sample_writer(run),
+                exported_step=exported_step(runs.newest),
             )
-        return Job(
-            catalog,
-            name,
-            run.config.training.strategy,
-            lambda chief: run,
-            lock,
-            resumed=True,
-            planning=None,
-            tensorboard=tensorboard,
-            reporter=reporter,
-            should_stop=should_stop,
-        ).do()
+        return finish(run, runs, result, catalog, reporter)
 
 
-@contextmanager
-def _lock(catalog: Catalog, name: str, config: RunConfig) -> Iterator[RunLock]:
-    """Keep other runs out of a model's folder, to the end of the block."""
-    with RunLock(catalog.model_folder(name)) as lock:
-        # Of several workers only the chief writes, who is known when they have come together.
+def _given(config: RunConfig | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that the user gave, in a record or by name."""
+    return {**(config.to_settings() if config else {}), **given_settings(settings)}
+
+
+def _requested(
+    config: RunConfig | None,
+    settings: dict[str, Any],
+    time_budget: float | None,
+    started: float | None,
+) -> tuple[RunConfig, PlanRequest | None]:
+    """Return the settings to begin with, and what to plan, which is nothing for several workers."""
+    given = _given(config, settings)
+    config = RunConfig.from_settings(given)
+    if config.training.strategy != "multi-worker":
+        started = time.monotonic() if started is None else started
+        return config, PlanRequest(frozenset(given), time_budget, started)
+    if time_budget is not None:
+        raise ConfigError(_CANNOT_PLAN)
+    return config, None
+
+
+@contextlib.contextmanager
+def _locked(runs: ModelRuns, config: RunConfig) -> Iterator[RunLock]:
+    """Keep other runs out of the model's folder until the end of the block."""
+    with RunLock(runs) as lock:
+        # Of several workers only the chief writes files; the strategy will tell which it is.
         if config.training.strategy != "multi-worker":
             lock.acquire()
         yield lock
 
 
-def _check_plannable(config: RunConfig) -> None:
-    if config.training.strategy == "multi-worker":
-        raise ConfigError(
-            "A run of several workers cannot be planned: each would measure another machine, "
-            "and all need the same settings. Received: strategy='multi-worker'"
-        )
+@contextlib.contextmanager
+def _devices(
+    config: RunConfig, lock: RunLock | None = None
+) -> Iterator[tuple[tf.distribute.Strategy, bool]]:
+    """Yield the strategy, and whether this process is the chief, which takes the lock."""
+    # Only now: a mistyped file name should be reported without waiting for TensorFlow.
+    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+        from textgen.training import distribution
+    name = config.training.strategy
+    with distribution.reporting_device_errors(name):
+        # A multi-worker strategy must exist before any TensorFlow operation runs.
+        strategy = distribution.build_strategy(name)
+        is_chief = distribution.is_chief(strategy)
+        if is_chief and lock is not None:
+            lock.acquire()
+        yield strategy, is_chief
+
+
+def _is_late(deadline: float) -> str | None:
+    return "time_budget" if time.monotonic() >= deadline else None
+
+
+_CANNOT_PLAN = (
+    "Several workers cannot plan a run: each would measure another machine, and all need the same "
+    "settings. Received: strategy='multi-worker'"
+)

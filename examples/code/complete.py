@@ -59,7 +59,7 @@ def main() -> None:
         textgen.train(files, "python", config, models_dir, reporter=Narrator())
         model = stack.enter_context(textgen.load("python", models_dir))
 
-        characters = model.card["corpus"]["num_characters"]
+        characters = model.card.corpus.num_characters
         print(f"\nCorpus: {len(files)} modules of the standard library, {characters} characters")
 
         print("\nA signature, to its colon:")

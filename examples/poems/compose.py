@@ -33,8 +33,8 @@ def learn(
     name = f"poems-{language}"
     textgen.train([HERE / f"{language}.txt"], name, config, models_dir, reporter=Narrator())
     generator = textgen.load(name, models_dir)
-    corpus = generator.card["corpus"]
-    print(f"Corpus: {corpus['num_documents']} poems, {corpus['num_characters']} characters")
+    corpus = generator.card.corpus
+    print(f"Corpus: {corpus.num_documents} poems, {corpus.num_characters} characters")
     return generator
 
 

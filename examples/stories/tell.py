@@ -46,8 +46,8 @@ def main() -> None:
         textgen.train([CORPUS], "fables", config, models_dir, reporter=Narrator())
         model = stack.enter_context(textgen.load("fables", models_dir))
 
-        corpus = model.card["corpus"]
-        print(f"\nCorpus: {corpus['num_documents']} fables, {corpus['num_characters']} characters")
+        corpus = model.card.corpus
+        print(f"\nCorpus: {corpus.num_documents} fables, {corpus.num_characters} characters")
 
         print("\nA sentence, to its full stop:")
         for seed in range(3):

@@ -6,8 +6,17 @@ import pytest
 from rich.console import Console
 from textgen.cli.progress import BarReporter, PlainReporter, make_reporter
 
-from textgen.training.reporter import Progress, Validation
+from textgen.config import RunConfig
+from textgen.planning import CorpusSize, Machine, make_plan
+from textgen.reporter import Progress, Validation
 
+PLAN = make_plan(
+    RunConfig(),
+    (),
+    CorpusSize(10**6, 10**5, 10**6, 10**5, 70, 2.3),
+    Machine("1 [CPU] core", 2e11),
+    300,
+)
 VALIDATION = Validation(500, 1.9, 1.8123, 2.6, 0.01, 9000.0, best=True)
 
 
@@ -16,7 +25,7 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
     with BarReporter(console) as reporter:
-        reporter.planned("Plan: [a] model\nCorpus: long")
+        reporter.planned(PLAN)
         reporter.phase("training")
         reporter.validation(VALIDATION)
         reporter.sample("one\ntwo\x07 [bold]three" * 20)
@@ -28,7 +37,7 @@ def test_the_bar_fits_and_keeps_step_and_time_left(width):
     assert all(len(line.rstrip()) <= width for line in visible)
     assert "1.812" in stream.getvalue()
     assert "[bold]" in stream.getvalue()
-    assert "Plan: [a] model" in stream.getvalue()
+    assert "on 1 [CPU] core" in stream.getvalue()
     assert "\x07" not in stream.getvalue()
 
 
@@ -49,7 +58,7 @@ def test_a_log_that_cannot_be_written_ends_no_run(monkeypatch):
     monkeypatch.setattr("sys.stderr", FullDisk())
     reporter = PlainReporter()
     reporter.phase("reading")
-    reporter.planned("Plan")
+    reporter.planned(PLAN)
     reporter.validation(VALIDATION)
     reporter.sample("text")
 
@@ -63,7 +72,7 @@ def test_the_bar_shows_the_bytes_of_a_corpus():
         reporter.phase("reusing")
     assert "encoding" in stream.getvalue()
     assert "1,234.6/1,234.6 MB" in stream.getvalue()
-    assert "reusing its tokens" in stream.getvalue()
+    assert "reusing the previous run's tokens" in stream.getvalue()
 
 
 def test_plain_lines_tell_of_the_bytes_of_a_long_corpus_now_and_then(monkeypatch, capsys):
@@ -82,5 +91,5 @@ def test_plain_lines_tell_of_the_bytes_of_a_long_corpus_now_and_then(monkeypatch
     assert capsys.readouterr().err.splitlines() == [
         "encoding 1.0 MB",
         "encoding 2.0/3.0 MB",
-        "The corpus is the one of the run before: reusing its tokens",
+        "The corpus has not changed: reusing the previous run's tokens",
     ]

@@ -45,8 +45,8 @@ def test_a_stop_string_ends_a_search(write):
         (("--num-beams", 3, "--top-k", 2), "--num-beams cannot be combined with --top-k."),
         (("--num-beams", 3, "-i"), "--num-beams cannot be combined with --interactive."),
         (("--length-penalty", 2), "--length-penalty needs --num-beams."),
-        (("--num-beams", 0), "num_beams must be an integer in [1, 64]. Received: 0"),
-        (("--penalty-alpha", 1.5), "penalty_alpha must be in [0, 1]. Received: 1.5"),
+        (("--num-beams", 0), "--num-beams must be an integer in [1, 64]. Received: 0"),
+        (("--penalty-alpha", 1.5), "--penalty-alpha must be in [0, 1]. Received: 1.5"),
     ],
 )
 def test_what_does_not_go_together_is_refused(write, arguments, sentence):

@@ -14,7 +14,7 @@ import pytest
 from textgen.cli.train import default_name
 
 from tests.cli.conftest import CORPUS, SMALL
-from textgen.run import RunLock
+from textgen.run import ModelRuns, RunLock
 
 
 def test_a_run_leaves_a_version_with_card_and_history(models):
@@ -138,20 +138,20 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
         (["GOOD", "--dry-run", "--context-length", "5000"], 1, "longer than the context"),
         (["GOOD", "--name", "a/b"], 2, "plain folder name"),
         (["GOOD", "--name", ".."], 2, "plain folder name"),
-        (["GOOD", "--hidden-dim", "130", "--num-heads", "4"], 2, "multiple of num_heads"),
+        (["GOOD", "--hidden-dim", "130", "--num-heads", "4"], 2, "multiple of --num-heads"),
         (["GOOD", "--size", "small", "--num-heads", "3"], 2, "hidden_dim=128, num_heads=3"),
         (["GOOD", "--batch-size", "4", "--accumulate", "8"], 2, "multiple of accumulate"),
-        (["GOOD", "--dropout", "1"], 2, "dropout must be in [0, 1). Received: 1.0"),
+        (["GOOD", "--dropout", "1"], 2, "--dropout must be in [0, 1). Received: 1.0"),
         (["GOOD", "--tokenizer", "bpe", "--vocab-size", "2000000000"], 2, "in [259, 1048576]"),
-        (["GOOD", "--max-steps", "0"], 2, "max_steps"),
-        (["GOOD", "--hidden-dim", "9" * 20], 2, "hidden_dim must be less than 2147483648"),
+        (["GOOD", "--max-steps", "0"], 2, "--max-steps must be"),
+        (["GOOD", "--hidden-dim", "9" * 20], 2, "--hidden-dim must be less than 2147483648"),
         (["GOOD", "--model", "lstm", "--num-heads", "4"], 2, "is for the transformer"),
-        (["GOOD", "--learning-rate", "inf"], 2, "learning_rate must be a finite number"),
+        (["GOOD", "--learning-rate", "inf"], 2, "--learning-rate must be a finite number"),
         (["GOOD", "--models-dir", ""], 2, "The models folder must have a name"),
-        (["GOOD", "--learning-rate", "nan"], 2, "learning_rate"),
+        (["GOOD", "--learning-rate", "nan"], 2, "--learning-rate"),
         (["GOOD", "--encoding", "klingon"], 2, "klingon"),
-        (["GOOD", "--encoding", "\udcff"], 2, "encoding must name a text encoding"),
-        ([".hidden"], 2, "give it another one with --name"),
+        (["GOOD", "--encoding", "\udcff"], 2, "--encoding must name a text encoding"),
+        ([".hidden"], 2, "name the model with --name"),
         (["GOOD", "--resume"], 1, "no run to resume"),
         (["GOOD", "--text-column", "body"], 1, "--text-column needs a .csv"),
         (["rows.csv"], 1, "no column 'text'; name the one that holds the text"),
@@ -161,8 +161,12 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
             2,
             "such as 90s, 10m or 1h. Received: 'soon'",
         ),
-        (["GOOD", "--time-budget", "1h", "--resume"], 2, "leave out --resume"),
-        (["GOOD", "--dry-run", "--strategy", "multi-worker"], 2, "not for several workers"),
+        (["GOOD", "--time-budget", "1h", "--resume"], 2, "cannot be combined with --resume"),
+        (
+            ["GOOD", "--dry-run", "--strategy", "multi-worker"],
+            2,
+            "or --strategy multi-worker",
+        ),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_leaves_nothing(
@@ -202,7 +206,7 @@ def test_byte_pairs_are_learned_and_written_with(run, tmp_path):
     assert "never seen" not in written.stderr
     again = run(*command, "--tokenizer", "character", "--vocab-size", "300")
     assert again.exit_code == 2
-    assert "vocab_size needs the tokenizer bpe. Received: 'character'" in again.stderr
+    assert "--vocab-size needs the tokenizer bpe. Received: 'character'" in again.stderr
 
 
 def test_a_column_of_a_table_is_a_corpus_whose_tokens_a_second_run_reuses(run, tmp_path):
@@ -212,7 +216,7 @@ def test_a_column_of_a_table_is_a_corpus_whose_tokens_a_second_run_reuses(run, t
     assert run(*command, "--models-dir", tmp_path).exit_code == 0
     again = run(*command, "--models-dir", tmp_path, "--model", "lstm")
     assert again.exit_code == 0, again.output
-    assert "reusing its tokens" in again.stderr
+    assert "reusing the previous run's tokens" in again.stderr
     assert "60 documents" in run("info", "rows", "--models-dir", tmp_path).output
 
 
@@ -236,11 +240,11 @@ def test_a_models_folder_that_cannot_be_written_is_named(run, corpus, tmp_path):
 
 
 def test_a_model_that_is_in_training_is_named(run, corpus, tmp_path):
-    with RunLock(tmp_path / "fox") as lock:
+    with RunLock(ModelRuns(tmp_path / "fox")) as lock:
         lock.acquire()
         result = run("train", corpus, *SMALL, "--models-dir", tmp_path)
     assert result.exit_code == 1
-    assert f"the model 'fox' is going on in {tmp_path / 'fox'}" in result.stderr
+    assert f"the model 'fox' is in progress in {tmp_path / 'fox'}" in result.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -206,15 +206,3 @@ def test_the_expected_loss_is_about_what_was_measured(corpus, steps, measured):
 def test_nothing_worse_than_a_guess_is_expected():
     few = CorpusSize(30, 3, 30, 3, 16, compressed_bits=20.0)
     assert plan(few, 200).bits_per_character == 4
-
-
-def test_of_a_few_steps_no_loss_is_promised():
-    assert "expect little of so few steps." in str(plan(NOVEL, 200, max_steps=10))
-
-
-def test_a_plan_says_itself_in_two_lines():
-    first, second = str(plan(NOVEL, 200)).splitlines()
-    assert first.startswith("Plan: transformer 4 x ")
-    assert first.endswith("min on 2 CPU cores.")
-    assert second.startswith("Corpus: 1.12 million characters, read ")
-    assert "expect about 2." in second

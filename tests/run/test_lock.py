@@ -9,15 +9,15 @@ import pytest
 
 import textgen
 from textgen.errors import CheckpointError, ModelBusyError
-from textgen.run import RunLock
+from textgen.run import ModelRuns, RunLock
 
-BUSY = "Another run of the model 'mine' is going on in .*mine; give this one another --name"
+BUSY = "Another run of the model 'mine' is in progress in .*mine. Wait for it to end"
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from textgen.run import RunLock
-lock = RunLock(Path(sys.argv[1]))
+from textgen.run import ModelRuns, RunLock
+lock = RunLock(ModelRuns(Path(sys.argv[1])))
 lock.acquire()
 print("locked", flush=True)
 time.sleep(600)
@@ -41,30 +41,33 @@ def contents(folder):
 
 
 def test_a_lock_is_had_once_until_it_is_released(tmp_path):
-    with RunLock(tmp_path / "mine") as first:
+    with RunLock(ModelRuns(tmp_path / "mine")) as first:
         first.acquire()
         first.acquire()
-        with RunLock(tmp_path / "mine") as second, pytest.raises(ModelBusyError, match=BUSY):
+        with (
+            RunLock(ModelRuns(tmp_path / "mine")) as second,
+            pytest.raises(ModelBusyError, match=BUSY),
+        ):
             second.acquire()
-        with RunLock(tmp_path / "other") as other:
+        with RunLock(ModelRuns(tmp_path / "other")) as other:
             other.acquire()
-    with RunLock(tmp_path / "mine") as third:
+    with RunLock(ModelRuns(tmp_path / "mine")) as third:
         third.acquire()
 
 
 def test_nothing_is_left_of_a_lock(tmp_path):
     (tmp_path / "old" / "1").mkdir(parents=True)
     for name in ("new", "old"):
-        with RunLock(tmp_path / name) as lock:
+        with RunLock(ModelRuns(tmp_path / name)) as lock:
             lock.acquire()
     assert [path.name for path in tmp_path.rglob("*")] == ["old", "1"]
-    with RunLock(tmp_path / "new"):
+    with RunLock(ModelRuns(tmp_path / "new")):
         pass
     assert not (tmp_path / "new").exists()
 
 
 def test_a_process_that_is_killed_leaves_the_model_free(held, tmp_path):
-    with RunLock(tmp_path / "mine") as lock:
+    with RunLock(ModelRuns(tmp_path / "mine")) as lock:
         with pytest.raises(ModelBusyError, match=BUSY):
             lock.acquire()
         held.send_signal(signal.SIGKILL)
@@ -76,17 +79,17 @@ def test_a_process_that_is_killed_leaves_the_model_free(held, tmp_path):
 def test_a_second_run_of_a_name_fails_and_touches_nothing(begin, corpus, config, tmp_path):
     begin()
     before = contents(tmp_path)
-    with RunLock(tmp_path / "mine") as lock:
+    with RunLock(ModelRuns(tmp_path / "mine")) as lock:
         lock.acquire()
         with pytest.raises(ModelBusyError, match=BUSY):
             textgen.train([corpus], "mine", config, tmp_path)
         with pytest.raises(ModelBusyError, match=BUSY):
-            textgen.resume("mine", {}, [corpus], tmp_path)
+            textgen.resume([corpus], "mine", models_dir=tmp_path)
         assert contents(tmp_path) == before | {tmp_path / "mine" / "train.lock": b""}
         # Another name, and what only reads, are free to go on.
         textgen.plan([corpus], "mine", config, tmp_path)
         with pytest.raises(CheckpointError, match="no run to resume"):
-            textgen.resume("other", {}, models_dir=tmp_path)
+            textgen.resume([], "other", models_dir=tmp_path)
     assert contents(tmp_path) == before
 
 
@@ -96,7 +99,7 @@ def test_the_lock_is_held_from_reading_to_exporting(corpus, config, tmp_path):
     class Prober(textgen.Reporter):
         def phase(self, name):
             try:
-                with RunLock(tmp_path / "mine") as lock:
+                with RunLock(ModelRuns(tmp_path / "mine")) as lock:
                     lock.acquire()
                     free[name] = True
             except ModelBusyError:
@@ -124,6 +127,6 @@ def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog)
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with RunLock(tmp_path / "mine") as lock:
+    with RunLock(ModelRuns(tmp_path / "mine")) as lock:
         lock.acquire()
     assert "cannot lock files (Function not implemented)" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 
 import textgen
 from textgen.config import CorpusConfig
-from textgen.run import new, reuse
+from textgen.run import Run
 
 
 def test_every_byte_of_the_corpus_is_reported(begin, corpus):
@@ -29,16 +29,16 @@ def test_the_rows_of_a_table_are_documents(begin, config, corpus, tmp_path):
     assert settings["corpus"]["has_documents"]
 
 
-@pytest.mark.parametrize(("module", "runs_before"), [(new, 0), (reuse, 1)])
+@pytest.mark.parametrize("runs_before", [0, 1])
 def test_a_disk_that_fills_up_after_the_tokens_keeps_none_of_them(
-    begin, config, corpus, tmp_path, monkeypatch, module, runs_before
+    begin, config, corpus, tmp_path, monkeypatch, runs_before
 ):
     def refuse(run):
         raise OSError(28, "No space left on device")
 
     for _ in range(runs_before):
         begin()
-    monkeypatch.setattr(module, "write_settings", refuse)
+    monkeypatch.setattr(Run, "save", refuse)
     with pytest.raises(OSError, match="No space"):
         textgen.train([corpus], "mine", config, tmp_path)
     assert not (tmp_path / "mine" / "train.new").exists()

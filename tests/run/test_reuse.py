@@ -11,8 +11,8 @@ import textgen
 from textgen.config import CorpusConfig, TrainingConfig
 from textgen.corpus import find_files
 from textgen.errors import TextgenError
-from textgen.run import reopen_run
-from textgen.run.reuse import begin_like, find_run_to_reuse
+from textgen.run import ModelRuns, begin_run, reopen_run
+from textgen.run.reuse import find_run_to_reuse
 
 AFRESH = ["reading", "learning", "encoding"]
 REUSING = ["reading", "reusing"]
@@ -34,10 +34,10 @@ def test_a_run_on_the_same_corpus_reuses_the_tokens(begin, config, tmp_path):
 
 def test_a_worker_reuses_the_tokens_where_they_are(begin, config, corpus, tmp_path):
     begin()
-    folder = tmp_path / "mine" / "train"
-    before = find_run_to_reuse(folder, find_files([corpus]), config, textgen.Reporter())
-    assert begin_like(before, None) is before
-    assert [path.name for path in folder.parent.iterdir()] == ["train"]
+    runs = ModelRuns(tmp_path / "mine")
+    before = find_run_to_reuse(runs.newest, find_files([corpus]), config, textgen.Reporter())
+    assert begin_run(before, runs, config, textgen.Reporter(), writes=False) is before
+    assert [path.name for path in runs.model_folder.iterdir()] == ["train"]
 
 
 def test_other_text_or_other_cleaning_is_read_anew(begin, config, corpus):
@@ -84,7 +84,7 @@ def test_what_can_be_read_but_not_be_true_is_neither_reused_nor_resumed(begin, t
     begin()
     damage(tmp_path / "mine" / "train")
     with pytest.raises(TextgenError, match="damaged"):
-        reopen_run(tmp_path / "mine" / "train", {})
+        reopen_run(ModelRuns(tmp_path / "mine").newest)
     assert begin().names == AFRESH
 
 

@@ -10,10 +10,10 @@ from textgen.training.clock import Clock
 def test_the_first_call_compiles_and_counts_for_nothing():
     clock = Clock(100)
     assert clock.add(1, 30.0)
-    assert clock.seconds_a_step == math.inf
-    assert (clock.steps_a_call(), clock.tokens_per_second) == (1, 0)
+    assert clock.seconds_per_step == math.inf
+    assert (clock.steps_per_call(), clock.tokens_per_second) == (1, 0)
     assert not clock.add(1, 0.2)
-    assert clock.seconds_a_step == pytest.approx(0.2)
+    assert clock.seconds_per_step == pytest.approx(0.2)
     assert clock.tokens_per_second == pytest.approx(500)
 
 
@@ -34,8 +34,8 @@ def test_a_call_takes_about_half_a_second_but_is_a_step_at_least():
     for clock, seconds in ((fast, 0.01), (slow, 7.0)):
         clock.add(1, 30.0)
         clock.add(1, seconds)
-    assert fast.steps_a_call() == 50
-    assert slow.steps_a_call() == 1
+    assert fast.steps_per_call() == 50
+    assert slow.steps_per_call() == 1
 
 
 def test_one_slow_call_moves_the_mean_a_little():
@@ -43,4 +43,4 @@ def test_one_slow_call_moves_the_mean_a_little():
     clock.add(1, 30.0)
     clock.add(10, 10.0)
     clock.add(10, 20.0)
-    assert clock.seconds_a_step == pytest.approx(1.3)
+    assert clock.seconds_per_step == pytest.approx(1.3)

@@ -87,12 +87,12 @@ import json, sys
 import textgen
 corpus, models, config, max_steps = sys.argv[1:]
 if max_steps:
-    trained = textgen.resume("mine", {"max_steps": int(max_steps)}, models_dir=models)
+    trained = textgen.resume([], "mine", models_dir=models, max_steps=int(max_steps))
 else:
     config = textgen.RunConfig.from_dict(json.loads(config))
     trained = textgen.train([corpus], "mine", config, models)
-outcome = trained.outcome
-print(json.dumps([str(trained.path), outcome.is_chief, outcome.step, outcome.validation_loss]))
+result = trained.result
+print(json.dumps([str(trained.path), result.is_chief, result.step, result.validation_loss]))
 """
 
 
@@ -196,7 +196,7 @@ def assert_it_says_so(survivor):
     _, errors = survivor.communicate(timeout=60)
     assert survivor.returncode == 1
     assert errors.splitlines()[-1].startswith(
-        "textgen.errors.DeviceError: Another worker stopped answering"
+        "textgen.errors.DeviceError: Another worker stopped responding"
     )
 
 
@@ -271,8 +271,8 @@ def test_a_strategy_of_one_device_trains_as_none_does(make_trainer):
 @pytest.mark.parametrize(
     ("error", "strategy", "message"),
     [
-        (tf.errors.UnavailableError, "multi-worker", "Another worker stopped answering"),
-        (tf.errors.ResourceExhaustedError, "none", "not enough memory for a step"),
+        (tf.errors.UnavailableError, "multi-worker", "Another worker stopped responding"),
+        (tf.errors.ResourceExhaustedError, "none", "does not have enough memory for a step"),
     ],
 )
 def test_what_went_wrong_with_a_device_is_one_sentence(error, strategy, message):

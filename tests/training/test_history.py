@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from textgen.errors import ConfigError
+from textgen.reporter import Validation
 from textgen.training.history import History
-from textgen.training.reporter import Validation
 
 
 def validation(step, tokens_per_second=1000.0):

@@ -19,8 +19,8 @@ COMBINATIONS = [
 
 
 def stop_after(calls):
-    """Say stop when asked for the `calls`-th time."""
-    remaining = iter([False] * (calls - 1) + [True])
+    """Return a reason to stop at the `calls`-th call."""
+    remaining = iter([None] * (calls - 1) + ["interrupt"])
     return lambda: next(remaining)
 
 
@@ -36,7 +36,7 @@ def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(
     whole = make_trainer("whole", **settings)
     outcome = whole.fit()
 
-    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(clock, "_SECONDS_PER_CALL", 0.0)  # one step a call
     stopped = make_trainer("pieces", **settings).fit(should_stop=stop_after(stop_at))
     assert (stopped.ended_by, stopped.step) == ("interrupt", stop_at)
     resumed = make_trainer("pieces", **settings)
@@ -52,12 +52,12 @@ def test_a_stopped_and_resumed_run_ends_like_an_uninterrupted_one(
     assert (ended.best_step, ended.validation_loss) == (outcome.best_step, outcome.validation_loss)
 
 
-def test_how_many_steps_a_call_holds_leaves_no_trace(
+def test_how_many_steps_per_call_holds_leaves_no_trace(
     make_trainer, monkeypatch, read_history, assert_same_arrays
 ):
     runs = []
     for seconds in (0.0, 1e9):
-        monkeypatch.setattr(clock, "_SECONDS_A_CALL", seconds)
+        monkeypatch.setattr(clock, "_SECONDS_PER_CALL", seconds)
         runs.append(make_trainer(str(seconds), model={"dropout": 0.3}))
         runs[-1].fit()
     assert_same_arrays(*(run.checkpoints.load_newest()[0] for run in runs))
@@ -81,7 +81,7 @@ def test_a_checkpoint_from_before_the_last_validation_is_enough(
 
 
 def test_best_weights_newer_than_the_checkpoint_are_called_what_they_are(make_trainer, monkeypatch):
-    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(clock, "_SECONDS_PER_CALL", 0.0)  # one step a call
     trainer = make_trainer()
     best = trainer.fit(should_stop=stop_after(8))
     assert best.best_step == 8
@@ -125,7 +125,7 @@ def test_a_run_that_ended_but_was_not_exported_takes_no_step_more(
 
 def test_a_run_that_has_ended_and_is_exported_cannot_be_resumed(make_trainer):
     make_trainer(max_steps=2).fit()
-    with pytest.raises(CheckpointError, match=r"already ended at step 2 .*--max-steps"):
+    with pytest.raises(CheckpointError, match=r"already ended at step 2 .*max_steps"):
         make_trainer(max_steps=2).fit(resume=True, exported_step=2)
     assert make_trainer(max_steps=3).fit(resume=True, exported_step=2).step == 3
 
@@ -137,14 +137,14 @@ def test_a_run_that_patience_ended_goes_on_with_more_of_it(make_trainer):
 
 
 def test_an_interrupt_where_the_run_ends_anyway_is_none(make_trainer, monkeypatch):
-    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(clock, "_SECONDS_PER_CALL", 0.0)  # one step a call
     step = make_trainer(**IMPATIENT).fit().step
     outcome = make_trainer(**IMPATIENT).fit(should_stop=stop_after(step))
     assert (outcome.ended_by, outcome.step) == ("patience", step)
 
 
 def test_fewer_steps_than_are_done_end_a_run_where_it_stands(make_trainer, monkeypatch):
-    monkeypatch.setattr(clock, "_SECONDS_A_CALL", 0.0)  # one step a call
+    monkeypatch.setattr(clock, "_SECONDS_PER_CALL", 0.0)  # one step a call
     make_trainer().fit(should_stop=stop_after(6))
     trainer = make_trainer(max_steps=5)
     outcome = trainer.fit(resume=True)
@@ -164,7 +164,7 @@ import json, sys
 import textgen
 corpus, models, config, resumed = sys.argv[1:]
 if resumed == "yes":
-    textgen.resume("mine", {}, models_dir=models)
+    textgen.resume([], "mine", models_dir=models)
 else:
     config = textgen.RunConfig.from_dict(json.loads(config))
     textgen.train([corpus], "mine", config, models)
@@ -240,11 +240,11 @@ from textgen.config import ModelConfig, TrainingConfig
 from textgen.training import clock, loop
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
-from textgen.training.reporter import Reporter
+from textgen.reporter import Reporter
 
 folder, architecture, optimizer = Path(sys.argv[1]), *sys.argv[2:]
 tokens = np.random.default_rng(0).integers(3, 11, 400)
-clock._SECONDS_A_CALL = 0.0  # one step a call
+clock._SECONDS_PER_CALL = 0.0  # one step a call
 loop._SECONDS_BETWEEN_CHECKPOINTS = 0.0  # and a checkpoint after each
 rename = os.replace
 

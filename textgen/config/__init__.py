@@ -7,7 +7,7 @@ value came from: the command line, Python, or a JSON file.
 """
 
 from textgen.config.corpus import CorpusConfig, DocumentSplit, Normalization
-from textgen.config.run import RunConfig, check_vocab_size
+from textgen.config.run import RunConfig, check_vocab_size, given_settings
 from textgen.config.sampling import SamplingConfig
 from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
 from textgen.config.training import TrainingConfig
@@ -24,4 +24,5 @@ __all__ = [
     "SamplingConfig",
     "TrainingConfig",
     "check_vocab_size",
+    "given_settings",
 ]

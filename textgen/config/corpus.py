@@ -42,8 +42,8 @@ class CorpusConfig(Record):
     validation_split: float = 0.1
 
     def __post_init__(self) -> None:
-        check_choice(self, "normalize", ("none", "nfc", "nfkc"))
-        check_choice(self, "split_documents", ("none", "line", "blank-line", "file"))
+        check_choice(self, "normalize")
+        check_choice(self, "split_documents")
         fits = self.text_column is None or isinstance(self.text_column, str)
         check(fits, "text_column must be a name", self.text_column)
         check(

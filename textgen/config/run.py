@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from textgen.checks import check, check_choice, check_int_in, check_positive_int
 from textgen.config.corpus import CorpusConfig
 from textgen.config.training import TrainingConfig
+from textgen.errors import ConfigError
 from textgen.models.config import ModelConfig
+from textgen.models.registry import architectures_with, default_architecture, profile_of
 from textgen.record import Record
 
-# At least the 3 special tokens and the 256 bytes. At most more than any model has: `tokenizers`
-# reserves memory for all before it learns one, 70 bytes each, and aborts where there is none.
-_FEWEST_TOKENS, _MOST_TOKENS = 259, 2**20
+# At least the 3 special tokens and the 256 bytes. The upper bound is more than any model has:
+# `tokenizers` reserves 70 bytes per token before it learns the first, and aborts if it cannot.
+_MIN_VOCAB_SIZE, _MAX_VOCAB_SIZE = 259, 2**20
 
 
 def check_vocab_size(vocab_size: int) -> None:
-    """Check the number of tokens of byte pairs.
+    """Check the number of BPE tokens.
 
     Raises:
-        ConfigError: it is outside its range.
+        ConfigError: If it is out of range.
     """
-    check_int_in("vocab_size", vocab_size, _FEWEST_TOKENS, _MOST_TOKENS)
+    check_int_in("vocab_size", vocab_size, _MIN_VOCAB_SIZE, _MAX_VOCAB_SIZE)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig(Record):
-    """Everything a training run was asked to do.
+    """Everything a training run is asked to do.
 
     Attributes:
-        corpus: how text files become documents.
-        model: the shape of the model.
-        training: how it is trained.
-        tokenizer: `"character"`, `"bpe"` (byte pairs), or `"auto"`: what suits
-            the model's family and the corpus.
-        vocab_size: tokens of byte pairs at most, 259 to 1,048,576; by the size of the corpus
-            where `None`.
-        min_count: characters seen less often become the unknown token; byte pairs know all.
+        corpus: How text files become documents.
+        model: The shape of the model.
+        training: How the model is trained.
+        tokenizer: `"character"`, `"bpe"`, or `"auto"`: the one that suits the model's family
+            and the corpus.
+        vocab_size: Maximum number of BPE tokens, 259 to 1,048,576. If `None`, it depends on the
+            size of the corpus.
+        min_count: Characters that occur less often become the unknown token. BPE has none.
+
+    Example:
+        >>> RunConfig.from_settings({"hidden_dim": 256, "max_steps": 500}).model.num_heads
+        4
     """
 
     corpus: CorpusConfig = dataclasses.field(default_factory=CorpusConfig)
@@ -49,7 +56,7 @@ class RunConfig(Record):
 
     def __post_init__(self) -> None:
         check_positive_int(self, "min_count")
-        check_choice(self, "tokenizer", ("auto", "character", "bpe"))
+        check_choice(self, "tokenizer")
         if self.vocab_size is not None:
             check_vocab_size(self.vocab_size)
             fits = self.tokenizer == "bpe"
@@ -57,15 +64,80 @@ class RunConfig(Record):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Build the config from `to_dict`'s result.
+        """Build the config from the result of `to_dict`.
 
         Raises:
-            ConfigError: a name is unknown or a value is outside its range.
+            ConfigError: If a name is unknown or a value is out of range.
         """
-        parts: dict[str, Any] = {
-            "corpus": CorpusConfig,
-            "model": ModelConfig,
-            "training": TrainingConfig,
-        }
-        built = {name: part.from_dict(values.get(name, {})) for name, part in parts.items()}
+        built = {name: part.from_dict(values.get(name, {})) for name, part in _PARTS.items()}
         return super().from_dict({**values, **built})
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> RunConfig:
+        """Build the config from settings by their own names, which no two parts share.
+
+        Args:
+            settings: Values by name, such as `{"hidden_dim": 256}`. The others get their
+                defaults, or values that suit those given.
+
+        Raises:
+            ConfigError: If a name is unknown or a value is out of range.
+        """
+        names = {part: _names(config) for part, config in _PARTS.items()}
+        names["run"] = _names(cls) - _PARTS.keys()
+        values: dict[str, dict[str, Any]] = {part: {} for part in names}
+        for name, value in settings.items():
+            # Any other name may be a setting of the model's family alone.
+            part = next((part for part, known in names.items() if name in known), "model")
+            values[part][name] = value
+        return cls(
+            corpus=CorpusConfig(**values["corpus"]),
+            model=_model_config(values["model"]),
+            training=TrainingConfig(**values["training"]),
+            **values["run"],
+        )
+
+    def to_settings(self) -> dict[str, Any]:
+        """Return all settings by their own names, without the parts they belong to."""
+        values = self.to_dict()
+        parts = [values.pop(name) for name in _PARTS]
+        settings = {key: value for part in (*parts, values) for key, value in part.items()}
+        ignored = self.model.to_dict().keys() - self.model.setting_names()
+        return {name: value for name, value in settings.items() if name not in ignored}
+
+
+_PARTS: dict[str, Any] = {"corpus": CorpusConfig, "model": ModelConfig, "training": TrainingConfig}
+
+
+def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a user gave, with `size` replaced by those it stands for.
+
+    Settings given beside a size win over its own.
+
+    Raises:
+        ConfigError: If the model's family has no such size.
+
+    Example:
+        >>> given_settings({"size": "tiny", "num_layers": 3})["num_layers"]
+        3
+    """
+    given = {name: value for name, value in settings.items() if name != "size"}
+    if "size" not in settings:
+        return given
+    sizes = profile_of(_architecture(given)).sizes
+    check(settings["size"] in sizes, f"size must be one of {', '.join(sizes)}", settings["size"])
+    return {**sizes[settings["size"]], **given}
+
+
+def _model_config(given: Mapping[str, Any]) -> ModelConfig:
+    if unknown := [name for name in given if not architectures_with(name)]:
+        raise ConfigError(f"Unknown settings of a run: {', '.join(sorted(unknown))}")
+    return ModelConfig.of_settings(_architecture(given), given)
+
+
+def _architecture(given: Mapping[str, Any]) -> Any:
+    return given.get("architecture", default_architecture())
+
+
+def _names(config: type[Any]) -> set[str]:
+    return {field.name for field in dataclasses.fields(config)}

@@ -24,25 +24,31 @@ class TrainingConfig(Record):
     """How a model is trained.
 
     Attributes:
-        max_steps: optimizer steps.
-        batch_size: windows an optimizer step, over all replicas and micro-batches. Where left
+        max_steps: Number of optimizer steps.
+        batch_size: Windows per optimizer step, over all replicas and micro-batches. If left
             out, 16 or the next multiple of `accumulate`.
-        accumulate: micro-batches a step, one after the other: the same gradients with as many
-            times less memory for activations. Must divide `batch_size`.
-        learning_rate: peak of the schedule; the optimizer's own default where `None`.
+        accumulate: Micro-batches per step, computed one after another. The gradients are the
+            same; activations take that many times less memory. Must divide `batch_size`.
+        learning_rate: Peak learning rate. If `None`, the optimizer's default.
         optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`: the
             one that suits the model's family.
-        warmup_steps: steps of linear warmup; 5 % of `max_steps` up to 100 where `None`.
-        weight_decay: decoupled weight decay of matrices.
-        clip_norm: global norm to which gradients are clipped.
-        seed: of initial weights, window order and dropout.
-        validate_every: steps between validations; a tenth of `max_steps` where `None`.
-        patience: validations without improvement before training stops; `None` never stops.
-        mixed_precision: compute in bfloat16, keep weights in float32; `None` does so on
-            GPUs that are made for it, if the model's family gains from it.
-        strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`.
-        jit_compile: compile the step with XLA; `None` lets the program choose.
-        keep_checkpoints: how many of the newest stay on disk.
+        warmup_steps: Steps of linear warmup. If `None`, 5% of `max_steps`, up to 100.
+        weight_decay: Decoupled weight decay of matrices.
+        clip_norm: Maximum global norm of the gradients; larger gradients are clipped to it.
+        seed: Seed for initial weights, the order of windows, and dropout.
+        validate_every: Steps between validations. If `None`, a tenth of `max_steps`.
+        patience: Validations without improvement before training stops. If `None`, it never
+            stops early.
+        mixed_precision: Whether to compute in bfloat16 and keep weights in float32. If `None`,
+            on GPUs that are made for it, if the model's family gains from it.
+        strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`; see
+            `textgen.training.distribution.build_strategy`.
+        jit_compile: Whether to compile the step with XLA. If `None`, wherever it is faster.
+        keep_checkpoints: Number of newest checkpoints to keep on disk.
+
+    Example:
+        >>> TrainingConfig(max_steps=500, accumulate=3).batch_size
+        18
     """
 
     max_steps: int = 2000
@@ -82,7 +88,7 @@ class TrainingConfig(Record):
             check(fits, "warmup_steps must be an integer >= 0", self.warmup_steps)
         check_finite(self, "weight_decay", 0)
         check_finite(self, "clip_norm", 0, above=True)
-        check_choice(self, "optimizer", ("auto", "adamw", "muon"))
-        check_choice(self, "strategy", ("auto", "none", "mirrored", "multi-worker"))
+        check_choice(self, "optimizer")
+        check_choice(self, "strategy")
         fits = is_int(self.seed) and 0 <= self.seed < INT32_END
         check(fits, f"seed must be an integer in [0, {INT32_END})", self.seed)

@@ -77,8 +77,7 @@ def read_corpus(
     """
     if config.text_column is not None and all(source.format == "text" for source in sources):
         raise CorpusError(
-            "--text-column needs a .csv, .tsv, .jsonl or .ndjson file. "
-            f"Received: {describe(sources)}"
+            f"text_column needs a .csv, .tsv, .jsonl or .ndjson file. Received: {describe(sources)}"
         )
     tracker = SourceTracker((source.num_bytes for source in sources), on_bytes)
     store = DocumentStore(folder)

@@ -100,5 +100,5 @@ def read_text(source: Source, encoding: str, tracker: SourceTracker | None = Non
 
 def _hint(wide: str | None) -> str:
     if wide is not None:
-        return f"It looks like {wide.upper()}: read it with --encoding {wide}."
-    return "Name the right encoding with --encoding, for example --encoding latin-1."
+        return f"It looks like {wide.upper()}: read it with encoding={wide}."
+    return "Name the right encoding, for example encoding=latin-1."

@@ -55,7 +55,7 @@ def _csv(chunks: Iterable[str], delimiter: str, column: str, name: str) -> Itera
         if column not in header:
             raise CorpusError(
                 f"{name}: there is no column {column!r}; name the one that holds the text with "
-                f"--text-column. Its columns: {_listed(header)}."
+                f"text_column. Its columns: {_listed(header)}."
             )
         place = header.index(column)
         yield from (row[place] for row in rows if place < len(row))
@@ -82,7 +82,7 @@ def _json_lines(chunks: Iterable[str], column: str, name: str) -> Iterator[str]:
         if column not in row:
             raise CorpusError(
                 f"{where} has no {column!r}; name the key that holds the text with "
-                f"--text-column. Its keys: {_listed(row)}."
+                f"text_column. Its keys: {_listed(row)}."
             )
         text = row[column]
         if text is None:

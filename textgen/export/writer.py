@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
+from textgen.card import ModelCard
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH
 from textgen.export.requests import write_requests
 from textgen.export.signatures import build_signatures
@@ -18,7 +18,7 @@ _v1 = tf.compat.v1
 
 
 def write_saved_model(
-    folder: Path, generator: Generator, tokenizer: Tokenizer, card: dict[str, Any]
+    folder: Path, generator: Generator, tokenizer: Tokenizer, card: ModelCard
 ) -> None:
     """Write a SavedModel with its model card, tokenizer file and sample requests.
 
@@ -31,7 +31,7 @@ def write_saved_model(
         folder: A folder that does not exist yet, or is empty.
         generator: The decoder and tokenizer to export.
         tokenizer: The tokenizer of the host, for warnings about unknown characters.
-        card: What people and programs should know about the model; JSON values.
+        card: What people and programs should know about the model.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -61,5 +61,5 @@ def write_saved_model(
         # TensorFlow's file errors are not OSErrors, which callers expect.
         raise OSError(f"Cannot write {folder}: {error.message}") from error
     tokenizer.save(folder / TOKENIZER_PATH)
-    text = json.dumps(card, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(card.to_dict(), ensure_ascii=False, indent=2) + "\n"
     (folder / CARD_PATH).write_text(text, encoding="utf-8")

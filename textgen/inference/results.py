@@ -7,7 +7,6 @@ sampling control.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from textgen.perplexity import perplexity
+from textgen.metrics import bits, perplexity
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class Score:
 
     @property
     def _bits(self) -> float:
-        return max(-self.logprob, 0.0) / math.log(2)
+        return bits(max(-self.logprob, 0.0))
 
 
 def token_logprobs(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from textgen.card import ModelCard
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog, ModelEntry
 from textgen.config import (
     BeamSearchConfig,
@@ -55,10 +56,10 @@ class TextGenerator:
 
     def __init__(self, entry: ModelEntry) -> None:
         self.entry = entry
-        self.card: dict[str, Any] = entry.card
+        self.card: ModelCard = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
         try:
-            self._corpus_config = CorpusConfig.from_dict(self.card["corpus"]["config"])
+            self._corpus_config = CorpusConfig.from_dict(self.card.corpus.config)
         except (KeyError, TypeError, ConfigError) as error:
             raise ModelDamagedError(
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."

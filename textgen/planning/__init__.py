@@ -4,14 +4,14 @@ from textgen.planning.corpus_size import COMPRESSED_CHARACTERS, CorpusSize, comp
 from textgen.planning.machine import Machine, measure_machine
 from textgen.planning.plan import Plan
 from textgen.planning.planner import make_plan
-from textgen.planning.request import Planning
+from textgen.planning.request import PlanRequest
 
 __all__ = [
     "COMPRESSED_CHARACTERS",
     "CorpusSize",
     "Machine",
     "Plan",
-    "Planning",
+    "PlanRequest",
     "compressed_bits",
     "make_plan",
     "measure_machine",

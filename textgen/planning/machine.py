@@ -13,14 +13,14 @@ _ROWS, _WIDTH, _WIDER = 1024, 256, 1024
 
 @dataclass(frozen=True)
 class Machine:
-    """What a plan needs to know of a machine.
+    """What a plan needs to know about a machine.
 
     Attributes:
-        description: the devices that train, in a few words.
-        flops: floating-point operations a second of one device, measured with the feed-forward
+        description: The devices that train, in a few words.
+        flops: Floating-point operations per second of one device, measured with the feed-forward
             layer of a small Transformer.
-        is_gpu: whether the devices are GPUs.
-        num_devices: how many train together.
+        is_gpu: Whether the devices are GPUs.
+        num_devices: Number of devices that train together.
     """
 
     description: str
@@ -33,10 +33,10 @@ def measure_machine(num_devices: int = 1) -> Machine:
     """Measure the device that TensorFlow would use.
 
     A layer's time stands for a step's, because compiling a step only to time it would take
-    longer than many a run. Other programs that are busy now count as part of the machine.
+    longer than many runs do. Other programs that are busy now count as part of the machine.
 
     Args:
-        num_devices: how many devices like it train together.
+        num_devices: Number of devices like it that train together.
     """
     import tensorflow as tf
 
@@ -45,9 +45,9 @@ def measure_machine(num_devices: int = 1) -> Machine:
 
     def layer() -> None:
         wide = tf.nn.gelu(tf.matmul(rows, expand))
-        tf.reduce_sum(tf.matmul(wide, contract)).numpy()  # a number, to wait for
+        tf.reduce_sum(tf.matmul(wide, contract)).numpy()  # .numpy() waits for the result
 
-    layer()  # the first call makes the kernels
+    layer()  # the first call creates the kernels
     seconds: list[float] = []
     end = time.perf_counter() + _PROBE_SECONDS
     while not seconds or time.perf_counter() < end:
@@ -63,7 +63,7 @@ def measure_machine(num_devices: int = 1) -> Machine:
 
 
 def _num_cores() -> int:
-    # Not cpu_count: a container may hold fewer.
+    # Not cpu_count: a container may have fewer.
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 

@@ -1,27 +1,22 @@
-"""A training run on disk: its settings, its tokenizer and its tokens.
+"""Training runs on disk: settings, tokenizer, tokens, and the tokens' reuse."""
 
-NAME/train/            the newest run: config.json, tokenizer.json, tokens/, and what training adds
-NAME/train.new/        a run that is about to take its place
-NAME/train.previous/   the run before
-NAME/train.lock        locked while a run is going on
-"""
-
-from textgen.run.exported import exported_step, note_export
+from textgen.run.exported import exported_step, record_export
+from textgen.run.folder import ModelRuns, RunFolder
 from textgen.run.lock import RunLock
-from textgen.run.new import prepare_run
-from textgen.run.reuse import began_with
-from textgen.run.run import RESUMABLE, Run, discard_run, reopen_run, replace_run, replan
+from textgen.run.new import begin_run, read_or_reuse
+from textgen.run.reuse import has_same_corpus
+from textgen.run.training_run import RESUMABLE, Run, reopen_run
 
 __all__ = [
     "RESUMABLE",
+    "ModelRuns",
     "Run",
+    "RunFolder",
     "RunLock",
-    "began_with",
-    "discard_run",
+    "begin_run",
     "exported_step",
-    "note_export",
-    "prepare_run",
+    "has_same_corpus",
+    "read_or_reuse",
+    "record_export",
     "reopen_run",
-    "replace_run",
-    "replan",
 ]

@@ -1,40 +1,40 @@
-"""Which version of the model a run was exported as: what --resume must know of a run that ended.
+"""The record of a run's export: from which step, and as which version.
 
-A run that was killed between its last checkpoint and the end of its export has no such note
-for its last step, and is exported when it is resumed.
+A run that was killed between its last checkpoint and the end of its export has no record for
+its last step, so resuming it exports it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 
 from textgen.files import write_atomically
+from textgen.run.folder import RunFolder
 
 
-def note_export(folder: Path, step: int, version: str) -> None:
-    """Note that the model of a run is published.
+def record_export(folder: RunFolder, step: int, version: str) -> None:
+    """Record that the model of a run has been published.
 
     Args:
-        folder: of the run.
-        step: steps the run had done.
-        version: name of the version's folder, beside the run's.
+        folder: The run's folder.
+        step: Steps the run had done.
+        version: Name of the version's folder, a sibling of the run's.
     """
-    note = {"step": step, "version": version}
-    # The model is there all the same; without the note it would be exported once more.
+    record = {"step": step, "version": version}
+    # If this fails, the model is still there; it would only be exported a second time.
     with contextlib.suppress(OSError):
-        write_atomically(folder / "exported.json", json.dumps(note).encode())
+        write_atomically(folder.exported, json.dumps(record).encode())
 
 
-def exported_step(folder: Path) -> int | None:
-    """Return the step from which a run was exported last, if that version is still there.
+def exported_step(folder: RunFolder) -> int | None:
+    """Return the step from which a run was last exported, if that version still exists.
 
     Args:
-        folder: of the run.
+        folder: The run's folder.
     """
     try:
-        note = json.loads((folder / "exported.json").read_text(encoding="utf-8"))
-        return note["step"] if folder.with_name(note["version"]).is_dir() else None
+        record = json.loads(folder.exported.read_text(encoding="utf-8"))
+        return record["step"] if folder.path.with_name(record["version"]).is_dir() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

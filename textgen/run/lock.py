@@ -1,60 +1,63 @@
-"""One run at a time writes a model's folder."""
+"""One run at a time writes to a model's folder."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
 from textgen.errors import ModelBusyError
+from textgen.run.folder import ModelRuns
 
 logger = logging.getLogger(__name__)
 
 
 class RunLock:
-    """The right to write a model's folder, which one process at a time has.
+    """The right to write to a model's folder, which one process at a time holds.
 
-    The kernel holds the lock on NAME/train.lock and lets go when the process ends, however it
-    ends. As a context manager it is released, if it was acquired, when the block ends.
+    The kernel holds the lock and releases it when the process ends, however it ends. As a
+    context manager, the lock is released at the end of the block if it was acquired.
 
     Args:
-        folder: of the model, which need not exist.
+        runs: The model's runs; the folder need not exist.
+
+    Example:
+        >>> with RunLock(ModelRuns(Path("saved_models/mine"))) as lock:
+        ...     lock.acquire()
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._path = folder / "train.lock"
-        # A file that stands for a lock by being there would outlive a process that is killed.
-        self._lock = FileLock(self._path, blocking=False, fallback_to_soft=False)
+    def __init__(self, runs: ModelRuns) -> None:
+        self._runs = runs
+        # A file that is a lock by existing would outlive a process that is killed.
+        self._lock = FileLock(runs.lock, blocking=False, fallback_to_soft=False)
 
     def acquire(self) -> None:
-        """Take the lock; it may be taken already by this object.
+        """Take the lock. Taking it twice is no error.
 
         Raises:
-            ModelBusyError: another run has it.
-            OSError: the folder cannot be written.
+            ModelBusyError: If another run holds it.
+            OSError: If the folder cannot be written.
         """
         if self._lock.is_locked:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._runs.model_folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire()
         except Timeout:
             raise ModelBusyError(
-                f"Another run of the model {self._folder.name!r} is going on in {self._folder}; "
-                "give this one another --name, or wait."
+                f"Another run of the model {self._runs.name!r} is in progress in "
+                f"{self._runs.model_folder}. Wait for it to end, or give this one another name."
             ) from None
         except OSError as error:
             if error.filename is not None:
                 raise
-            # Not to train at all would be worse; some clusters' file systems have no locks.
+            # Some clusters' file systems have no locks. Refusing to train would be worse.
             logger.warning(
                 "%s: the file system cannot lock files (%s). Another run of the same name would "
                 "not be noticed.",
-                self._path,
+                self._runs.lock,
                 error.strerror,
             )
 
@@ -69,8 +72,9 @@ class RunLock:
     ) -> None:
         if not self._lock.is_locked:
             return
-        # Before it is released: whoever has opened the file meanwhile sees that it is gone.
+        # Before the release, so that a process that opens the file meanwhile notices.
         with contextlib.suppress(OSError):
-            self._path.unlink()
-            self._folder.rmdir()  # only where it is empty: the name is a new one, the run failed
+            self._runs.lock.unlink()
+            # Only empty if the first run of a new name failed.
+            self._runs.model_folder.rmdir()
         self._lock.release()

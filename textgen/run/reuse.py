@@ -1,4 +1,4 @@
-"""The tokens of the run before, for a new run on the same corpus."""
+"""Reuse of the previous run's tokens by a new run on the same corpus."""
 
 from __future__ import annotations
 
@@ -15,70 +15,61 @@ from textgen.corpus import (
     SourceTracker,
     describe,
     digest_sources,
-    find_files,
     read_corpus,
 )
 from textgen.dataset import TokenStore
 from textgen.errors import TextgenError
-from textgen.run.run import (
-    Run,
-    discarding_run,
-    reopen_run,
-    tokenizer_kind,
-    write_settings,
-)
-from textgen.training.reporter import Reporter
+from textgen.reporter import Reporter
+from textgen.run.folder import RunFolder
+from textgen.run.training_run import Run, reopen_run, tokenizer_kind
 
 
 def find_run_to_reuse(
-    folder: Path, sources: Sequence[Source], config: RunConfig, reporter: Reporter
+    folder: RunFolder, sources: Sequence[Source], config: RunConfig, reporter: Reporter
 ) -> Run | None:
     """Return the run in `folder`, with a new config, if its tokens are what they would be now.
 
     Args:
-        folder: of the run before, which need not exist.
-        sources: what to train on now. Their bytes are compared, not their names or times.
-        config: what to do now.
-        reporter: is told the bytes that were compared.
+        folder: The previous run's folder, which need not exist.
+        sources: The new corpus. Contents are compared, not names or times.
+        config: The new settings.
+        reporter: Receives the number of bytes compared.
 
     Raises:
-        CorpusError: a source cannot be read.
+        CorpusError: If a source cannot be read.
     """
     try:
-        before = reopen_run(folder, {})
+        previous = reopen_run(folder)
     except TextgenError:
-        return None  # There is none, or none that could be relied on.
-    # Whatever is neither of the model nor of its training has a part in the tokens.
-    of_tokens = dataclasses.replace(
-        config, model=before.config.model, training=before.config.training
+        return None  # There is no such run, or it is damaged.
+    # Every setting that belongs neither to the model nor to its training shapes the tokens.
+    shaping = dataclasses.replace(
+        config, model=previous.config.model, training=previous.config.training
     )
     wanted = tokenizer_kind(config)
-    is_like = of_tokens == before.config and (
-        wanted in (tokenizer_kind(before.config), before.tokenizer.kind)
+    is_alike = shaping == previous.config and (
+        wanted in (tokenizer_kind(previous.config), previous.tokenizer.kind)
     )
-    if not is_like or before.corpus.cleaned_by != CLEANED_BY:
+    if not is_alike or previous.corpus.cleaned_by != CLEANED_BY:
         return None
-    if not _has_same_sources(before, sources, reporter):
+    if not _has_same_sources(previous, sources, reporter):
         return None
-    facts = dataclasses.replace(before.corpus, description=describe(sources))
-    return dataclasses.replace(before, config=config, corpus=facts)
+    facts = dataclasses.replace(previous.corpus, description=describe(sources))
+    return dataclasses.replace(previous, config=config, corpus=facts)
 
 
-def began_with(
-    run: Run, paths: Sequence[str | os.PathLike[str]], folder: Path, reporter: Reporter
-) -> bool:
-    """Return whether a run began with this corpus, which may be compressed otherwise now.
+def has_same_corpus(run: Run, sources: Sequence[Source], folder: Path, reporter: Reporter) -> bool:
+    """Return whether sources hold a run's corpus, if need be compressed differently.
 
     Args:
-        run: the run.
-        paths: as for `find_files`.
-        folder: the models folder, where a corpus that outgrows memory is kept meanwhile.
-        reporter: is told the bytes that were read.
+        run: The run.
+        sources: The corpus to compare with.
+        folder: Where to keep a corpus that is larger than memory while it is compared.
+        reporter: Receives the number of bytes read.
 
     Raises:
-        CorpusError: a source cannot be found, read or decoded.
+        CorpusError: If a source cannot be read or decoded.
     """
-    sources = find_files(paths, encoding=run.config.corpus.encoding, leave_out=folder)
     if _has_same_sources(run, sources, reporter):
         return True
     with read_corpus(sources, run.config.corpus, folder, reporter.bytes_done) as corpus:
@@ -91,24 +82,22 @@ def _has_same_sources(run: Run, sources: Sequence[Source], reporter: Reporter) -
     return digest is not None and digest == run.corpus.source_digest
 
 
-def begin_like(run: Run, folder: Path | None) -> Run:
-    """Write a new run's folder with the tokens of a run before.
+def copy_run(run: Run, folder: RunFolder) -> Run:
+    """Write a new run's folder with the tokens of a previous run.
 
     Args:
-        run: from `find_run_to_reuse`.
-        folder: of the new run; `None` in a worker that is not the chief, which writes nothing.
+        run: The run returned by `find_run_to_reuse`.
+        folder: The new run's folder.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: If the folder cannot be written.
     """
-    if folder is None:
-        return run
-    shutil.rmtree(folder, ignore_errors=True)
-    with discarding_run(folder):
-        # The same files under a second name: nobody ever writes to them again.
-        shutil.copytree(run.folder / "tokens", folder / "tokens", copy_function=_link_or_copy)
-        new = dataclasses.replace(run, folder=folder, store=TokenStore(folder / "tokens"))
-        write_settings(new)
+    folder.discard()
+    with folder.discarded_on_error():
+        # Hard links are safe: token files are never changed after they are written.
+        shutil.copytree(run.folder.tokens, folder.tokens, copy_function=_link_or_copy)
+        new = dataclasses.replace(run, folder=folder, store=TokenStore(folder.tokens))
+        new.save()
     return new
 
 

@@ -1,8 +1,8 @@
-"""Checkpoints: every number a run needs to go on, in one numpy archive a step.
+"""Checkpoints: every number a run needs to continue, in one numpy archive per step.
 
-An archive (.npz) carries a CRC of each array, holds no pickled objects and can be
-read without TensorFlow. It is written beside its place and renamed, so that a killed
-process leaves the checkpoint before.
+An archive (.npz) carries a CRC of each array, holds no pickled objects and can be read without
+TensorFlow. It is written to a temporary path, then renamed into place, so a killed process
+leaves the previous checkpoint.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Args:
-        folder: made with the first checkpoint.
-        keep: how many of the newest stay.
+        folder: Where to keep them; created with the first one.
+        keep: Number of newest checkpoints to keep.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
@@ -39,15 +39,15 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, step: int, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
-        """Write the checkpoint of `step`, then remove the oldest and what a kill left half-written.
+        """Write the checkpoint of `step`, then remove old ones and half-written files.
 
         Args:
-            step: steps done.
-            arrays: weights and optimizer slots, by name.
-            progress: what else must be known to go on; JSON values.
+            step: Steps done.
+            arrays: Weights and optimizer slots, by name.
+            progress: Whatever else is needed to continue, as JSON values.
 
         Raises:
-            OSError: the folder cannot be written; earlier checkpoints are untouched.
+            OSError: If the folder cannot be written. Earlier checkpoints are untouched.
         """
         _write(self.folder / f"step-{step:08d}.npz", arrays, progress)
         for path in (*self._newest_first()[self.keep :], *self.folder.glob(".*.npz.*")):
@@ -61,21 +61,21 @@ class Checkpoints:
         """Return what the last `save_best` wrote.
 
         Raises:
-            CheckpointError: it is missing or damaged.
+            CheckpointError: If it is missing or damaged.
         """
         return _read(self.folder / "best.npz")
 
     def load_newest(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Return the newest checkpoint that can be read; a damaged one gives a warning.
+        """Return the newest checkpoint that can be read. A damaged one causes a warning.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: If there is none.
         """
         for path in self._newest_first():
             try:
                 return _read(path)
             except CheckpointError as error:
-                logger.warning("%s Trying the one before.", error)
+                logger.warning("%s Trying the previous one.", error)
         raise CheckpointError(f"There is no usable checkpoint in {self.folder}.")
 
     def _newest_first(self) -> list[Path]:
@@ -86,9 +86,9 @@ class Checkpoints:
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any]) -> None:
     text = np.frombuffer(json.dumps(progress).encode(), np.uint8)
-    # Progress last: an archive whose list of contents was cut short lacks it.
+    # Progress comes last, so an archive whose list of contents is cut short lacks it.
     everything: dict[str, Any] = {**arrays, _PROGRESS: text}
-    # Array by array: an archive made in memory would be as large as weights and slots.
+    # Written array by array: an archive in memory would be as large as weights and slots.
     with replace_atomically(path) as file:
         np.savez(file, **everything)
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from textgen.errors import DeviceError, first_line
 
-# What TensorFlow raises in a worker when another one is gone, depending on who notices first.
+# What TensorFlow raises in a worker when another one is lost, depending on which op notices first.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.DeadlineExceededError,
@@ -25,15 +25,15 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
     """Return the `tf.distribute` strategy of that name.
 
     Args:
-        name: `auto` (Mirrored over all visible GPUs if there are several, else none),
-            `none`, `mirrored` (all GPUs, or all logical CPU devices where there are no
-            GPUs), or `multi-worker` (reads TF_CONFIG).
+        name: `auto` (Mirrored over all visible GPUs if there are several, else none), `none`,
+            `mirrored` (all GPUs, or all logical CPU devices if there are no GPUs), or
+            `multi-worker` (reads TF_CONFIG).
 
     Raises:
-        DeviceError: TF_CONFIG is missing or damaged, or the workers do not find each other.
+        DeviceError: If TF_CONFIG is missing or damaged, or the workers cannot connect.
     """
     if name == "multi-worker":
-        return _multi_worker()  # before TensorFlow is asked anything, even for its devices
+        return _multi_worker()  # before any other call to TensorFlow, even to list devices
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
@@ -43,8 +43,8 @@ def build_strategy(name: str) -> tf.distribute.Strategy:
 
 @cache
 def _mirrored(*devices: str) -> tf.distribute.Strategy:
-    # One for all runs of a process: another would number its exchanges between the devices
-    # from 1 again, and TensorFlow take them for those of the first.
+    # One for all runs of a process: a second would number its exchanges between devices from 1
+    # again, and TensorFlow would take them for those of the first.
     return tf.distribute.MirroredStrategy(devices)
 
 
@@ -56,22 +56,22 @@ def _multi_worker() -> tf.distribute.Strategy:
         known = task["index"] in range(len(cluster["cluster"][task["type"]]))
     except (ValueError, KeyError, TypeError) as error:
         raise DeviceError(
-            "--strategy multi-worker needs TF_CONFIG, a JSON object with 'cluster' and 'task'. "
-            f"Received: {text!r}."
+            "The strategy multi-worker needs TF_CONFIG, a JSON object with 'cluster' and 'task'. "
+            f"Received: {text!r}"
         ) from error
     if not known:
-        raise DeviceError(f"TF_CONFIG names a task that is not in its cluster. Received: {text}.")
+        raise DeviceError(f"TF_CONFIG names a task that is not in its cluster. Received: {text}")
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise DeviceError(
-            f"This worker could not join the others of TF_CONFIG ({first_line(error)}). "
-            f"Received: {text}."
+            f"This worker could not connect to the others of TF_CONFIG ({first_line(error)}). "
+            f"Received: {text}"
         ) from error
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Return whether this process is the one that writes files."""
+    """Return whether this process is the chief, the one that writes files."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -82,14 +82,14 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 @contextmanager
 def reporting_device_errors(strategy_name: str) -> Iterator[None]:
-    """Say in one sentence that another worker was lost, or that a device's memory is too small.
+    """Turn the loss of another worker, or of a device's memory, into one sentence.
 
-    A worker whose process ends is missed at once, because its connections break. One whose
-    machine hangs or leaves the network is missed after about 10 s, because its heartbeats
-    to TensorFlow's coordination service stay away.
+    A worker whose process ends is noticed immediately, because its connections break. One whose
+    machine hangs or leaves the network is noticed after about 10 s, because its heartbeats to
+    TensorFlow's coordination service stop.
 
     Raises:
-        DeviceError: the work inside the block ended because of that.
+        DeviceError: If the block failed for one of these reasons.
     """
     try:
         yield
@@ -97,11 +97,11 @@ def reporting_device_errors(strategy_name: str) -> Iterator[None]:
         if strategy_name != "multi-worker":
             raise
         raise DeviceError(
-            "Another worker stopped answering, so this one stopped too. Start all workers "
-            "again; --resume goes on from the last checkpoint, if there is one."
+            "Another worker stopped responding, so this one stopped too. Start all workers "
+            "again; if there is a checkpoint, resume from it."
         ) from error
     except tf.errors.ResourceExhaustedError as error:
         raise DeviceError(
-            "A device has not enough memory for a step; try a smaller --batch-size, "
-            "--context-length or model, or --accumulate 2 and more."
+            "A device does not have enough memory for a step. Try a smaller batch_size, "
+            "context_length or model, or accumulate=2 or more."
         ) from error

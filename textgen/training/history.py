@@ -1,4 +1,4 @@
-"""The history of a run: one JSON object a validation, and TensorBoard if asked for."""
+"""The history of a run: one JSON object per validation, and TensorBoard events on request."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 from textgen.errors import ConfigError
 from textgen.files import write_atomically
-from textgen.training.reporter import Validation
+from textgen.reporter import Validation
 
 
 class History:
-    """Writes history.jsonl, and TensorBoard events where a folder is given.
+    """Writes history.jsonl, and TensorBoard events if a folder is given.
 
     Args:
-        path: the .jsonl file.
-        tensorboard: folder of TensorBoard's event files, or `None`.
+        path: The .jsonl file.
+        tensorboard: The folder for TensorBoard's event files, or `None`.
 
     Raises:
-        ConfigError: the package tensorboard is not installed.
+        ConfigError: If TensorBoard is asked for but not installed.
     """
 
     def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
@@ -37,7 +37,7 @@ class History:
         self._writer: Any = None
 
     def rewind(self, step: int) -> None:
-        """Forget what was recorded after `step`: a resumed run records it again."""
+        """Remove what was recorded after `step`: a resumed run records it again."""
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if _step_of(line) <= step]
@@ -47,8 +47,8 @@ class History:
         """Append a validation.
 
         Raises:
-            OSError: the line cannot be written, and the file is as it was; or the line is
-                written, but TensorBoard's event is not.
+            OSError: If the line cannot be written, which leaves the file as it was, or if only
+                TensorBoard's event cannot be written.
         """
         values = dataclasses.asdict(validation)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,16 +76,16 @@ class History:
                         tf.summary.scalar(name, value)
             self._writer.flush()
         except tf.errors.OpError as error:
-            # Nothing behind half an event can be read: the next one begins a new file.
+            # Nothing after half an event can be read, so the next one begins a new file.
             self._writer = None
-            # TensorFlow's file errors are not OSErrors; callers know only those. What it says
-            # begins with the name of a graph's node and goes on with lines of its own doings.
+            # TensorFlow's file errors are not OSErrors, which callers expect. Their messages
+            # begin with the name of a graph node and end with lines about TensorFlow's insides.
             reason = error.message.rpartition("}} ")[2].partition("\n")[0]
             raise OSError(f"Cannot write {self._tensorboard}: {reason}") from error
 
 
 def _step_of(line: str) -> float:
-    """Return the step of a line; a line cut short by a kill is after every step."""
+    """Return the step of a line. A line that a kill cut short counts as after every step."""
     try:
         return json.loads(line)["step"]
     except (ValueError, KeyError, TypeError):

@@ -1,11 +1,10 @@
-"""The training loop: the same for both models, one device or many.
+"""The training loop: the same for every model, on one device or many.
 
-Many steps run in one call into TensorFlow, because the host's share of a small
-model's step would otherwise be as long as the step. What a step computes is a pure
-function of (weights, optimizer slots, step number): batches and dropout masks are
-drawn from the seed and the step. How many steps a call holds, and whether the run was
-interrupted, leaves no trace in the result. That is so to the last bit on a CPU; a GPU
-sums the gradients of lookups in any order, so no two runs there are alike.
+One call into TensorFlow runs many steps, because the host's part of a small model's step would
+otherwise take as long as the step itself. A step is a pure function of weights, optimizer slots
+and step number: batches and dropout masks are drawn from the seed and the step. So neither the
+number of steps per call nor an interruption changes the result, to the last bit on a CPU. A GPU
+sums the gradients of lookups in any order, so no two runs are alike there.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ import tensorflow as tf
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
+from textgen.metrics import bits_per_character
 from textgen.models.base import LanguageModel
+from textgen.reporter import Progress, Reporter, Validation
+from textgen.training.checkpoint_manager import CheckpointManager, State
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.clock import Clock
 from textgen.training.distribution import is_chief
 from textgen.training.history import History
-from textgen.training.keeper import Keeper, State
-from textgen.training.reporter import Progress, Reporter, Validation
 from textgen.training.step import Step
 from textgen.training.workers import Workers
 
@@ -35,18 +35,18 @@ _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """How a run ended.
 
     Attributes:
-        model: with the best weights.
-        step: steps done.
-        best_step: the step of these weights; above `step` where a run that was killed left them,
-            but no checkpoint as new.
-        validation_loss: of the best weights, nats a token.
-        ended_by: `max_steps`, `patience`, `interrupt` or, where the run was planned,
-            `time_budget`.
-        is_chief: whether this process is the one that writes files.
+        model: The model, with the best weights.
+        step: Steps done.
+        best_step: The step of the best weights. It is above `step` if a run was killed after
+            writing them and before writing a checkpoint.
+        validation_loss: Validation loss of the best weights, in nats per token.
+        ended_by: `"max_steps"`, `"patience"`, or the reason that `should_stop` returned, such as
+            `"interrupt"` or `"time_budget"`.
+        is_chief: Whether this process is the one that writes files.
     """
 
     model: LanguageModel
@@ -61,20 +61,21 @@ class Trainer:
     """Trains one model.
 
     Args:
-        model_config: the shape of the model.
-        config: how to train it.
-        vocab_size: number of tokens.
-        train_tokens: int[num_tokens].
-        validation_tokens: int[num_tokens].
-        checkpoints: where to keep them.
-        history: where to record validations.
-        strategy: from `textgen.training.distribution.build_strategy`.
-        tokens_per_character: of the validation text, for bits per character.
-        reporter: is told what happens.
+        model_config: The shape of the model.
+        config: How to train it.
+        vocab_size: Number of tokens.
+        train_tokens: int[N], the training part.
+        validation_tokens: int[N], the validation part.
+        checkpoints: Where to keep checkpoints.
+        history: Where to record validations.
+        strategy: From `textgen.training.distribution.build_strategy`.
+        tokens_per_character: Tokens per character of the validation part, for bits per
+            character.
+        reporter: Receives what happens.
 
     Raises:
-        ConfigError: the batch cannot be shared out evenly.
-        CorpusError: the corpus is too short.
+        ConfigError: If the batch cannot be divided evenly.
+        CorpusError: If the corpus is too short.
     """
 
     def __init__(
@@ -102,50 +103,52 @@ class Trainer:
         self.windows = TrainingWindows(
             train_tokens, context_length, config.batch_size, seed=config.seed
         )
-        # Validation keeps no gradients, so more windows fit at once; a multiple of the
-        # micro-batch shares out as evenly as that does.
+        # Validation keeps no gradients, so more windows fit at once. A multiple of the
+        # micro-batch divides as evenly as the micro-batch does.
         micro_batch = config.batch_size // config.accumulate
         rows = micro_batch * max(1, 64 // micro_batch)
         self.validation = ValidationWindows(validation_tokens, context_length, rows)
         self._step = Step(model_config, config, vocab_size, strategy)
         self.model, self.optimizer = self._step.model, self._step.optimizer
         self._state = State()
-        self._keeper = Keeper(checkpoints, self.model, self.optimizer)
+        self._checkpoint_manager = CheckpointManager(checkpoints, self.model, self.optimizer)
 
     def fit(
         self,
         resume: bool = False,
-        should_stop: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], str | None] = lambda: None,
         write_sample: Callable[[LanguageModel], str] | None = None,
         exported_step: int | None = None,
-    ) -> Outcome:
-        """Train until `max_steps`, until patience runs out, or until told to stop.
+    ) -> TrainingResult:
+        """Train until `max_steps`, until patience runs out, or until `should_stop` says so.
 
         Args:
-            resume: go on from the newest checkpoint. A run that had ended, but was killed
-                before its model was exported, takes no step more.
-            should_stop: asked between calls into TensorFlow.
-            write_sample: shows what the model writes, after every validation.
-            exported_step: the step from which the run's model was exported last.
+            resume: Whether to continue from the newest checkpoint. A run that had ended, but was
+                killed before its model was exported, takes no more steps.
+            should_stop: Called between calls into TensorFlow; returns the reason to stop, or
+                `None`.
+            write_sample: Returns a text that the model generates; called after every validation.
+            exported_step: The step from which the run's model was last exported.
 
         Raises:
-            CheckpointError: there is nothing to resume from, or the run has ended and its
+            CheckpointError: If there is nothing to resume from, or the run has ended and its
                 model is exported.
-            TrainingDivergedError: loss or weights stopped being finite; no checkpoint has them.
+            TrainingDivergedError: If loss or weights stop being finite; no checkpoint has them.
         """
         if resume:
-            self._state = self._keeper.restore()
+            self._state = self._checkpoint_manager.restore()
             if not self._workers.have_same(str(self._state.step)):
                 raise CheckpointError(
-                    "All workers must go on from the same checkpoint, so they must share the "
-                    f"models folder. Received: one of step {self._state.step} here, others there."
+                    "All workers must continue from the same checkpoint, so they must share the "
+                    f"models folder. Received: step {self._state.step} here, another step "
+                    "elsewhere"
                 )
         state, config = self._state, self.config
         is_exported = state.step == exported_step
         if is_exported and state.step >= config.max_steps:
             raise CheckpointError(
                 f"The run already ended at step {state.step} and its model is exported. "
-                "Give a larger --max-steps to go on, or leave out --resume to start anew."
+                "Continue it with a larger max_steps, or begin a new run."
             )
         if self.is_chief:
             self.history.rewind(state.step)
@@ -153,10 +156,10 @@ class Trainer:
         self.reporter.phase("compiling")
         clock = Clock(config.batch_size * self.windows.context_length)
         if state.step >= config.max_steps and state.loss_count:
-            # Resumed with a smaller max_steps: the run ends where it stands.
+            # Resumed with a smaller max_steps: the run ends where it is.
             self._validate(clock, write_sample)
             self._save()
-        # Whoever resumes a run whose model is there wants more than patience gave it.
+        # To resume a run whose model is exported is to want more steps than patience allowed.
         ended_by = None if is_exported else self._ended_by()
         saved_at = time.monotonic()
         steps = 1
@@ -165,29 +168,29 @@ class Trainer:
             count = min(steps, until_validation, config.max_steps - state.step)
             self._run_steps(count, clock)
             validated = state.step % every == 0 or state.step == config.max_steps
-            stop, steps = self._agreed(should_stop(), clock.steps_a_call())
+            reason, steps = self._agree(should_stop(), clock.steps_per_call())
             if validated:
                 self._validate(clock, write_sample)
-                # Saved after the validation, so that the best so far is part of it.
+                # Saved after the validation, so that the checkpoint knows the best so far.
                 self._save()
                 saved_at = time.monotonic()
-                ended_by = self._ended_by() or ("interrupt" if stop else None)
-            elif stop:
-                # Saved before the validation, which only this run's outcome knows of.
+                ended_by = self._ended_by() or reason
+            elif reason:
+                # Saved before the validation, which only this run's result knows of.
                 self._save()
                 self._validate(clock, write_sample, scheduled=False)
-                ended_by = "interrupt"
+                ended_by = reason
             elif time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
                 self._save()
                 saved_at = time.monotonic()
-        # Only the chief's model is exported.
+        # Only the chief exports its model.
         best = state.best_step, state.best_loss
         if self.is_chief and state.best_step != state.step:
-            best = self._keeper.restore_best(state)
-        return Outcome(self.model, state.step, *best, ended_by, self.is_chief)
+            best = self._checkpoint_manager.restore_best(state)
+        return TrainingResult(self.model, state.step, *best, ended_by, self.is_chief)
 
     def _ended_by(self) -> str | None:
-        """Why the run ends where it stands, which it only does right after a validation."""
+        """Return why the run ends at this step, if it does: only right after a validation."""
         state, config = self._state, self.config
         if state.loss_count:
             return None
@@ -208,7 +211,7 @@ class Trainer:
         state.step += count
         state.loss_sum += float(losses.sum(dtype=np.float64))
         state.loss_count += count
-        seconds_left = (self.config.max_steps - state.step) * clock.seconds_a_step
+        seconds_left = (self.config.max_steps - state.step) * clock.seconds_per_step
         self.reporter.progress(
             Progress(
                 state.step,
@@ -222,12 +225,12 @@ class Trainer:
     def _diverged(self, what: str, step: int) -> TrainingDivergedError:
         rate = float(self.optimizer.learning_rate)
         return TrainingDivergedError(
-            f"The {what} stopped being finite at step {step}. Try a lower --learning-rate "
-            f"(now {rate:.2g}) or --optimizer adamw. What was saved before is kept."
+            f"The {what} stopped being finite at step {step}. Try a lower learning_rate "
+            f"(now {rate:.2g}) or the optimizer adamw. Earlier checkpoints are kept."
         )
 
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
-        """Validate; where it is not on the schedule, leave nothing of it on disk."""
+        """Validate the model. A validation that is not scheduled leaves no trace on disk."""
         state = self._state
         self.reporter.phase("validating")
         total = sum(self._step.summed_loss(*batch) for batch in self.validation)
@@ -239,7 +242,7 @@ class Trainer:
             step=state.step,
             loss=state.loss_sum / max(state.loss_count, 1),
             validation_loss=loss,
-            bits_per_character=loss / math.log(2) * self._tokens_per_character,
+            bits_per_character=bits_per_character(loss, self._tokens_per_character),
             learning_rate=float(self.optimizer.learning_rate),
             tokens_per_second=clock.lap(),
             best=best,
@@ -250,29 +253,29 @@ class Trainer:
             state.best_loss, state.best_step = loss, state.step
         if self.is_chief and scheduled:
             if best:
-                self._keeper.note_best()
+                self._checkpoint_manager.keep_best()
             try:
                 self.history.record(validation)
             except OSError as error:
-                self._keeper.tell_unwritten(state.step, error)
+                self._checkpoint_manager.warn_unwritten(state.step, error)
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
             self.reporter.sample(write_sample(self.model))
         self.reporter.phase("training")
 
-    def _agreed(self, stop: bool, steps: int) -> tuple[bool, int]:
-        """Whether any worker was told to stop, and the mean of the steps each would do next.
+    def _agree(self, reason: str | None, steps: int) -> tuple[str | None, int]:
+        """Return why to stop, if any worker must, and the mean number of steps for the next call.
 
-        All workers must do the same steps in a call and leave the loop at the same one, or
-        they would wait for each other without end.
+        All workers must take the same steps per call and leave the loop at the same step, or
+        they would wait for each other forever.
         """
-        stops, mean = self._workers.mean(stop, steps)
-        return stops > 0, max(1, int(mean))
+        stops, mean = self._workers.mean(reason is not None, steps)
+        return (reason or "interrupt") if stops > 0 else None, max(1, int(mean))
 
     def _save(self) -> None:
-        """Write a checkpoint; only the chief has files."""
-        # The loss of a step is from before its update, so it is late to tell.
-        if not self._keeper.is_finite():
+        """Write a checkpoint, if this is the chief."""
+        # A step's loss is computed before its update, so it misses weights that just diverged.
+        if not self._checkpoint_manager.is_finite():
             raise self._diverged("weights", self._state.step)
         if self.is_chief:
-            self._keeper.save(self._state)
+            self._checkpoint_manager.save(self._state)

@@ -1,4 +1,4 @@
-"""What the workers of a run tell each other, besides gradients."""
+"""What the workers of a run exchange, besides gradients."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import tensorflow as tf
 
 
 class Workers:
-    """The processes that train together; of a run on one machine, this one alone.
+    """The processes that train together. On one machine, there is only this one.
 
-    All must ask the same questions in the same order, or they wait for each other without end.
+    All workers must make the same calls in the same order, or they wait for each other forever.
 
     Args:
-        strategy: from `textgen.training.distribution.build_strategy`.
+        strategy: From `textgen.training.distribution.build_strategy`.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy) -> None:
@@ -28,10 +28,10 @@ class Workers:
         return (total.numpy() / self._strategy.num_replicas_in_sync).tolist()
 
     def have_same(self, text: str) -> bool:
-        """Return whether all workers gave the same text.
+        """Return whether all workers passed the same text.
 
-        Compared are 40 bits of its digest: few enough that float64 holds their sum exactly, and
-        enough that the mean of others is never one's own by chance.
+        Workers compare 40 bits of its digest: few enough that float64 holds their sum exactly,
+        and enough that other workers' mean never equals one's own value by chance.
         """
         number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:5], "big")
         return self.mean(number) == [number]

@@ -98,7 +98,7 @@ def _card(path: Path) -> None:
 
 def _tokenizer(path: Path) -> None:
     tokenizer = load_tokenizer(path / TOKENIZER_PATH)
-    told = ModelEntry(path.name, None, path).card["tokenizer"]
+    told = ModelEntry(path.name, None, path).card.tokenizer.to_dict()
     found = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size}
     expect(told == found, f"the card tells of {told}, the file is {found}")
 

@@ -1,4 +1,4 @@
-"""What a run must not lose: weights, optimizer slots and where it stands, on disk."""
+"""Weights, optimizer slots and progress of a run, brought to disk and back."""
 
 from __future__ import annotations
 
@@ -19,51 +19,52 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class State:
-    """What a checkpoint keeps besides weights and slots."""
+    """The progress of a run: what a checkpoint keeps besides weights and slots."""
 
     step: int = 0
     best_loss: float = math.inf
     best_step: int = 0
     validations_since_best: int = 0
-    loss_sum: float = 0.0  # of the steps since the last validation
+    loss_sum: float = 0.0  # over the steps since the last validation
     loss_count: int = 0
 
 
-class Keeper:
-    """Brings a run to disk and back.
+class CheckpointManager:
+    """Saves and restores a run.
 
-    A full disk ends no run: the checkpoint before stays, and the next is tried in time.
+    A full disk does not stop training: the previous checkpoint stays, and the next one is tried
+    when it is due.
 
     Args:
-        checkpoints: where to keep them.
-        model: whose weights they hold.
-        optimizer: whose slots they hold.
+        checkpoints: Where to keep checkpoints.
+        model: The model whose weights they hold.
+        optimizer: The optimizer whose slots they hold.
     """
 
     def __init__(
         self, checkpoints: Checkpoints, model: LanguageModel, optimizer: keras.optimizers.Optimizer
     ) -> None:
         self._checkpoints = checkpoints
-        # Named by place, because Keras numbers its paths by what else the process has built.
+        # Named by position, because Keras numbers its paths by what else the process has built.
         self._weights = {f"model/{i}": v for i, v in enumerate(model.trainable_variables)}
         self._slots = {f"optimizer/{i}": v for i, v in enumerate(optimizer.variables)}
-        # The best weights while they could not be written.
+        # The best weights, until they are written.
         self._unwritten_best: dict[str, np.ndarray] = {}
         self._cannot_write = False
 
-    def note_best(self) -> None:
-        """Take the weights for the best so far; the next `save` writes them."""
-        # Copies, because training goes on where they must wait for the disk.
+    def keep_best(self) -> None:
+        """Keep the current weights as the best so far; the next `save` writes them."""
+        # Copies, because training continues while they wait for the disk.
         weights = _values(self._weights)
         self._unwritten_best = {name: value.copy() for name, value in weights.items()}
 
     def is_finite(self) -> bool:
-        """Whether all that the next `save` would write can be gone on from."""
+        """Whether everything that the next `save` would write is finite."""
         values = _values(self._weights | self._slots).values()
         return all(np.isfinite(value).all() for value in values)
 
     def save(self, state: State) -> None:
-        """Write a checkpoint, and the best weights before it where they are new."""
+        """Write a checkpoint; before it, the best weights if they are new."""
         progress: dict[str, Any] = dataclasses.asdict(state)
         try:
             if self._unwritten_best:
@@ -72,26 +73,26 @@ class Keeper:
                 self._unwritten_best = {}
             self._checkpoints.save(state.step, _values(self._weights | self._slots), progress)
         except OSError as error:
-            self.tell_unwritten(state.step, error)
+            self.warn_unwritten(state.step, error)
         else:
             self._cannot_write = False
 
-    def tell_unwritten(self, step: int, error: OSError) -> None:
-        """Warn that something of `step` is not on disk, but not again until a checkpoint is."""
+    def warn_unwritten(self, step: int, error: OSError) -> None:
+        """Warn that something of `step` is not on disk, once until a checkpoint is written."""
         if not self._cannot_write:
             logger.warning(
-                "Step %d cannot be written to disk (%s). Training goes on; the checkpoint "
-                "before is kept.",
+                "Step %d cannot be written to disk (%s). Training continues; the previous "
+                "checkpoint is kept.",
                 step,
                 error,
             )
         self._cannot_write = True
 
     def restore(self) -> State:
-        """Put the newest checkpoint into model and optimizer; return where the run stood.
+        """Load the newest checkpoint into model and optimizer; return the run's progress.
 
         Raises:
-            CheckpointError: there is none, or it is of a model of another shape.
+            CheckpointError: If there is none, or the model has another shape.
         """
         arrays, progress = self._checkpoints.load_newest()
         named = self._weights | self._slots
@@ -102,14 +103,14 @@ class Keeper:
         return State(**progress)
 
     def restore_best(self, state: State) -> tuple[int, float]:
-        """Put the best weights into the model; return their step and validation loss.
+        """Load the best weights into the model; return their step and validation loss.
 
-        On disk they may be newer than those that `state` knows of: where the run went on from
-        an older checkpoint, because a kill came right after they were written or the checkpoint
-        written with them is damaged.
+        On disk they may be newer than those that `state` knows: the run continued from an older
+        checkpoint if it was killed right after they were written, or if the checkpoint written
+        with them is damaged.
 
         Raises:
-            CheckpointError: they are missing or damaged, or it is not known how good they are.
+            CheckpointError: If they are missing or damaged, or their validation loss is unknown.
         """
         arrays, step, loss = self._unwritten_best, state.best_step, state.best_loss
         if not arrays:

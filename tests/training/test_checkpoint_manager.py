@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textgen.errors import CheckpointError
-from textgen.training.keeper import Keeper, State
+from textgen.training.checkpoint_manager import CheckpointManager, State
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def trainer(make_trainer):
 
 
 @pytest.fixture
-def keeper(trainer):
-    return Keeper(trainer.checkpoints, trainer.model, trainer.optimizer)
+def manager(trainer):
+    return CheckpointManager(trainer.checkpoints, trainer.model, trainer.optimizer)
 
 
 def values(variables):
@@ -33,53 +33,53 @@ def assert_same(variables, wanted):
         np.testing.assert_array_equal(np.asarray(variable), value)
 
 
-def test_weights_slots_and_state_come_back(trainer, keeper):
+def test_weights_slots_and_state_come_back(trainer, manager):
     trainer.fit()
     variables = [*trainer.model.trainable_variables, *trainer.optimizer.variables]
     wanted = values(variables)
     state = State(step=7, best_loss=1.5, best_step=6, loss_sum=0.1, loss_count=1)
-    keeper.save(state)
+    manager.save(state)
     spoil(variables)
-    assert keeper.restore() == state
+    assert manager.restore() == state
     assert_same(variables, wanted)
 
 
 @pytest.mark.parametrize("is_full", [False, True])
-def test_the_best_weights_come_back_from_a_full_disk_too(trainer, keeper, monkeypatch, is_full):
+def test_the_best_weights_come_back_from_a_full_disk_too(trainer, manager, monkeypatch, is_full):
     def refuse(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     weights = trainer.model.trainable_variables
     wanted = values(weights)
-    keeper.note_best()
+    manager.keep_best()
     if is_full:
         monkeypatch.setattr(trainer.checkpoints, "save_best", refuse)
     spoil(weights)
     state = State(step=1, best_loss=1.5, best_step=1)
-    keeper.save(state)
-    assert keeper.restore_best(state) == (1, 1.5)
+    manager.save(state)
+    assert manager.restore_best(state) == (1, 1.5)
     assert_same(weights, wanted)
 
 
-def test_best_weights_newer_than_the_state_bring_their_own_step_and_loss(keeper):
-    keeper.note_best()
-    keeper.save(State(step=9, best_loss=1.25, best_step=9))
-    assert keeper.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (9, 1.25)
+def test_best_weights_newer_than_the_state_bring_their_own_step_and_loss(manager):
+    manager.keep_best()
+    manager.save(State(step=9, best_loss=1.25, best_step=9))
+    assert manager.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (9, 1.25)
 
 
-def test_best_weights_without_a_loss_are_taken_for_those_of_their_step_alone(trainer, keeper):
+def test_best_weights_without_a_loss_are_taken_for_those_of_their_step_alone(trainer, manager):
     weights = {f"model/{i}": np.asarray(v) for i, v in enumerate(trainer.model.trainable_variables)}
     trainer.checkpoints.save_best(weights, {"step": 5})
-    assert keeper.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (5, 1.5)
+    assert manager.restore_best(State(step=6, best_loss=1.5, best_step=5)) == (5, 1.5)
     with pytest.raises(CheckpointError, match=r"of step 4\. Received: of step 5"):
-        keeper.restore_best(State(step=4, best_loss=1.5, best_step=4))
+        manager.restore_best(State(step=4, best_loss=1.5, best_step=4))
 
 
-def test_a_disk_is_called_full_once_until_it_is_not(keeper, caplog):
+def test_a_disk_is_called_full_once_until_it_is_not(manager, caplog):
     error = OSError(errno.ENOSPC, "No space left on device")
-    keeper.tell_unwritten(4, error)
-    keeper.tell_unwritten(5, error)
-    keeper.save(State(step=6))
-    keeper.tell_unwritten(7, error)
+    manager.warn_unwritten(4, error)
+    manager.warn_unwritten(5, error)
+    manager.save(State(step=6))
+    manager.warn_unwritten(7, error)
     told = [r.getMessage() for r in caplog.records if r.name.startswith("textgen")]
     assert [message.split()[1] for message in told] == ["4", "7"]

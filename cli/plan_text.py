@@ -1,0 +1,49 @@
+"""A plan in two lines for people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textgen.planning import Plan
+
+# A model that took fewer steps knows little more than which tokens are frequent.
+_MIN_STEPS = 100
+
+
+def describe_plan(plan: Plan) -> str:
+    """Return a plan in two lines: what will be done, and what to expect of it."""
+    model, training = plan.config.model, plan.config.training
+    characters = plan.corpus.train_characters + plan.corpus.validation_characters
+    bits = plan.bits_per_character
+    expected = (
+        f"expect about {bits:.1f} bits per character ({bits * math.log(2):.1f} nats), "
+        "give or take a fifth."
+    )
+    if training.max_steps < _MIN_STEPS:
+        expected = "expect little of so few steps."
+    return (
+        f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
+        f"context {model.context_length}, batch {training.batch_size}, "
+        f"{training.max_steps:,} steps of about {plan.step_seconds:.2g} s: "
+        f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
+        f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration in the unit that gives about two digits."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.2g} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+def _amount(number: int) -> str:
+    """Return a large number to three digits."""
+    for unit, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return str(number)

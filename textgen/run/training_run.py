@@ -1,0 +1,122 @@
+"""A training run on disk: its settings, corpus facts, tokenizer and tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textgen.config import RunConfig
+from textgen.corpus import CorpusFacts
+from textgen.dataset import TokenStore
+from textgen.errors import CheckpointError, ConfigError
+from textgen.files import write_atomically
+from textgen.run.folder import RunFolder
+from textgen.tokenizer import Tokenizer, load_tokenizer
+
+# The settings that may change when a run is resumed.
+RESUMABLE = frozenset(
+    {"max_steps", "patience", "validate_every", "strategy", "accumulate", "keep_checkpoints"}
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run: what it was asked to do, and the tokens it learns from.
+
+    Attributes:
+        folder: The run's folder.
+        config: The run's settings.
+        corpus: Facts about the corpus.
+        tokenizer: The tokenizer learned from the training part.
+        store: The tokens of the training and the validation part.
+    """
+
+    folder: RunFolder
+    config: RunConfig
+    corpus: CorpusFacts
+    tokenizer: Tokenizer
+    store: TokenStore
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether the corpus consists of whole documents."""
+        return self.corpus.has_documents
+
+    @property
+    def tokens_per_character(self) -> float:
+        """Tokens per character of the validation part, for bits per character."""
+        return self.store.validation.size / self.corpus.validation_characters
+
+    def save(self) -> None:
+        """Write everything but the tokens to the run's folder.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
+        self.tokenizer.save(self.folder.tokenizer)
+        # Written last: a run that has settings is complete.
+        settings = {"run": self.config.to_dict(), "corpus": self.corpus.to_dict()}
+        write_atomically(self.folder.settings, json.dumps(settings, indent=2).encode())
+
+    def with_config(self, config: RunConfig) -> Run:
+        """Return a run that has not taken a step, saved with another model or training.
+
+        Args:
+            config: The new settings. They must agree in everything that shapes the tokens.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
+        run = dataclasses.replace(self, config=config)
+        run.save()
+        return run
+
+
+def tokenizer_kind(config: RunConfig) -> str:
+    """Return the tokenizer that a run asks for; `"auto"` leaves the choice to its corpus."""
+    return config.model.profile.tokenizer if config.tokenizer == "auto" else config.tokenizer
+
+
+def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> Run:
+    """Read a run's folder.
+
+    Args:
+        folder: The run's folder.
+        changes: Settings to change, by name. Only those in `RESUMABLE` may differ.
+
+    Raises:
+        CheckpointError: If there is no run, or its settings are damaged.
+        ConfigError: If a setting differs that must not, or does not exist.
+        TextgenError: If the tokenizer or the tokens are damaged.
+    """
+    try:
+        settings = json.loads(folder.settings.read_text(encoding="utf-8"))
+        config = RunConfig.from_dict(settings["run"])
+        corpus = CorpusFacts.from_dict(settings["corpus"])
+    except FileNotFoundError:
+        raise CheckpointError(f"There is no run to resume in {folder.path}.") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{folder.settings} is damaged ({error}).") from error
+    config = _changed(config, changes or {})
+    tokenizer = load_tokenizer(folder.tokenizer)
+    store = TokenStore(folder.tokens)
+    store.check(tokenizer.vocab_size)
+    return Run(folder, config, corpus, tokenizer, store)
+
+
+def _changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """Return the settings of a resumed run."""
+    original = config.to_settings()
+    if unknown := sorted(changes.keys() - original.keys()):
+        raise ConfigError(f"Unknown settings of a run: {', '.join(unknown)}")
+    for name, value in changes.items():
+        if value != original[name] and name not in RESUMABLE:
+            raise ConfigError(
+                f"{name} cannot change in a run that is resumed; it began with "
+                f"{original[name]!r}. Received: {value!r}"
+            )
+    training = {name: value for name, value in changes.items() if name in RESUMABLE}
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, **training))
