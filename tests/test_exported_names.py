@@ -18,13 +18,13 @@ import textgen.errors
 NAMES = [
     "__version__",
     # Models
-    "Catalog", "Generation", "ModelEntry", "Score", "TextGenerator", "TextStream", "TokenLogprob",
-    "load",
+    "Catalog", "Generation", "ModelCard", "ModelEntry", "Score", "TextGenerator", "TextStream",
+    "TokenLogprob", "load",
     # Settings
     "BeamSearchConfig", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig", "RunConfig",
     "SamplingConfig", "TrainingConfig",
     # Training
-    "Plan", "Planning", "Progress", "Reporter", "Trained", "Validation", "plan", "resume", "train",
+    "Plan", "Progress", "Reporter", "Trained", "Validation", "plan", "resume", "train",
     # Errors
     "CheckpointError", "ConfigError", "CorpusError", "DeviceError", "GenerationError",
     "ModelBusyError", "ModelDamagedError", "ModelNotFoundError", "TextgenError", "TokenizerError",
@@ -41,7 +41,7 @@ def is_error(name):
 # The examples of these are on their way.
 AWAITED = {
     *("BeamSearchConfig", "Catalog", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig"),
-    *("ModelEntry", "Plan", "Planning", "Progress", "Reporter", "RunConfig", "SamplingConfig"),
+    *("ModelEntry", "Plan", "Progress", "Reporter", "RunConfig", "SamplingConfig"),
     *("Trained", "TrainingConfig", "Validation", "plan", "resume", "train"),
 }
 CALLABLES = [
@@ -94,7 +94,9 @@ def project(export_model, tmp_path_factory):
     from textgen.tokenizer import CharacterTokenizer
 
     folder = tmp_path_factory.mktemp("project")
-    config = textgen.ModelConfig("transformer", 1, 1, hidden_dim=8, context_length=16)
+    config = textgen.ModelConfig(
+        "transformer", num_layers=1, num_heads=1, hidden_dim=8, context_length=16
+    )
     tokenizer = CharacterTokenizer.learn([string.printable.lower()])
     exported = export_model("shakespeare", config, tokenizer, seed=1, lowercase=True)
     shutil.copytree(exported.path, folder / "saved_models" / "shakespeare" / "1")

@@ -268,8 +268,8 @@ def test_a_damaged_newest_version_does_not_hide_behind_the_one_before(copy):
 
 
 def test_the_card_is_at_hand(any_model):
-    assert any_model.card["model"]["architecture"] == "lstm"
-    assert math.isclose(any_model.card["validation_loss"], 1.0)
+    assert any_model.card.model.architecture == "lstm"
+    assert math.isclose(any_model.card.validation_loss, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_it_trains_and_generates(trained):
     with textgen.load(trained.path) as model:
         text = model.generate("abc", temperature=0, max_new_tokens=8).text
         assert text == "abcabcab"
-        assert model.card["model"]["architecture"] == "trigram"
+        assert model.card.model.architecture == "trigram"
 
 
 def test_what_it_exports_passes_every_check(trained):
