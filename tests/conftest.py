@@ -87,6 +87,14 @@ def decode_graph(generator):
     )
 
 
+@pytest.fixture
+def without_samples(monkeypatch):
+    """Let runs in training write no samples, whose graph takes most of a tiny run's time."""
+    from textgen.generation import SampleWriter
+
+    monkeypatch.setattr(SampleWriter, "__call__", lambda writer, model: "")
+
+
 @dataclasses.dataclass(frozen=True)
 class Exported:
     """A tiny model with random weights, and the folder of its SavedModel."""

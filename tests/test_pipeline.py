@@ -9,6 +9,9 @@ import textgen
 from textgen.errors import CheckpointError, ConfigError
 from textgen.planning import PlanRequest
 
+# The module's fixture is set up before, and writes them.
+pytestmark = pytest.mark.usefixtures("without_samples")
+
 CONFIG = textgen.RunConfig(
     corpus=textgen.CorpusConfig(split_documents="file", validation_split=0.3),
     model=textgen.ModelConfig(

@@ -39,4 +39,5 @@ def models(run, corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     result = run("train", corpus, *SMALL, "--models-dir", folder)
     assert result.exit_code == 0, result.output
+    assert "\n  | " in result.stderr  # a sample
     return folder

@@ -8,6 +8,8 @@ import click
 import pytest
 from textgen.cli.main import cli
 
+from textgen.config import ModelConfig
+
 
 def test_version_names_textgen_tensorflow_and_keras(run):
     result = run("--version")
@@ -95,7 +97,10 @@ def test_a_misspelt_command_or_option_gets_the_nearest_that_exists(run, argument
 
 
 @pytest.mark.slow
-def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path):
+def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path, monkeypatch):
+    # Its own model takes half a minute to compile; `.ci/run` trains that one.
+    tiny = ModelConfig(num_layers=1, num_heads=1, hidden_dim=8, context_length=8)
+    monkeypatch.setattr(ModelConfig, "of_size", lambda *size, **changes: tiny)
     result = run("demo", "--code", "--max-steps", 2, "--models-dir", tmp_path)
     assert result.exit_code == 0, result.output
     assert "standard-library" in result.stderr

@@ -16,6 +16,9 @@ from textgen.cli.train import default_name
 from tests.cli.conftest import CORPUS, SMALL
 from textgen.run import ModelRuns, RunLock
 
+# The run of the fixture `models` writes them.
+pytestmark = pytest.mark.usefixtures("without_samples")
+
 
 def test_a_run_leaves_a_version_with_card_and_history(models):
     folder = models / "fox"
