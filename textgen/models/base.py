@@ -80,12 +80,18 @@ class Decoder(tf.Module, ABC):
         """The largest number of tokens that the state can hold, or `None` if unlimited."""
 
     @abstractmethod
-    def prefill(self, token_ids: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, State]:
+    def prefill(
+        self, token_ids: tf.Tensor, lengths: tf.Tensor, state: State | None = None
+    ) -> tuple[tf.Tensor, State]:
         """Process the beginnings of texts.
+
+        A decoder whose state is unlimited can process them in parts, each with the state after
+        the previous one.
 
         Args:
             token_ids: int32[B, P], padded on the right; P from 1 to `max_positions`.
             lengths: int32[B], tokens of each row to process; may be 0.
+            state: The state that the tokens continue; only if `max_positions` is `None`.
 
         Returns:
             The hidden vectors float32[B, P, D], one per processed token and arbitrary after

@@ -14,14 +14,12 @@ class TrigramDecoder(Decoder):
     def max_positions(self):
         return None
 
-    def prefill(self, token_ids, lengths):
+    def prefill(self, token_ids, lengths, state=None):
         x = tf.gather(self.weights["embedding"], token_ids)
-        padded = tf.pad(x, [[0, 0], [1, 0], [0, 0]])
-        hidden = tf.tanh(
-            self._mix(
-                tf.reshape(tf.concat([padded[:, :-1], x], -1), [-1, 2 * self.config.hidden_dim])
-            )
-        )
+        before = tf.zeros_like(x[:, 0]) if state is None else state[0]
+        padded = tf.concat([before[:, None], x], 1)
+        pairs = tf.concat([padded[:, :-1], x], -1)
+        hidden = tf.tanh(self._mix(tf.reshape(pairs, [-1, 2 * self.config.hidden_dim])))
         return tf.reshape(hidden, tf.shape(x)), (tf.gather(padded, lengths, batch_dims=1),)
 
     def step(self, token_ids, state, position):

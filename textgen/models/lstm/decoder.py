@@ -79,25 +79,25 @@ class LSTMDecoder(Decoder):
         """An LSTM's state has no limit."""
         return
 
-    def prefill(self, token_ids, lengths):
+    def prefill(self, token_ids, lengths, state=None):
         """Process the beginnings of texts token by token; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
+        empty = tf.zeros((batch_size, self.config.hidden_dim))
+        state = state or (empty,) * (2 * self.config.num_layers)
+        columns = tf.transpose(token_ids)
 
-        def read(t, hidden, *state):
-            new_hidden, new_state = self.step(token_ids[:, t], state, t)
+        def read(t, hidden, state):
+            new_hidden, new_state = self.step(columns[t], state, t)
             # A row that has ended keeps its state: padding leaves no trace.
             kept = self.select_rows(t < lengths, new_state, state)
-            return (t + 1, tf.tensor_scatter_nd_update(hidden, [[t]], new_hidden[None]), *kept)
+            return t + 1, hidden.write(t, new_hidden), kept
 
-        width = self.config.hidden_dim
-        start = (
-            tf.constant(0),
-            tf.zeros((time, batch_size, width)),
-            *(tf.zeros((batch_size, width)) for _ in range(2 * self.config.num_layers)),
-        )
+        # An array, because a tensor would be copied at every token.
+        shape = (time, batch_size, self.config.hidden_dim)
+        hidden = tf.TensorArray(tf.float32, time).unstack(tf.zeros(shape))
         longest = tf.reduce_max(tf.concat([lengths, [0]], 0))
-        _, hidden, *state = tf.while_loop(lambda t, *_: t < longest, read, start)
-        return tf.transpose(hidden, (1, 0, 2)), tuple(state)
+        _, hidden, state = tf.while_loop(lambda t, *_: t < longest, read, (0, hidden, state))
+        return tf.transpose(hidden.stack(), (1, 0, 2)), state
 
     def step(self, token_ids, state, position):
         """Process one more token per row; see `Decoder.step`. The position is not needed."""
