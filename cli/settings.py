@@ -41,6 +41,11 @@ _MODEL_OPTIONS = (
     click.option("--hidden-dim", type=int, help="Width of every layer."),
     click.option("--context-length", type=int, help="Maximum number of tokens seen at once."),
     click.option("--dropout", type=float, help="Fraction of activations dropped in training."),
+    click.option(
+        "--positions",
+        type=click.Choice(registry.choices_of("positions")),
+        help="How the model knows the order of tokens.  [default: relative]",
+    ),
 )
 
 _CORPUS_OPTIONS = (

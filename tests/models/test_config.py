@@ -48,6 +48,16 @@ def test_heads_must_share_the_width():
     assert ModelConfig("lstm", hidden_dim=10, num_heads=4).hidden_dim == 10
 
 
+def test_positions_are_chosen_by_name():
+    assert ModelConfig().positions == "relative"
+    # Configs stored before there was a choice.
+    assert ModelConfig.from_dict({"architecture": "transformer"}).positions == "relative"
+    with pytest.raises(ConfigError, match="positions must be one of relative, learned"):
+        ModelConfig(positions="absolute")
+    with pytest.raises(ConfigError, match="multiple of 2 x num_heads if positions are rotary"):
+        ModelConfig(num_heads=2, hidden_dim=6, positions="rotary")
+
+
 def test_heads_or_a_width_left_out_suit_the_other():
     def shape(**given):
         config = ModelConfig(**given)

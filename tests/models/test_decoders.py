@@ -11,10 +11,19 @@ SHAPES = [
     ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
     ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9),
     ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
+    *(
+        ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
+        for kind in ("learned", "sinusoidal", "rotary")
+    ),
 ]
 
 
-@pytest.fixture(params=SHAPES, ids=lambda config: f"{config.architecture}-{config.hidden_dim}")
+def name(config):
+    kind = getattr(config, "positions", "")
+    return f"{config.architecture}-{config.hidden_dim}" + (kind and f"-{kind}")
+
+
+@pytest.fixture(params=SHAPES, ids=name)
 def model(request):
     model = build_model(request.param, vocab_size=11, seed=3)
     generator = np.random.default_rng(0)
@@ -88,6 +97,15 @@ def test_no_token_sees_the_future(model):
     np.testing.assert_allclose(model(tokens)[:, :5], model(changed)[:, :5], atol=1e-6)
 
 
+@pytest.mark.parametrize("config", SHAPES, ids=name)
+def test_the_order_of_tokens_matters(config):
+    model = build_model(config, vocab_size=11, seed=3)
+    for variable in model.trainable_variables:
+        variable.assign(np.random.default_rng(0).normal(0, 0.4, variable.shape))
+    logits, swapped = (np.asarray(model(np.array([ids]))) for ids in ([1, 2, 3, 4], [2, 1, 3, 4]))
+    assert np.abs(logits[:, -1] - swapped[:, -1]).max() > 1e-3
+
+
 def test_a_transformer_knows_distances_but_no_places():
     model = build_model(SHAPES[1], vocab_size=11, seed=3)
     logits = np.asarray(model(np.full((1, 9), 5)))
@@ -102,7 +120,7 @@ def test_a_transformer_knows_distances_but_no_places():
     np.testing.assert_allclose(moved[5:], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", SHAPES[1:], ids=lambda config: config.architecture)
+@pytest.mark.parametrize("config", SHAPES, ids=name)
 def test_initial_weights_are_a_function_of_the_seed(config):
     first, again, other = (build_model(config, 11, seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
@@ -142,3 +160,20 @@ def test_reserve_raises_the_capacity_of_a_limited_state(model):
         assert decoder.capacity(state) is None
     else:
         assert (int(decoder.capacity(state)), int(decoder.capacity(larger))) == (3, 7)
+
+
+def test_a_decoder_without_a_limit_processes_a_text_in_parts(model):
+    decoder = model.decoder()
+    if decoder.max_positions is not None:
+        pytest.skip("its state is limited")
+    tokens = np.random.default_rng(8).integers(0, 11, (3, 9)).astype(np.int32)
+    lengths = np.array([9, 5, 0], np.int32)
+    hidden, whole = decoder.prefill(tokens, lengths)
+    state, parts = None, []
+    for start in (0, 4, 8):
+        part = tokens[:, start : start + 4]
+        found, state = decoder.prefill(part, np.clip(lengths - start, 0, part.shape[1]), state)
+        parts.append(found)
+    np.testing.assert_array_equal(np.concatenate(parts, 1), hidden)
+    for tensor, expected in zip(state, whole, strict=True):
+        np.testing.assert_array_equal(tensor, expected)

@@ -11,7 +11,17 @@ from textgen.training.step import Step
 SHAPES = [
     ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
     ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
+    *(
+        ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
+        for kind in ("learned", "sinusoidal", "rotary")
+    ),
 ]
+
+
+def name(config):
+    return getattr(config, "positions", config.architecture)
+
+
 VOCAB_SIZE = 11
 TOKENS = np.random.default_rng(0).integers(0, VOCAB_SIZE, (8, 12)).astype(np.int32)
 
@@ -27,7 +37,7 @@ def learner(config):
     return Step(config, training, VOCAB_SIZE, tf.distribute.get_strategy())
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=lambda config: config.architecture)
+@pytest.fixture(scope="module", params=SHAPES, ids=name)
 def trained(request):
     step = learner(request.param)
     step.run(batches(10), first_step=0)
@@ -51,7 +61,7 @@ def test_such_a_model_can_be_trained_on(trained):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=lambda config: config.architecture)
+@pytest.mark.parametrize("config", SHAPES, ids=name)
 def test_any_weights_go_back(config):
     """Also those far from where training ends, and with more tokens than dimensions or fewer."""
     for vocab_size in (3, 11, 40):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from textgen.checks import choices
 from textgen.errors import ConfigError
 from textgen.models.profile import Profile, shape_text
 
@@ -54,6 +55,11 @@ def architectures_with(setting: str) -> tuple[str, ...]:
     return tuple(
         name for name, each in _PROFILES.items() if setting in each.config_class.setting_names()
     )
+
+
+def choices_of(setting: str) -> tuple[str, ...]:
+    """Return the values of a setting that only some families have, such as `"positions"`."""
+    return choices(profile_of(architectures_with(setting)[0]).config_class, setting)
 
 
 def size_names() -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
-from textgen.checks import check_positive_int
+from textgen.checks import check_choice, check_positive_int
 from textgen.errors import ConfigError
 from textgen.models.config import ModelConfig
 from textgen.record import LEFT_OUT
@@ -25,12 +25,17 @@ class TransformerConfig(ModelConfig):
         num_heads: Attention heads per block; must divide `hidden_dim`. If left out, 4 or what
             suits `hidden_dim`; see `share_width`.
         intermediate_dim: Width of the feed-forward layer. If `None`, 4 x `hidden_dim`.
+        positions: How the model knows the order of tokens: `"relative"` (a learned bias of
+            attention per head and distance), `"learned"` (an embedding per position),
+            `"sinusoidal"` (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762) or `"rotary"`
+            (Su et al. 2021, https://arxiv.org/abs/2104.09864; the width of a head must be even).
     """
 
     architecture: str = "transformer"
     _: dataclasses.KW_ONLY
     num_heads: int = LEFT_OUT
     intermediate_dim: int | None = None
+    positions: Literal["relative", "learned", "sinusoidal", "rotary"] = "relative"
 
     def __post_init__(self) -> None:
         left_out = {name for name in _DEFAULT_SHAPE if getattr(self, name) is LEFT_OUT}
@@ -44,6 +49,12 @@ class TransformerConfig(ModelConfig):
         if self.hidden_dim % self.num_heads:
             raise ConfigError(
                 "hidden_dim must be a multiple of num_heads. "
+                f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
+            )
+        check_choice(self, "positions")
+        if self.positions == "rotary" and self.hidden_dim % (2 * self.num_heads):
+            raise ConfigError(
+                "hidden_dim must be a multiple of 2 x num_heads if positions are rotary. "
                 f"Received: hidden_dim={self.hidden_dim}, num_heads={self.num_heads}"
             )
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from textgen.models.base import Decoder
 from textgen.models.transformer.config import TransformerConfig
+from textgen.models.transformer.fusion import MASK
 
 LAYER_NORM_EPSILON = 1e-5
 
@@ -31,22 +32,24 @@ class TransformerDecoder(Decoder):
         """The context length."""
         return self.config.context_length
 
-    def prefill(self, token_ids, lengths):
+    def prefill(self, token_ids, lengths, state=None):
         """Process the beginnings of texts; see `Decoder.prefill`."""
         batch_size, time = tf.unstack(tf.shape(token_ids))
         heads, width = self.config.num_heads, self.config.hidden_dim
+        positions = tf.range(time)[None]
         # Padding needs no mask in attention: no real token looks to the right.
-        biases = self._score_biases(tf.range(time)[None], time)
-        x = tf.gather(self.weights["token_embedding"], tf.reshape(token_ids, [-1]))
-        state: list[tf.Tensor] = []
+        biases, rotate = self._score_biases(positions, time), self._rotation(positions)
+        x = tf.reshape(self._embed(token_ids, positions), (-1, width))
+        caches: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self.dense(self._norm(x), f"block_{index}/qkv")
             qkv = tf.reshape(qkv, (batch_size, time, 3, heads, width // heads))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
+            q, k = rotate(q), rotate(k)
             mixed = tf.transpose(_attend(q, k, v, biases[index]), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
-            state += [k, v]
-        return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(state)
+            caches += [k, v]
+        return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(caches)
 
     def capacity(self, state):
         """Return the number of positions in the caches; see `Decoder.capacity`."""
@@ -79,12 +82,13 @@ class TransformerDecoder(Decoder):
             first = _first_indices(tf.shape(token_ids)[0], heads)
         indices = first + positions * [0, 0, 1]
         biases = self._score_biases(position[:, None], self.capacity(state))
-        x = tf.gather(self.weights["token_embedding"], token_ids)
+        rotate, x = self._rotation(position[:, None]), self._embed(token_ids, position)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self.dense(self._norm(x), f"block_{index}/qkv")
             qkv = tf.reshape(qkv, (-1, 3 * heads, 1, width // heads))
             q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
+            q, k = rotate(q), rotate(k)
             keys = _put(state[2 * index], indices, k)
             values = _put(state[2 * index + 1], indices, v)
             mixed = _attend(q, keys, values, biases[index])
@@ -102,6 +106,26 @@ class TransformerDecoder(Decoder):
         expanded = self.dense(self._norm(x), f"{block}/expand")
         return x + self.dense(_gelu(expanded), f"{block}/contract")
 
+    def _embed(self, token_ids, positions):
+        """Return the embeddings [..., D] of tokens at positions, int32[...] each."""
+        x = tf.gather(self.weights["token_embedding"], token_ids)
+        if "position_embedding" in self.weights:
+            x += tf.gather(self.weights["position_embedding"], positions)
+        return x
+
+    def _rotation(self, positions):
+        """Return a function that rotates queries or keys [B, H, T, K] at int32[B, T]."""
+        if self.config.positions != "rotary":
+            return lambda x: x
+        tables = (self.weights["rotation/cosines"], self.weights["rotation/sines"])
+        cosines, sines = (tf.gather(table, positions)[:, None] for table in tables)
+
+        def rotate(x):
+            first, second = tf.split(x, 2, axis=-1)
+            return x * cosines + tf.concat([-second, first], -1) * sines
+
+        return rotate
+
     def _score_biases(self, positions, capacity):
         """Return what each block adds to the scores of queries: L x [B, H, T, capacity].
 
@@ -110,6 +134,8 @@ class TransformerDecoder(Decoder):
             capacity: int32[], the number of keys.
         """
         distances = positions[:, :, None] - tf.range(capacity)
+        if self.config.positions != "relative":
+            return [tf.where(distances < 0, MASK, 0.0)[:, None]] * self.config.num_layers
         biases = tf.gather(self.weights["distance_bias"], tf.maximum(distances + 1, 0))
         return tf.unstack(tf.transpose(biases, (3, 0, 4, 1, 2)), self.config.num_layers)
 

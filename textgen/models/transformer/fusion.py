@@ -8,8 +8,9 @@ into the weights what can be computed once:
   3.2).
 - The scale and offset of a normalization go into the matrix after it.
 - Queries come out divided by sqrt(K).
-- The biases of attention scores are one table of all blocks, looked up once per token. The
-  causal mask is its row for the distance -1.
+- The relative biases of attention scores are one table of all blocks, looked up once per token.
+  The causal mask is its row for the distance -1.
+- Sinusoidal embeddings and rotations are tables.
 
 Letters in shapes: D hidden_dim, F feed-forward width, H heads, K = D / H, C context_length,
 L blocks, V vocabulary.
@@ -22,9 +23,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from textgen.models.transformer.config import TransformerConfig
+from textgen.models.transformer.positions import embedding_scale, rotations, sinusoidal_embedding
 
 # Added to the scores of tokens to the right, which get no attention.
-_MASK = -1e9
+MASK = -1e9
 
 
 def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[str, np.ndarray]:
@@ -32,10 +34,11 @@ def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
 
     Args:
         weights: The weights of the Keras model: `token_embedding` [V, D], `norm/gamma` and
-            `norm/beta` [D], and of every `block_i/`: `distance_bias` [H, C];
-            `attention_norm/` and `feedforward_norm/` with `gamma` and `beta` [D]; `query/`,
-            `key/` and `value/` with a `kernel` [D, H, K] and a `bias` [H, K]; `output/` [H, K, D]
-            and [D], `expand/` [D, F] and [F], `contract/` [F, D] and [D].
+            `norm/beta` [D], `position_embedding` [C, D] if positions are learned, and of every
+            `block_i/`: `distance_bias` [H, C] if they are relative; `attention_norm/` and
+            `feedforward_norm/` with `gamma` and `beta` [D]; `query/`, `key/` and `value/` with a
+            `kernel` [D, H, K] and a `bias` [H, K]; `output/` [H, K, D] and [D], `expand/` [D, F]
+            and [F], `contract/` [F, D] and [D].
         config: The shape of the model.
     """
     width = config.hidden_dim
@@ -53,13 +56,9 @@ def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
         gamma, beta = w[f"{norm}/gamma"], w[f"{norm}/beta"]
         return gamma[:, None] * kernel, beta @ kernel + bias
 
-    # [C, L, H], after the row of the distance -1.
-    distance_biases = [w[f"block_{index}/distance_bias"].T for index in range(config.num_layers)]
     fused = {
-        "token_embedding": _centered(w["token_embedding"]),
-        "distance_bias": np.pad(
-            np.stack(distance_biases, 1), ((1, 0), (0, 0), (0, 0)), constant_values=_MASK
-        ),
+        "token_embedding": _centered(embedding_scale(config) * w["token_embedding"]),
+        **_fuse_positions(w, config),
     }
     fused["logits/kernel"], fused["logits/bias"] = after_norm("norm", w["token_embedding"].T, 0)
     for index in range(config.num_layers):
@@ -93,11 +92,15 @@ def unfuse(fused: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
     """
     f = {name: np.asarray(value, np.float64) for name, value in fused.items()}
     width, heads = config.hidden_dim, config.num_heads
-    embedding, gamma, beta = _untie(f["token_embedding"], f["logits/kernel"], f["logits/bias"])
+    centered = f["token_embedding"] / embedding_scale(config)
+    embedding, gamma, beta = _untie(centered, f["logits/kernel"], f["logits/bias"])
     weights = {"token_embedding": embedding, "norm/gamma": gamma, "norm/beta": beta}
+    if config.positions == "learned":
+        weights["position_embedding"] = f["position_embedding"]
     for index in range(config.num_layers):
         block = f"block_{index}"
-        weights[f"{block}/distance_bias"] = f["distance_bias"][1:, index].T
+        if config.positions == "relative":
+            weights[f"{block}/distance_bias"] = f["distance_bias"][1:, index].T
         for norm in ("attention_norm", "feedforward_norm"):
             weights[f"{block}/{norm}/gamma"] = np.ones(width)
             weights[f"{block}/{norm}/beta"] = np.zeros(width)
@@ -114,6 +117,21 @@ def unfuse(fused: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
 
 
 _QKV = ("query", "key", "value")
+
+
+def _fuse_positions(w, config):
+    """Return the tables of positions that the decoder looks up."""
+    if config.positions == "relative":
+        biases = [w[f"block_{index}/distance_bias"].T for index in range(config.num_layers)]
+        # [C, L, H], after the row of the distance -1.
+        row_first = ((1, 0), (0, 0), (0, 0))
+        return {"distance_bias": np.pad(np.stack(biases, 1), row_first, constant_values=MASK)}
+    if config.positions == "rotary":
+        cosines, sines = rotations(config)
+        return {"rotation/cosines": cosines, "rotation/sines": sines}
+    is_learned = config.positions == "learned"
+    table = w["position_embedding"] if is_learned else sinusoidal_embedding(config)
+    return {"position_embedding": _centered(table)}
 
 
 def _query_scale(config):

@@ -2,13 +2,16 @@
 
 Pre-norm blocks as in GPT-2 (Radford et al. 2019, "Language Models are Unsupervised Multitask
 Learners"), with the output tied to the token embedding (Press and Wolf 2017,
-https://arxiv.org/abs/1608.05859). Positions enter through attention alone, as a learned bias per
-head and distance (after Raffel et al. 2020, https://arxiv.org/abs/1910.10683, section 2.1).
+https://arxiv.org/abs/1608.05859). Relative positions, the default, enter through attention alone,
+as a learned bias per head and distance (after Raffel et al. 2020,
+https://arxiv.org/abs/1910.10683, section 2.1).
 
 Letters in shapes: B batch, T time, D hidden_dim, H heads, K = D / H, C context_length.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import keras_nlp
@@ -19,6 +22,11 @@ from textgen.models.base import LanguageModel
 from textgen.models.transformer.config import TransformerConfig
 from textgen.models.transformer.decoder import LAYER_NORM_EPSILON, TransformerDecoder
 from textgen.models.transformer.fusion import fuse, unfuse
+from textgen.models.transformer.positions import (
+    ROTARY_WAVELENGTH,
+    SINE_WAVELENGTH,
+    embedding_scale,
+)
 
 _INITIAL_STDDEV = 0.02
 # The layers of a block by the names that `fuse` knows, and by their paths in Keras.
@@ -40,29 +48,37 @@ def _gelu(x):
 
 
 class Block(CustomAttentionBlock):
-    """KerasNLP's block, with a learned bias per head and distance between two tokens.
+    """KerasNLP's block, whose attention may know positions.
 
     Args:
-        context_length: C, the number of distances.
+        config: The shape of the model.
         **kwargs: The arguments of `keras_nlp.layers.TransformerDecoder`.
     """
 
-    def __init__(self, context_length: int, **kwargs) -> None:
+    def __init__(self, config: TransformerConfig, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.context_length = context_length
+        self.context_length = config.context_length
+        self.is_relative = config.positions == "relative"
+        self.rotate = None
+        if config.positions == "rotary":
+            self.rotate = keras_nlp.layers.RotaryEmbedding(ROTARY_WAVELENGTH, dtype="float32")
 
     def build(self, input_shape):
         """Create the variables."""
         super().build(input_shape)
-        shape = (self.num_heads, self.context_length)
-        self.distance_bias = self.add_weight(shape=shape, name="distance_bias")
+        if self.is_relative:
+            shape = (self.num_heads, self.context_length)
+            self.distance_bias = self.add_weight(shape=shape, name="distance_bias")
 
     def attend(self, query, key, value, normalize):
         """Mix the values; see `CustomAttentionBlock`."""
-        positions = keras.ops.arange(query.shape[1])
-        distances = keras.ops.maximum(positions[:, None] - positions, 0)
+        if self.rotate:
+            query, key = (keras.ops.cast(self.rotate(x), x.dtype) for x in (query, key))
         scores = keras.ops.einsum("bihk,bjhk->bhij", query, key) * query.shape[-1] ** -0.5
-        scores += keras.ops.take(self.distance_bias, distances, axis=1)
+        if self.is_relative:
+            positions = keras.ops.arange(query.shape[1])
+            distances = keras.ops.maximum(positions[:, None] - positions, 0)
+            scores += keras.ops.take(self.distance_bias, distances, axis=1)
         return keras.ops.einsum("bhij,bjhk->bihk", normalize(scores), value)
 
 
@@ -77,10 +93,19 @@ class TransformerModel(LanguageModel):
         self.embedding = keras_nlp.layers.ReversibleEmbedding(
             vocab_size, config.hidden_dim, dtype=dtype, name="embedding"
         )
+        self.position_embedding: Any = None
+        if config.positions == "learned":
+            self.position_embedding = keras_nlp.layers.PositionEmbedding(
+                config.context_length, dtype=dtype, name="position_embedding"
+            )
+        elif config.positions == "sinusoidal":
+            self.position_embedding = keras_nlp.layers.SinePositionEncoding(
+                SINE_WAVELENGTH, dtype="float32"
+            )
         self.embedding_dropout = keras.layers.Dropout(config.dropout, dtype=dtype)
         self.blocks = [
             Block(
-                config.context_length,
+                config,
                 intermediate_dim=config.feedforward_dim,
                 num_heads=config.num_heads,
                 dropout=config.dropout,
@@ -100,6 +125,8 @@ class TransformerModel(LanguageModel):
         """Create the variables."""
         self.embedding.build(input_shape)
         hidden_shape = (*input_shape, self.config.hidden_dim)
+        if self.position_embedding:
+            self.position_embedding.build(hidden_shape)
         for block in self.blocks:
             block.build(hidden_shape)
         self.norm.build(hidden_shape)
@@ -108,6 +135,9 @@ class TransformerModel(LanguageModel):
     def call(self, token_ids, training=False):
         """Predict every next token of a window; see `LanguageModel.call`."""
         x = self.embedding(token_ids)
+        if self.position_embedding:
+            positions = keras.ops.cast(self.position_embedding(x), x.dtype)
+            x = x * embedding_scale(self.config) + positions
         x = self.embedding_dropout(x, training=training)
         for block in self.blocks:
             x = block(x, training=training)
@@ -149,8 +179,11 @@ class TransformerModel(LanguageModel):
             "norm/gamma": self.norm.gamma,
             "norm/beta": self.norm.beta,
         }
+        if self.config.positions == "learned":
+            variables["position_embedding"] = self.position_embedding.position_embeddings
         for index, block in enumerate(self.blocks):
-            variables[f"block_{index}/distance_bias"] = block.distance_bias
+            if block.is_relative:
+                variables[f"block_{index}/distance_bias"] = block.distance_bias
             # The sublayers of a KerasNLP block are private; the paths of their variables are not.
             own = {v.path.split(f"block_{index}/")[1]: v for v in block.trainable_variables}
             for name, path in _LAYERS.items():
