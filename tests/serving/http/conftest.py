@@ -1,16 +1,28 @@
 """Helpers for tests of the server."""
 
+import contextlib
+import dataclasses
+import http.client
+import json
 import queue
+import threading
+import time
 
 import numpy as np
 import pytest
+import uvicorn
 
-from textgen.catalog import ModelEntry
+from textgen.catalog import Catalog, ModelEntry
 from textgen.config import SamplingConfig
 from textgen.inference import TextGenerator
 from textgen.inference.feeds import sampling_feeds
+from textgen.serving.http.app import App
 from textgen.serving.http.batch import Prompt
 from textgen.serving.http.engine import Row
+from textgen.serving.http.limits import Limits
+from textgen.serving.http.metrics import Metrics
+from textgen.serving.http.security import Access
+from textgen.serving.http.shelf import Shelf
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +64,101 @@ class Reader:
         pieces = [*self.pieces()]
         assert pieces[-1].error is None, pieces[-1].error
         return b"".join(piece.text for piece in pieces).decode(), pieces[-1].finish_reason
+
+
+@dataclasses.dataclass
+class Reply:
+    """A response: its status, headers and body."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    content: bytes
+
+    @property
+    def json(self):
+        """The body as JSON."""
+        return json.loads(self.content)
+
+
+@dataclasses.dataclass
+class Running:
+    """A server on a port of its own."""
+
+    port: int
+    shelf: Shelf
+
+    @property
+    def url(self):
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self):
+        """A connection."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def request(self, method, path, body=None, **headers):
+        """Send a request and read the whole response."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        with contextlib.closing(self.connect()) as connection:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return Reply(response.status, response.headers, response.read())
+
+    def get(self, path, **headers):
+        """GET a path."""
+        return self.request("GET", path, **headers)
+
+    def post(self, path, body, **headers):
+        """POST JSON."""
+        return self.request("POST", path, body, **headers)
+
+    def events(self, body):
+        """POST a completion and return its server-sent events."""
+        reply = self.post("/v1/completions", {**body, "stream": True})
+        assert reply.status == 200, reply.content
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        events = [line for line in reply.content.decode().split("\n\n") if line]
+        assert all(event.startswith("data: ") for event in events)
+        assert events[-1] == "data: [DONE]"
+        return [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
+
+
+@contextlib.contextmanager
+def running(folder, names=(), limits=None, access=None):
+    """Run a server in a thread."""
+    limits, access, metrics = limits or Limits(), access or Access(), Metrics()
+    shelf = Shelf(Catalog(folder), names, limits, metrics)
+    app = App(shelf, limits, access, metrics).asgi()
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    end = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    try:
+        yield Running(server.servers[0].sockets[0].getsockname()[1], shelf)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        shelf.close()
+
+
+@pytest.fixture(scope="session")
+def server(exported_models):
+    """A server of the tiny models."""
+    folder = exported_models["transformer"].path.parents[1]
+    with running(folder, ["transformer", "lstm"]) as started:
+        yield started
+
+
+def wait_until(condition, seconds=20):
+    """Wait for a condition that another thread makes true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -1,12 +1,11 @@
 """Many requests at a time: each one's text is its own."""
 
 import random
-import time
 
 import numpy as np
 import pytest
 
-from tests.serving.http.conftest import Reader, make_row
+from tests.serving.http.conftest import Reader, make_row, wait_until
 from textgen.serving.http.batch import Prompt
 from textgen.serving.http.engine import Engine, EngineClosedError, QueueFullError, Row
 
@@ -16,13 +15,6 @@ def engine(generator):
     engine = Engine(generator.saved_model, max_rows=8, max_waiting=100)
     yield engine
     engine.close()
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_64_overlapping_texts_are_what_the_model_writes_alone(engine, generator):

@@ -1,0 +1,376 @@
+"""The application: routes, and what each of them answers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import time
+from contextlib import ExitStack
+from importlib import resources
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from textgen.serving.http import openapi
+from textgen.serving.http.completion_request import parse_completion
+from textgen.serving.http.completions import CancellableResponse, Completion
+from textgen.serving.http.errors import (
+    ApiError,
+    PredictError,
+    answer_api_error,
+    answer_predict_error,
+)
+from textgen.serving.http.limits import Limits
+from textgen.serving.http.metrics import Metrics
+from textgen.serving.http.predict import metadata, predict, status
+from textgen.serving.http.security import Access, SecurityMiddleware
+from textgen.serving.http.served import ServedModel
+from textgen.serving.http.shelf import Shelf
+
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """The HTTP API of the models on a shelf.
+
+    Args:
+        shelf: The models.
+        limits: How much requests may ask for.
+        access: Who may ask.
+        metrics: Where requests are counted; the shelf's observer.
+        log_prompts: Whether to log the prompts of completions.
+
+    Example:
+        >>> app = App(shelf, Limits(), Access(), Metrics()).asgi()
+        >>> uvicorn.run(app)
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        limits: Limits,
+        access: Access,
+        metrics: Metrics,
+        log_prompts: bool = False,
+    ) -> None:
+        self._shelf = shelf
+        self._limits = limits
+        self._access = access
+        self._metrics = metrics
+        self._log_prompts = log_prompts
+        self._schema = openapi.describe(limits)
+        self._docs = openapi.docs_page(self._schema)
+        self._page = (resources.files("textgen.serving.http") / "page.html").read_text("utf-8")
+        # Requests that run a whole signature have one thread, beside those of the engines.
+        self._runs: anyio.CapacityLimiter | None = None
+
+    def asgi(self) -> ASGIApp:
+        """Return the application that a server such as uvicorn runs."""
+        middleware = [
+            Middleware(_CountRequests, metrics=self._metrics),
+            Middleware(SecurityMiddleware, access=self._access),
+        ]
+        if self._access.origins:
+            cors = Middleware(
+                CORSMiddleware,
+                allow_origins=list(self._access.origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+            )
+            middleware.insert(1, cors)
+        return Starlette(
+            routes=[
+                Route("/", self._answer_page),
+                Route("/health", self._answer_health),
+                Route("/metrics", self._answer_metrics),
+                Route("/docs", self._answer_docs),
+                Route("/openapi.json", self._answer_schema),
+                Route("/v1/models", self._answer_models),
+                Route("/v1/completions", self._answer_completion, methods=["POST"]),
+                Route("/v1/chat/completions", self._answer_chat, methods=["POST"]),
+                Route("/tokenize", self._answer_tokenize, methods=["POST"]),
+                Route("/detokenize", self._answer_detokenize, methods=["POST"]),
+                Route("/tokenizer_info", self._answer_tokenizer_info),
+                Route("/v1/models/{name}/metadata", self._answer_metadata),
+                Route("/v1/models/{name}/versions/{version}/metadata", self._answer_metadata),
+                Route("/v1/models/{name}/versions/{version}:{verb}", self._run, methods=["POST"]),
+                Route("/v1/models/{name}/versions/{version}", self._answer_status),
+                Route("/v1/models/{name}:{verb}", self._run, methods=["POST"]),
+                Route("/v1/models/{name:path}", self._answer_model),
+            ],
+            middleware=middleware,
+            exception_handlers={
+                ApiError: answer_api_error,
+                PredictError: answer_predict_error,
+                HTTPException: _answer_http_error,
+                ClientDisconnect: _answer_nothing,
+                Exception: _answer_unexpected,
+            },
+        )
+
+    async def _answer_completion(self, request: Request) -> Response:
+        parsed = parse_completion(await self._read_json(request), self._limits)
+        stack = ExitStack()
+        try:
+            name, served = stack.enter_context(self._shelf.use(parsed.model))
+            if self._log_prompts:
+                logger.info("Prompts for %s: %r", name, parsed.prompts)
+            completion = Completion(served, name, parsed, self._metrics)
+            completion.start()
+        except BaseException:
+            stack.close()
+            raise
+        return CancellableResponse(completion, parsed.stream, stack.close)
+
+    async def _answer_chat(self, request: Request) -> Response:
+        body = await self._read_json(request)
+        name = body.get("model") if isinstance(body, dict) else None
+        with self._shelf.use(name if isinstance(name, str) else None) as (name, _):
+            message = f"The model {name!r} has no chat template; use /v1/completions"
+            raise ApiError(400, message, param="messages", code="no_chat_template")
+
+    async def _answer_models(self, _: Request) -> Response:
+        models = [self._describe(*pair) for pair in self._shelf.models.items()]
+        return JSONResponse({"object": "list", "data": models})
+
+    async def _answer_model(self, request: Request) -> Response:
+        with self._shelf.use(request.path_params["name"]) as (name, served):
+            description = self._describe(name, served)
+            described = {"model_version_status": status(served.entry.version)}
+            return JSONResponse({**description, **described, "card": served.generator.card})
+
+    @staticmethod
+    def _describe(name: str, served: ServedModel) -> dict[str, Any]:
+        return {
+            "id": name,
+            "object": "model",
+            "created": served.created,
+            "owned_by": "textgen",
+            "version": served.entry.version,
+            "max_model_len": served.context_length,
+        }
+
+    async def _answer_tokenize(self, request: Request) -> Response:
+        body = await self._read_json(request)
+        prompt = body.get("prompt", body.get("content")) if isinstance(body, dict) else None
+        if not isinstance(prompt, str):
+            raise ApiError(400, "prompt must be a string", param="prompt")
+        parsed = parse_completion({"prompt": prompt, "model": body.get("model")}, self._limits)
+        with self._shelf.use(parsed.model) as (_, served):
+            # A special token is one only where it is the whole text: no corpus writes it.
+            if prompt in served.special_ids:
+                ids = [served.special_ids[prompt]]
+            else:
+                ids = served.encode_prompt(prompt)[1]
+            count = {"count": len(ids), "max_model_len": served.context_length}
+            return JSONResponse({"tokens": ids, **count})
+
+    async def _answer_detokenize(self, request: Request) -> Response:
+        body = await self._read_json(request)
+        ids = body.get("tokens") if isinstance(body, dict) else None
+        with self._shelf.use(_model_name(body)) as (_, served):
+            size = served.tokenizer.vocab_size
+            is_id = lambda i: isinstance(i, int) and not isinstance(i, bool) and 0 <= i < size  # noqa: E731
+            if not isinstance(ids, list) or not all(map(is_id, ids)):
+                message = f"tokens must be a list of token ids in [0, {size - 1}]"
+                raise ApiError(400, message, param="tokens")
+            text = served.tokenizer.decode(ids)
+            return JSONResponse({"prompt": text, "content": text})
+
+    async def _answer_tokenizer_info(self, request: Request) -> Response:
+        with self._shelf.use(request.query_params.get("model")) as (_, served):
+            unknown, start, end = served.special_ids
+            return JSONResponse(
+                {
+                    "tokenizer_class": served.tokenizer.kind,
+                    "vocab_size": served.tokenizer.vocab_size,
+                    "model_max_length": served.context_length,
+                    "bos_token": start,
+                    "eos_token": end,
+                    "unk_token": unknown,
+                    "pad_token": None,
+                    "chat_template": None,
+                }
+            )
+
+    async def _run(self, request: Request) -> Response:
+        """Answer TensorFlow Serving's `:predict`."""
+        if request.path_params["verb"] != "predict":
+            message = f"Malformed request: POST {request.url.path}"
+            raise PredictError(400, message)
+        content = await self._read(request)
+        if self._runs is None:
+            self._runs = anyio.CapacityLimiter(1)
+        if self._runs.statistics().tasks_waiting >= self._limits.max_waiting:
+            raise PredictError(429, "The server is busy: its queue is full")
+        with self._use_version(request, "Servable not found for request: {}") as served:
+            body = await anyio.to_thread.run_sync(
+                predict, served.saved_model, content, self._limits, limiter=self._runs
+            )
+        return Response(body, media_type="application/json")
+
+    async def _answer_metadata(self, request: Request) -> Response:
+        with self._use_version(request, "Servable not found for request: {}") as served:
+            name, signatures = request.path_params["name"], served.saved_model.signatures
+            return JSONResponse(metadata(name, served.entry.version, signatures))
+
+    async def _answer_status(self, request: Request) -> Response:
+        message = "Could not find version {version} of model {name}"
+        with self._use_version(request, message.format(**request.path_params)) as served:
+            return JSONResponse({"model_version_status": status(served.entry.version)})
+
+    def _use_version(self, request: Request, message: str) -> _Version:
+        return _Version(self._shelf, request.path_params, message)
+
+    async def _answer_health(self, _: Request) -> Response:
+        models = {name: served.entry.version for name, served in self._shelf.models.items()}
+        return JSONResponse({"status": "ok" if models else "loading", "models": models})
+
+    async def _answer_metrics(self, _: Request) -> Response:
+        engines = [served.engine for served in self._shelf.models.values()]
+        self._metrics.running.set(sum(engine.num_running for engine in engines))
+        self._metrics.waiting.set(sum(engine.num_waiting for engine in engines))
+        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4")
+
+    async def _answer_docs(self, _: Request) -> Response:
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return HTMLResponse(self._docs, headers=headers)
+
+    async def _answer_schema(self, _: Request) -> Response:
+        return JSONResponse(self._schema)
+
+    async def _answer_page(self, _: Request) -> Response:
+        policy = (
+            "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
+            f"form-action 'none'; style-src {_hashes(self._page, 'style')}; "
+            f"script-src {_hashes(self._page, 'script')}; frame-ancestors 'none'"
+        )
+        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+        return HTMLResponse(self._page, headers=headers)
+
+    async def _read_json(self, request: Request) -> Any:
+        content = await self._read(request)
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise ApiError(400, "The body must be JSON") from None
+
+    async def _read(self, request: Request) -> bytes:
+        limit = self._limits.max_body_bytes
+        parts, size = [], 0
+        try:
+            with anyio.fail_after(self._limits.max_read_seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > limit:
+                        raise ApiError(413, f"The body must have at most {limit} bytes")
+                    parts.append(part)
+        except TimeoutError:
+            raise ApiError(408, "The request came too slowly") from None
+        return b"".join(parts)
+
+
+class _Version:
+    """A model by the name and the version of a path, for a block; errors are TensorFlow's."""
+
+    def __init__(self, shelf: Shelf, path: dict[str, Any], message: str) -> None:
+        self._shelf = shelf
+        self._name = path["name"]
+        self._version = path.get("version")
+        self._message = message
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ServedModel:
+        names = [self._name]
+        if self._version is not None:
+            names.append(f"{self._name}/{self._version}")
+        for name in names:
+            try:
+                _, served = self._stack.enter_context(self._shelf.use(name))
+            except ApiError:
+                continue
+            if self._version in (None, str(served.entry.version)):
+                return served
+        self._stack.close()
+        spec = f"Latest({self._name})"
+        if self._version is not None:
+            spec = f"Specific({self._name}, {self._version})"
+        raise PredictError(404, self._message.format(spec))
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+
+class _CountRequests:
+    """Counts and times requests by their route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, answered = time.perf_counter(), 499  # nginx's word for a client that went away
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            route = scope.get("route")
+            # The route, not the path, of which there are too many to count.
+            label = getattr(route, "path", "unknown")
+            seconds = time.perf_counter() - started
+            self._metrics.requests.labels(label, str(answered)).inc()
+            self._metrics.request_seconds.labels(label).observe(seconds)
+            logger.debug("%s %s %d, %.3f s", scope["method"], label, answered, seconds)
+
+
+def _model_name(body: Any) -> str | None:
+    name = body.get("model") if isinstance(body, dict) else None
+    if name is not None and not isinstance(name, str):
+        raise ApiError(400, "model must be a string", param="model")
+    return name
+
+
+def _hashes(page: str, tag: str) -> str:
+    """Return the sources that allow a page's own inline elements and no others."""
+    contents = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+    digests = (hashlib.sha256(content.encode("utf-8")).digest() for content in contents)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+
+async def _answer_http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    messages = {404: "There is nothing at this path", 405: "This path has another method"}
+    message = messages.get(error.status_code, error.detail)
+    headers = dict(error.headers) if error.headers else None
+    return JSONResponse(ApiError(error.status_code, message).to_dict(), error.status_code, headers)
+
+
+async def _answer_nothing(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # the client is gone
+
+
+async def _answer_unexpected(_: Request, error: Exception) -> Response:
+    # The error may quote the prompt, so its type is all that goes out.
+    logger.error("A request failed: %s", type(error).__name__)
+    return JSONResponse(ApiError(500, "The server failed to answer").to_dict(), 500)

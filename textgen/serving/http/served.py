@@ -1,0 +1,189 @@
+"""One loaded model: its tokenizer, its engine, and prompts as its engine takes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from textgen.catalog import ModelEntry
+from textgen.config import SamplingConfig
+from textgen.inference import TextGenerator
+from textgen.inference.feeds import sampling_feeds
+from textgen.serving.http.batch import Prompt
+from textgen.serving.http.completion_request import CompletionRequest, PromptValue
+from textgen.serving.http.engine import Engine, Observer
+from textgen.serving.http.errors import ApiError
+from textgen.serving.http.limits import Limits
+from textgen.tokenizer.token_ids import SPECIAL_NAMES
+
+# A character that no corpus should hold stands for the unknown token in a prompt of ids.
+_UNSEEN = "\uf8ff"
+
+
+class ServedModel:
+    """A model that answers requests.
+
+    Args:
+        entry: Which model to load.
+        limits: How many rows it decodes together, and how many may wait.
+        observer: Receives reports of the engine.
+
+    Raises:
+        ModelDamagedError: If the SavedModel cannot be loaded.
+        TokenizerError: If its tokenizer file is missing or damaged.
+    """
+
+    def __init__(self, entry: ModelEntry, limits: Limits, observer: Observer | None = None) -> None:
+        self.entry = entry
+        self.generator = TextGenerator(entry)
+        self.tokenizer = self.generator.tokenizer
+        self.saved_model = self.generator.saved_model
+        self.created = int(os.path.getmtime(entry.path / "saved_model.pb"))
+        self.context_length: int = self.generator.card["model"]["context_length"]
+        self.token_names = [_token_name(piece) for piece in self.tokenizer.pieces]
+        # What clients call the tokens that stand for no text.
+        self.special_ids = dict(zip(SPECIAL_NAMES, self.tokenizer.special, strict=True))
+        for name, token_id in self.special_ids.items():
+            self.token_names[token_id] = name
+        self._warm_up()
+        self.engine = Engine(
+            self.saved_model,
+            max_rows=limits.max_rows,
+            max_waiting=limits.max_waiting,
+            observer=observer,
+        )
+
+    def close(self) -> None:
+        """Stop the engine and free the model."""
+        self.engine.close()
+        self.generator.close()
+
+    def _warm_up(self) -> None:
+        """Run once what requests need: the first run of a signature prepares its graph."""
+        self.generator.generate("Once", max_new_tokens=2, seed=0)
+        for _ in self.generator.stream("Once", max_new_tokens=2, seed=0, logprobs=1):
+            pass
+
+    @property
+    def _boundaries(self) -> set[int]:
+        return {self.tokenizer.special.bos, self.tokenizer.special.eos}
+
+    def num_boundaries(self, ids: Sequence[int]) -> int:
+        """Return how many BOS and EOS tokens a list of ids begins with."""
+        texts = (index for index, i in enumerate(ids) if i not in self._boundaries)
+        return next(texts, len(ids))
+
+    def encode_prompt(self, value: PromptValue) -> tuple[bytes, list[int]]:
+        """Return a prompt as the model sees it.
+
+        Args:
+            value: A text, or token ids. These may begin with special tokens, which stand for
+                the beginning that every prompt has anyway.
+
+        Returns:
+            Its UTF-8 bytes, and its token ids with the special tokens it began with.
+
+        Raises:
+            ApiError: If a token id is not in the vocabulary, or cannot be part of a text.
+        """
+        if isinstance(value, str):
+            text = self.generator.clean(value)
+            return text.encode("utf-8"), self.tokenizer.encode(text).tolist()
+        pieces = self.tokenizer.pieces
+        ids = list(value)
+        if not all(0 <= token_id < len(pieces) for token_id in ids):
+            raise ApiError(400, f"Token ids must be in [0, {len(pieces) - 1}]", param="prompt")
+        if self._boundaries & set(ids[self.num_boundaries(ids) :]):
+            message = "Special tokens may stand only at the beginning of a prompt"
+            raise ApiError(400, message, param="prompt")
+        unseen, unknown = _UNSEEN.encode(), self.tokenizer.special.unknown
+        return b"".join(unseen if i == unknown else pieces[i] for i in ids), ids
+
+    def prompts(
+        self, request: CompletionRequest, texts: list[bytes], seeds: list[int]
+    ) -> list[Prompt]:
+        """Return what the engine's rows start from, `num_choices` for each text.
+
+        Args:
+            request: How to sample.
+            texts: The prompts' UTF-8 bytes.
+            seeds: One for each row.
+
+        Raises:
+            ApiError: If `logit_bias` names a token that does not exist.
+        """
+        if any(token_id >= self.tokenizer.vocab_size for token_id in request.token_bias):
+            message = f"Token ids must be in [0, {self.tokenizer.vocab_size - 1}]"
+            raise ApiError(400, message, param="logit_bias")
+        shared = sampling_feeds(request.config, seeds[:1])
+        return [
+            Prompt(
+                {
+                    **shared,
+                    "prompts": np.array([texts[row // request.num_choices]], object),
+                    "seed": np.array([seed], np.int64),
+                },
+                request.token_bias,
+            )
+            for row, seed in enumerate(seeds)
+        ]
+
+    def score(
+        self, prompts: list[tuple[bytes, list[int]]], num_alternatives: int
+    ) -> list[dict[str, Any]]:
+        """Return the log-probabilities of the tokens of prompts.
+
+        Every token is forced by a bias, and what `decode` reports of it is what it reports of
+        generated tokens: the probability before any control.
+
+        Args:
+            prompts: From `encode_prompt`.
+            num_alternatives: Most likely tokens to report at each position.
+
+        Returns:
+            For every prompt `token_ids`, `logprobs` (`None` for special tokens at the
+            beginning), `top_token_ids` and `top_logprobs`, all without special tokens.
+        """
+        forced = [ids[self.num_boundaries(ids) :] for _, ids in prompts]
+        longest = max(map(len, forced))
+        rows, unknown = len(prompts), self.tokenizer.special.unknown
+        parts: list[dict[str, np.ndarray]] = []
+        if longest:
+            config = SamplingConfig(
+                max_new_tokens=longest, temperature=0.0, logprobs=num_alternatives
+            )
+            state = self.saved_model.run_tensors(
+                "prefill", prompts=[""] * rows, **sampling_feeds(config, [0] * rows)
+            )
+            for step in range(longest):
+                bias = np.full((rows, self.tokenizer.vocab_size), -np.inf, np.float32)
+                for row, ids in enumerate(forced):
+                    # A row that is over continues with any token, which is left out below.
+                    bias[row, ids[step] if step < len(ids) else unknown] = 0
+                outputs = self.saved_model.run_tensors(
+                    "decode", num_tokens=[1], **{**state, "state_bias": bias}
+                )
+                state = {name: outputs.pop(name) for name in state}
+                names = ("logprobs", "top_token_ids", "top_logprobs")
+                parts.append({name: outputs[name].numpy() for name in names})
+        return [
+            {
+                "token_ids": ids,
+                **{
+                    name: [part[name][row, 0] for part in parts[: len(ids)]]
+                    for name in ("logprobs", "top_token_ids", "top_logprobs")
+                },
+            }
+            for row, ids in enumerate(forced)
+        ]
+
+
+def _token_name(piece: bytes) -> str:
+    """Return a token's text; as OpenAI does, `bytes:...` if it is part of a character."""
+    try:
+        return piece.decode("utf-8")
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in piece)
