@@ -24,6 +24,7 @@ _COMMANDS = {
     "score": ("score.score", "Measure how likely a model finds a text."),
     "list": ("models.list_models", "List models, newest first."),
     "info": ("models.info", "Show what a model is and how good it is."),
+    "serve": ("serve.serve", "Serve models over HTTP, with a page to write on."),
     "export": ("export.export", "Publish a model, or check that a server can run it."),
     "demo": ("demo.demo", "Train a small model on text that comes with Python."),
     "completion": ("completion.completion", "Print a shell's completion script."),

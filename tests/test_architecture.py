@@ -253,7 +253,7 @@ def test_what_a_module_exports_exists(path):
         assert all(hasattr(module, exported) for exported in module.__all__)
 
 
-COMMANDS = ["train", "generate", "score", "list", "info", "export", "demo"]
+COMMANDS = ["train", "generate", "score", "list", "info", "serve", "export", "demo"]
 
 
 @pytest.mark.parametrize(
