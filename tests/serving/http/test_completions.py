@@ -167,7 +167,7 @@ def test_models_are_chosen_by_name(server):
         ({"temperature": -1}, 400, "temperature", "temperature must be"),
         ({"temperature": 10**400}, 400, "temperature", "temperature must be"),
         ({"top_p": 1.7}, 400, "top_p", "top_p must be"),
-        ({"stop": [""]}, 400, "stop", "stop must hold"),
+        ({"stop": [""]}, 400, "stop", "stop must"),
         ({"stop": [1]}, 400, "stop", "stop must"),
         ({"stop": ["a"] * 33}, 400, None, "stop strings"),
         ({"n": 0}, 400, "n", "n must be"),
