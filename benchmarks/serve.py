@@ -1,0 +1,277 @@
+"""How `textgen serve` behaves under load, over real sockets on the loopback interface.
+
+    python benchmarks/serve.py [--only start streams chaos cancel memory short]
+
+The model takes one step of training: what it writes does not matter, how long it takes does. The
+server is a process of its own; clients are asyncio tasks in this one. Every part is bounded in
+requests and in time; see README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+CHARACTERS = "".join(map(chr, range(32, 94)))  # with the special tokens, 65 in all
+PROMPT = "To be"
+PARTS = ("start", "streams", "chaos", "cancel", "memory", "short")
+# No part may take longer.
+PART_SECONDS = 600
+
+
+def main() -> None:
+    args = _parse_args()
+    if args.export:
+        _export(args.export)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder)
+        subprocess.run([sys.executable, __file__, "--export", str(models)], check=True)
+        for part in args.only:
+            asyncio.run(asyncio.wait_for(_MEASURES[part](models, args.scale), PART_SECONDS))
+
+
+def _parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="default: all")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="fraction of the requests (default: %(default)s)"
+    )
+    parser.add_argument("--export", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _export(folder: Path) -> None:
+    """Write a Transformer of 0.8 million parameters that has taken one step."""
+    corpus = folder / "corpus.txt"
+    corpus.write_text(CHARACTERS * 400, encoding="utf-8")
+    command = [sys.executable, "-m", "textgen.cli", "train", str(corpus)]
+    command += ["--name", "small", "--models-dir", str(folder), "--tokenizer", "character"]
+    command += ["--num-layers", "4", "--num-heads", "4", "--hidden-dim", "128"]
+    command += ["--context-length", "256", "--max-steps", "1", "--batch-size", "2"]
+    subprocess.run([*command, "--no-jit-compile"], check=True, stdout=subprocess.DEVNULL)
+
+
+class Server:
+    """A running `textgen serve`."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self.process = process
+        self.port = port
+
+    async def open(self, body: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a completion request."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        content = json.dumps(body).encode()
+        writer.write(
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(content) + content
+        )
+        await writer.drain()
+        return reader, writer
+
+    async def complete(self, **body: Any) -> tuple[int, Any]:
+        """Return status and JSON of a whole completion."""
+        reader, writer = await self.open(body)
+        content = await reader.read()
+        writer.close()
+        head, _, rest = content.partition(b"\r\n\r\n")
+        return int(head.split()[1]), json.loads(rest)
+
+    async def stream(self, **body: Any) -> tuple[float, float, int]:
+        """Return the seconds to the first event and to the end, and the characters."""
+        started = time.perf_counter()
+        reader, writer = await self.open({**body, "stream": True})
+        first, size = 0.0, 0
+        while line := await reader.readline():
+            if line.startswith(b"data: {"):
+                first = first or time.perf_counter() - started
+                size += len(json.loads(line[6:])["choices"][0]["text"])
+        writer.close()
+        return first, time.perf_counter() - started, size
+
+    async def figure(self, name: str) -> float:
+        """Return a figure of /metrics."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        found = re.search(rf"^{name} (\S+)", (await reader.read()).decode(), re.MULTILINE)
+        writer.close()
+        return float(found[1]) if found else 0.0
+
+    @property
+    def megabytes(self) -> float:
+        """The server's resident memory."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+@contextlib.contextmanager
+def _server(models: Path) -> Iterator[Server]:
+    command = [sys.executable, "-m", "textgen.cli", "serve", "small", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--models-dir", str(models), "--reload", "no"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        yield Server(process, int(re.search(r":(\d+)", line)[1]))  # type: ignore[index]
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+async def _measure_start(models: Path, _: float) -> None:
+    ours, imports = [], []
+    for turn in range(4):
+        started = time.perf_counter()
+        with _server(models) as server:
+            await server.complete(prompt=PROMPT, max_tokens=1)
+            ours.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import tensorflow"], check=True, stderr=-3)
+        imports.append(time.perf_counter() - started)
+        if not turn:  # fills the page cache
+            ours.clear()
+            imports.clear()
+    ratio = statistics.median(a / b for a, b in zip(ours, imports, strict=True))
+    print(
+        f"start to first answer: {statistics.median(ours):.2f} s, "
+        f"{ratio:.2f} x import tensorflow ({statistics.median(imports):.2f} s)"
+    )
+
+
+async def _measure_streams(models: Path, _: float) -> None:
+    body = {"prompt": PROMPT, "max_tokens": 400}
+    with _server(models) as server:
+        await server.stream(**body)
+        single, many, firsts = [], [], []
+        for _turn in range(5):
+            _first, seconds, size = await server.stream(**body)
+            single.append(size / seconds)
+            started = time.perf_counter()
+            results = await asyncio.gather(*(server.stream(**body) for _ in range(16)))
+            many.append(sum(size for *_, size in results) / (time.perf_counter() - started))
+            firsts += [first for first, *_ in results]
+        ratio = statistics.median(b / a for a, b in zip(single, many, strict=True))
+    p95 = statistics.quantiles(firsts, n=20)[-1]
+    print(
+        f"1 stream {statistics.median(single):,.0f} tokens/s, 16 streams "
+        f"{statistics.median(many):,.0f} tokens/s, {ratio:.2f} x; "
+        f"first token p95 {1000 * p95:.0f} ms"
+    )
+
+
+async def _measure_chaos(models: Path, scale: float) -> None:
+    """64 clients; a third of the requests disconnect, a tenth are malformed."""
+    chance = random.Random(0)
+    wanted: dict[int, str] = {}
+    wrong = lost = mixed = completed = 0
+    with _server(models) as server:
+        for seed in range(40):
+            _, answer = await server.complete(prompt=PROMPT, max_tokens=40, seed=seed)
+            wanted[seed] = answer["choices"][0]["text"]
+        numbers = iter(range(int(2000 * scale)))
+
+        async def client() -> None:
+            nonlocal wrong, lost, mixed, completed
+            for _ in numbers:
+                kind, seed = chance.random(), chance.randrange(40)
+                body: dict[str, Any] = {"prompt": PROMPT, "max_tokens": 40, "seed": seed}
+                if kind < 1 / 3:
+                    _, writer = await server.open({**body, "max_tokens": 400, "stream": True})
+                    await asyncio.sleep(chance.random() / 10)
+                    writer.transport.abort()
+                elif kind < 1 / 3 + 0.1:
+                    status, _ = await server.complete(**{**body, "temperature": "hot"})
+                    mixed += status != 400
+                else:
+                    status, answer = await server.complete(**body)
+                    while status == 429:
+                        await asyncio.sleep(0.1)
+                        status, answer = await server.complete(**body)
+                    lost += status != 200
+                    wrong += status == 200 and answer["choices"][0]["text"] != wanted[seed]
+                    mixed += status == 200 and answer["choices"][0]["seed"] != seed
+                    completed += 1
+
+        await asyncio.gather(*(client() for _ in range(64)))
+    print(
+        f"64 clients, {int(2000 * scale):,} requests: {completed:,} completed, "
+        f"{wrong} wrong texts, {lost} lost, {mixed} mixed"
+    )
+
+
+async def _measure_cancel(models: Path, scale: float) -> None:
+    left = []
+    with _server(models) as server:
+        for _ in range(int(1000 * scale) // 50):
+            writers = []
+            for _ in range(50):
+                _, writer = await server.open(
+                    {"prompt": PROMPT, "max_tokens": 4000, "stream": True}
+                )
+                writers.append(writer)
+            await asyncio.sleep(0.1)
+            for writer in writers:
+                writer.transport.abort()
+            await asyncio.sleep(0.2)
+            left.append(await server.figure("textgen_rows_running"))
+    print(f"{50 * len(left):,} disconnects: at most {max(left):.0f} rows running 200 ms later")
+
+
+async def _measure_memory(models: Path, scale: float) -> None:
+    count = int(20_000 * scale)
+    with _server(models) as server:
+
+        async def ask(number: int) -> None:
+            for _ in range(number // 32):
+                await server.complete(prompt=PROMPT, max_tokens=4)
+
+        await asyncio.gather(*(ask(1600) for _ in range(32)))  # warm
+        before = server.megabytes
+        await asyncio.gather(*(ask(count) for _ in range(32)))
+        after = server.megabytes
+    print(f"{count:,} requests: memory {before:.0f} to {after:.0f} MB, {after - before:+.1f} MB")
+
+
+async def _measure_short(models: Path, scale: float) -> None:
+    count = int(960 * scale)
+    with _server(models) as server:
+
+        async def ask() -> None:
+            for _ in range(count // 32):
+                await server.complete(prompt=PROMPT, max_tokens=16)
+
+        await asyncio.gather(*(ask() for _ in range(32)))
+        started = time.perf_counter()
+        await asyncio.gather(*(ask() for _ in range(32)))
+        seconds = time.perf_counter() - started
+    print(f"16 tokens, 32 clients: {count / seconds:,.0f} completions/s")
+
+
+_MEASURES = {
+    "start": _measure_start,
+    "streams": _measure_streams,
+    "chaos": _measure_chaos,
+    "cancel": _measure_cancel,
+    "memory": _measure_memory,
+    "short": _measure_short,
+}
+
+if __name__ == "__main__":
+    main()
