@@ -42,7 +42,7 @@ class ServedModel:
         self.tokenizer = self.generator.tokenizer
         self.saved_model = self.generator.saved_model
         self.created = int(os.path.getmtime(entry.path / "saved_model.pb"))
-        self.context_length: int = self.generator.card["model"]["context_length"]
+        self.context_length: int = self.generator.card.model.context_length
         self.token_names = [_token_name(piece) for piece in self.tokenizer.pieces]
         # What clients call the tokens that stand for no text.
         self.special_ids = dict(zip(SPECIAL_NAMES, self.tokenizer.special, strict=True))
