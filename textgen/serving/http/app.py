@@ -148,7 +148,9 @@ class App:
         with self._shelf.use(request.path_params["name"]) as (name, served):
             description = self._describe(name, served)
             described = {"model_version_status": status(served.entry.version)}
-            return JSONResponse({**description, **described, "card": served.generator.card.to_dict()})
+            return JSONResponse(
+                {**description, **described, "card": served.generator.card.to_dict()}
+            )
 
     @staticmethod
     def _describe(name: str, served: ServedModel) -> dict[str, Any]:
