@@ -57,9 +57,8 @@ class Shelf:
                     raise
                 self._report(model_id, entry, error)
         if not self._models:
-            raise ModelNotFoundError(
-                f"There is no model in {catalog.folder} yet. Train one: textgen train corpus.txt"
-            )
+            catalog.find()  # raises the error if the folder is empty
+            raise ModelDamagedError(f"No model in {catalog.folder} can be loaded")
 
     @property
     def models(self) -> dict[str, ServedModel]:
