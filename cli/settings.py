@@ -67,16 +67,18 @@ _CORPUS_OPTIONS = (
     ),
     click.option(
         "--split-documents",
-        type=_choice(CorpusConfig, "split_documents"),
+        metavar="none|line|blank-line|file|TEXT",
         default=_CORPUS.split_documents,
         show_default=True,
-        help="Where documents end. The model learns to begin and end them.",
+        help="Where documents end, or the line between them. The model learns to begin and end "
+        "them.",
     ),
     click.option(
         "--text-column",
         metavar="NAME",
-        help="CSV column or JSON Lines key of the text; each row is a document.  [default: text]",
+        help="CSV column or JSON key of the text; each row is a document.  [default: text]",
     ),
+    click.option("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
     click.option(
         "--validation-split",
         type=float,

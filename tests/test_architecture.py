@@ -167,7 +167,8 @@ def test_tensorflow_is_imported_only_where_it_may(path):
     anywhere = {module.split(".")[0] for module in imports([tree])}
     at_once = {module.split(".")[0] for module in imports(at_import_time(tree.body))}
     if part in STANDARD_LIBRARY_ONLY or (part == "models" and path.name in FAMILY_FACTS):
-        assert anywhere <= {*sys.stdlib_module_names, "textgen"}
+        assert anywhere <= {*sys.stdlib_module_names, "textgen", "charset_normalizer"}
+        assert at_once <= {*sys.stdlib_module_names, "textgen"}
     if part in LAZY and str(path.relative_to(ROOT / "textgen")) not in LAZY_EXCEPTIONS:
         assert not at_once & HEAVY
     if part == "runtime" and path.name != "fallback.py":

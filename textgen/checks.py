@@ -7,7 +7,7 @@ import typing
 from typing import Any
 
 from textgen.errors import ConfigError
-from textgen.unicode import is_unicode
+from textgen.unicode import lone_surrogate
 
 INT32_END = 2**31
 
@@ -25,7 +25,7 @@ def is_number(value: object) -> bool:
 
 def is_text(value: object) -> bool:
     """Return whether a value is a non-empty string of Unicode text."""
-    return isinstance(value, str) and bool(value) and is_unicode(value)
+    return isinstance(value, str) and bool(value) and not lone_surrogate(value)
 
 
 def check(condition: bool, rule: str, received: object) -> None:

@@ -1,4 +1,4 @@
-"""Whether a Python string is Unicode text: the one check for lone surrogates.
+"""Unicode text: the one check for lone surrogates, and the one form of line ends.
 
 Python strings can hold halves of a surrogate pair, for example from JSON (`"\\ud800"`) or from
 file names that are not UTF-8. Such a string is not text, and no UTF encoding can represent it.
@@ -7,13 +7,18 @@ file names that are not UTF-8. Such a string is not text, and no UTF encoding ca
 from __future__ import annotations
 
 
-def is_unicode(text: str) -> bool:
-    """Return whether `text` is free of lone surrogates."""
+def lone_surrogate(text: str) -> str | None:
+    """Return the first lone surrogate of `text` and its position, or `None` if it has none.
+
+    Example:
+        >>> lone_surrogate("a\\ud800")
+        'U+D800 at character 1'
+    """
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        return _describe(error)
+    return None
 
 
 def encode_unicode(
@@ -39,5 +44,19 @@ def encode_unicode(
     except UnicodeEncodeError as failure:
         raise error(
             f"{subject} must be Unicode text without lone surrogates. "
-            f"Received: U+{ord(text[failure.start]):04X} at character {failure.start}"
+            f"Received: {_describe(failure)}"
         ) from None
+
+
+def to_plain_text(text: str) -> str:
+    r"""Drop a byte order mark at the start, and convert all line ends to `\n`.
+
+    Example:
+        >>> to_plain_text("\ufeffone\r\ntwo")
+        'one\ntwo'
+    """
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _describe(error: UnicodeEncodeError) -> str:
+    return f"U+{ord(error.object[error.start]):04X} at character {error.start}"

@@ -13,7 +13,11 @@ NAN, INF = math.nan, math.inf
     ("name", "rule", "values"),
     [
         ("normalize", "must be one of none, nfc, nfkc", ["NFC", "nfd", None, 1]),
-        ("split_documents", "must be one of none, line, blank-line, file", ["lines", "", None]),
+        (
+            "split_documents",
+            "must be none, line, blank-line, file or one line of text",
+            ["", " ", "a\nb", None],
+        ),
         ("text_column", "must be a name", [1, b"text", ("text",)]),
         ("validation_split", "must be in (0, 1)", [0, 1, -0.1, 1.5, NAN, INF, "0.1"]),
     ],

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from textgen.config import CorpusConfig
-from textgen.corpus import clean, clean_chunks
+from textgen.corpus import clean, clean_chunks, decode_chunks
+from textgen.unicode import to_plain_text
 
 NOTHING = CorpusConfig()
 HTML = CorpusConfig(strip_html=True)
@@ -25,12 +26,27 @@ others = ["<!--x-->", "<![if>", "<!DOCTYPE>", "&amp;", "&lt;", "&#65;", "&", "AT
 fragments = st.lists(st.sampled_from([*tags, *others, " ", "\n"])).map("".join)
 
 
-@given(text=texts)
+# As files are decoded: without byte order marks, with one form of line ends.
+plain_texts = texts.map(lambda text: to_plain_text(text).lstrip("\ufeff"))
+
+
+@given(text=plain_texts)
 def test_nothing_changes_unless_asked(text):
     assert clean(text, NOTHING) == text
 
 
-@given(text=texts, config=plain_configs)
+@given(
+    text=plain_texts.map(lambda text: text.replace("\0", "")),
+    config=plain_configs,
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_line_ends_and_a_byte_order_mark_make_no_difference(text, config, line_end):
+    foreign = "\ufeff" + text.replace("\n", line_end)
+    assert clean(foreign, config) == clean(text, config)
+    assert "".join(decode_chunks([foreign.encode()], "utf-8", "t.txt")) == text
+
+
+@given(text=plain_texts, config=plain_configs)
 @example(text="İ\u0327", config=CorpusConfig(lowercase=True, normalize="nfc"))
 @example(text="e-\u0301", config=CorpusConfig(strip_punctuation=True, normalize="nfc"))
 @example(text="ℌ…", config=CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc"))
@@ -39,7 +55,7 @@ def test_cleaning_is_idempotent_without_html(text, config):
     assert clean(once, config) == once
 
 
-@given(chunks=st.lists(texts), config=plain_configs)
+@given(chunks=st.lists(plain_texts), config=plain_configs)
 def test_the_cuts_of_a_text_make_no_difference(chunks, config):
     assert "".join(clean_chunks(chunks, config)) == clean("".join(chunks), config)
 

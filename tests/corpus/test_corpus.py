@@ -242,5 +242,5 @@ def test_a_lone_surrogate_is_an_error(tmp_path):
 
 
 def test_a_text_column_needs_a_table(write):
-    with pytest.raises(CorpusError, match=r"--text-column needs a \.csv.* Received: corpus\.txt"):
+    with pytest.raises(CorpusError, match=r"text_column needs a \.csv.* Received: corpus\.txt"):
         read_corpus(write("text"), CorpusConfig(text_column="text"))

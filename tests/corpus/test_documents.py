@@ -46,7 +46,32 @@ def test_splits(read, folder, split, documents):
     assert read(folder, CorpusConfig(split_documents=split)) == documents
 
 
-@given(chunks=chunked, split=st.sampled_from(["none", "line", "blank-line", "file"]))
+def test_lines_of_the_given_text_separate_documents(read, tmp_path):
+    path = tmp_path / "fortunes"
+    path.write_text("%\none\n\n100%\n%\n\n % \ntwo\n%\n")
+    assert read(path, CorpusConfig(split_documents="%")) == ["one\n\n100%", "two"]
+
+
+def test_the_separator_is_cleaned_as_the_corpus_is(read, tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text("CHAPTER\nOne\nCHAPTER\nTwo\n")
+    config = CorpusConfig(split_documents="CHAPTER", lowercase=True)
+    assert read(path, config) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("lines", "'lines', which is no line of the corpus"),
+        ("%", "split_documents must not be removed by cleaning. Received: '%'"),
+    ],
+)
+def test_a_separator_that_cannot_separate_is_an_error(read, folder, split, message):
+    with pytest.raises(CorpusError, match=message):
+        read(folder, CorpusConfig(split_documents=split, strip_punctuation=True))
+
+
+@given(chunks=chunked, split=st.sampled_from(["none", "line", "blank-line", "file", "one"]))
 def test_the_cuts_make_no_difference(documents_of, chunks, split):
     whole = documents_of(split_chunks(["".join(chunks)], split))
     assert documents_of(split_chunks(chunks, split)) == whole

@@ -69,9 +69,19 @@ def test_a_binary_file_in_a_folder_is_skipped_with_a_warning(tree, caplog):
     assert "photo" in caplog.text
 
 
+def test_many_binary_files_are_one_warning(tree, caplog):
+    for number in range(79):
+        (tree / f"{number:02}.pdf").write_bytes(b"%PDF-1.7\n")
+    find_files([str(tree)])
+    (message,) = caplog.messages
+    assert message.startswith("Skipped binary files: 79 (")
+    assert message.endswith("02.pdf and 76 more).")
+
+
 def test_a_utf_16_file_in_a_folder_is_not_binary(tree):
     (tree / "wide.txt").write_text("text", encoding="utf-16")
-    assert "wide.txt" in names(find_files([str(tree)]), tree)
+    (tree / "unmarked.txt").write_text("text, text", encoding="utf-16-le")
+    assert {"wide.txt", "unmarked.txt"} <= {*names(find_files([str(tree)]), tree)}
 
 
 def test_nul_bytes_are_text_in_a_wide_encoding(tree):

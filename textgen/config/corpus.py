@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from textgen.checks import check, check_choice
+from textgen.checks import check, check_choice, is_text
 from textgen.record import Record
 
-DocumentSplit = Literal["none", "line", "blank-line", "file"]
+DOCUMENT_SPLITS = ("none", "line", "blank-line", "file")
 Normalization = Literal["none", "nfc", "nfkc"]
 
 
@@ -22,9 +22,12 @@ class CorpusConfig(Record):
         strip_html: Remove HTML tags, comments, scripts and styles; decode entities.
         strip_punctuation: Remove every character of Unicode category P.
         normalize: Unicode normalization form.
-        split_documents: Where one document ends and the next begins.
-        text_column: Name of the column (CSV) or key (JSON Lines) that holds the text. Defaults
-            to `"text"`. Every row is a document.
+        split_documents: Where one document ends and the next begins: `"none"`, `"line"`,
+            `"blank-line"`, `"file"`, or the text of the lines that separate documents.
+        text_column: Name of the column (CSV, TSV) or key (JSON) that holds the text; the number
+            of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
+            document.
+        skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
         validation_split: Fraction of the corpus, at its end, that is kept for validation.
 
     Example:
@@ -37,13 +40,19 @@ class CorpusConfig(Record):
     strip_html: bool = False
     strip_punctuation: bool = False
     normalize: Normalization = "none"
-    split_documents: DocumentSplit = "none"
+    split_documents: str = "none"
     text_column: str | None = None
+    skip_bad_rows: bool = False
     validation_split: float = 0.1
 
     def __post_init__(self) -> None:
         check_choice(self, "normalize")
-        check_choice(self, "split_documents")
+        fits = is_text(self.split_documents) and bool(self.split_documents.strip())
+        check(
+            fits and self.split_documents.strip().isprintable(),
+            f"split_documents must be {', '.join(DOCUMENT_SPLITS)} or one line of text",
+            self.split_documents,
+        )
         fits = self.text_column is None or isinstance(self.text_column, str)
         check(fits, "text_column must be a name", self.text_column)
         check(

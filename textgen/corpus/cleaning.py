@@ -15,6 +15,7 @@ which is in turn HTML for "<".
 
 from __future__ import annotations
 
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from html.parser import HTMLParser
 from typing import Literal, cast
 
 from textgen.config import CorpusConfig
+from textgen.unicode import to_plain_text
 
 # fmt: off
 _BLOCKS = frozenset((
@@ -38,27 +40,31 @@ _TAG_MARK = re.compile(r"""[<>]|=\s*["']""")
 
 
 def clean(text: str, config: CorpusConfig) -> str:
-    """Clean a text. Corpora and prompts go through this same function.
+    r"""Convert a text to the form that a model sees.
+
+    Every text goes through this function, or in pieces through `decode_chunks` and
+    `clean_chunks`, which do the same: corpora, prompts, texts to score, stop strings, banned
+    and biased texts. So the same text always has the same tokens.
 
     Args:
-        text: Any text with `"\\n"` line ends.
+        text: Any text, with or without a byte order mark, with any line ends.
         config: Its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
 
     Returns:
-        The cleaned text, or `text` itself if all four are off.
+        The text with `\n` line ends and without a byte order mark, cleaned.
 
     Example:
-        >>> clean("<p>Caf&eacute;!</p>", CorpusConfig(strip_html=True, lowercase=True))
-        'café!\\n'
+        >>> clean("<p>Caf&eacute;!</p>\r\n", CorpusConfig(strip_html=True, lowercase=True))
+        'café!\n\n'
     """
-    return "".join(clean_chunks([text], config))
+    return "".join(clean_chunks([to_plain_text(text)], config))
 
 
 def clean_chunks(chunks: Iterable[str], config: CorpusConfig) -> Iterator[str]:
     """Clean a text that arrives in pieces.
 
     Args:
-        chunks: The text in order. The cuts make no difference to the result.
+        chunks: The text in order, with `\\n` line ends. The cuts make no difference to the result.
         config: Its `strip_html`, `normalize`, `strip_punctuation` and `lowercase` are used.
 
     Returns:
@@ -94,6 +100,15 @@ def cut_after(chunks: Iterable[str], marks: str) -> Iterator[str]:
         pending.append(chunk[end:])
     if rest := "".join(pending):
         yield rest
+
+
+def split_lines(chunks: Iterable[str]) -> Iterator[str]:
+    r"""Yield the lines of a text that arrives in pieces, each with its `\n`.
+
+    `str.splitlines` would also cut at form feeds, U+2028 and others, which may be in a line.
+    """
+    for text in cut_after(chunks, "\n"):
+        yield from io.StringIO(text, newline="\n")
 
 
 def _clean_words(text: str, config: CorpusConfig) -> str:

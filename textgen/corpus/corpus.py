@@ -15,6 +15,7 @@ from textgen.config import CorpusConfig
 from textgen.corpus.document_store import END_OF_DOCUMENT, DocumentStore, Part, decode_block
 from textgen.corpus.documents import read_blocks
 from textgen.corpus.facts import CorpusFacts
+from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
 from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
@@ -77,17 +78,21 @@ def read_corpus(
     """
     if config.text_column is not None and all(source.format == "text" for source in sources):
         raise CorpusError(
-            f"text_column needs a .csv, .tsv, .jsonl or .ndjson file. Received: {describe(sources)}"
+            "text_column needs a .csv, .tsv, .jsonl or .ndjson file, or a .json array. "
+            f"Received: {describe(sources)}"
         )
     tracker = SourceTracker((source.num_bytes for source in sources), on_bytes)
     store = DocumentStore(folder)
+    notices = Notices()
     try:
-        for block in read_blocks(sources, config, tracker):
+        for block in read_blocks(sources, config, tracker, notices):
             store.write(block)
         train, validation = _divide(store, config, describe(sources))
     except BaseException:
         store.close()
         raise
+    finally:
+        notices.warn()
     facts = CorpusFacts(
         description=describe(sources),
         digest=store.digest,

@@ -13,18 +13,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from textgen.config import CorpusConfig, DocumentSplit
+from textgen.config import DOCUMENT_SPLITS, CorpusConfig
 from textgen.corpus.cleaning import clean, clean_chunks, cut_after
 from textgen.corpus.decoding import read_text
+from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
 from textgen.corpus.tables import read_rows
 from textgen.corpus.tracking import SourceTracker
+from textgen.errors import CorpusError
 
 Block = list[str]
 
 
 def read_blocks(
-    sources: Iterable[Source], config: CorpusConfig, tracker: SourceTracker | None = None
+    sources: Iterable[Source],
+    config: CorpusConfig,
+    tracker: SourceTracker | None = None,
+    notices: Notices | None = None,
 ) -> Iterator[Block]:
     """Yield the cleaned documents of a corpus.
 
@@ -35,6 +40,7 @@ def read_blocks(
         sources: The sources in order, from `find_files`.
         config: Encoding, cleaning, text column and document split.
         tracker: Counts the bytes as they are read.
+        notices: Collects warnings about files and rows.
 
     Returns:
         An iterator over blocks. Documents without a visible character are skipped, so there may
@@ -44,38 +50,46 @@ def read_blocks(
         ConfigError: If Python has no text encoding of the config's name.
         CorpusError: If a source cannot be read or decoded, or a table is malformed.
     """
-    split = config.split_documents
+    separator = _Separator(config.split_documents, config)
     for is_table, group in itertools.groupby(sources, lambda source: source.format != "text"):
         if is_table:
-            rows = (row for source in group for row in _read_rows(source, config, tracker))
+            rows = (row for source in group for row in _read_rows(source, config, tracker, notices))
             texts: Iterable[Iterable[str]] = ([clean(row, config)] for row in rows)
         else:
             # Files are cleaned one by one, so that an unclosed tag in one cannot swallow the
             # next, and before they are split, because a tag may span several lines.
             texts = (
-                clean_chunks(read_text(source, config.encoding, tracker), config)
+                clean_chunks(read_text(source, config.encoding, tracker, notices), config)
                 for source in group
             )
-            if split == "none":
+            if config.split_documents == "none":
                 texts = [_join_texts(texts)]
         for text in texts:
-            yield from split_chunks(text, split)
+            yield from _split(text, config.split_documents, separator)
+    if config.split_documents not in DOCUMENT_SPLITS and not separator.was_found:
+        raise CorpusError(
+            f"split_documents must be {', '.join(DOCUMENT_SPLITS)} or a line that separates "
+            f"documents. Received: {config.split_documents!r}, which is no line of the corpus"
+        )
 
 
 def _read_rows(
-    source: Source, config: CorpusConfig, tracker: SourceTracker | None
+    source: Source, config: CorpusConfig, tracker: SourceTracker | None, notices: Notices | None
 ) -> Iterator[str]:
-    chunks = read_text(source, config.encoding, tracker)
-    return read_rows(chunks, source.format, config.text_column, source.name)
+    chunks = read_text(source, config.encoding, tracker, notices)
+    return read_rows(
+        chunks, source.format, config.text_column, source.name, config.skip_bad_rows, notices
+    )
 
 
-def split_chunks(chunks: Iterable[str], split: DocumentSplit) -> Iterator[Block]:
+def split_chunks(chunks: Iterable[str], split: str) -> Iterator[Block]:
     r"""Split one text that arrives in pieces into documents.
 
     - `"line"`: Each line, without its `\n`.
     - `"blank-line"`: The lines between two blank lines, without a `\n` at either end. A line of
       white space counts as blank.
     - `"none"`, `"file"`: The whole text.
+    - Any other text: The lines between two lines that consist of this text.
 
     Args:
         chunks: The text in order. The cuts make no difference to the documents.
@@ -89,11 +103,43 @@ def split_chunks(chunks: Iterable[str], split: DocumentSplit) -> Iterator[Block]
         >>> list(split_chunks(["one\n\nt", "wo\n"], "line"))
         [['one', ''], ['two', '']]
     """
+    return _split(chunks, split, _Separator(split, CorpusConfig()))
+
+
+def _split(chunks: Iterable[str], split: str, separator: _Separator) -> Iterator[Block]:
     if split == "line":
         return _lines(chunks)
-    if split == "blank-line":
-        return _paragraphs(chunks)
-    return _whole(chunks)
+    if split in ("none", "file"):
+        return _whole(chunks)
+    return _between(chunks, separator)
+
+
+class _Separator:
+    """Recognizes the lines between documents.
+
+    Args:
+        split: From `CorpusConfig.split_documents`.
+        config: How the lines were cleaned.
+
+    Attributes:
+        was_found: Whether there was such a line.
+
+    Raises:
+        CorpusError: If nothing is left of the separator after cleaning.
+    """
+
+    def __init__(self, split: str, config: CorpusConfig) -> None:
+        self._text = "" if split == "blank-line" else clean(split, config).strip()
+        self.was_found = False
+        if split not in DOCUMENT_SPLITS and not self._text:
+            raise CorpusError(
+                f"split_documents must not be removed by cleaning. Received: {split!r}"
+            )
+
+    def __call__(self, line: str) -> bool:
+        is_separator = line.strip() == self._text
+        self.was_found |= is_separator
+        return is_separator
 
 
 def _is_blank(text: str) -> bool:
@@ -132,16 +178,21 @@ def _lines(chunks: Iterable[str]) -> Iterator[Block]:
         yield [*(line for line in text.split("\n") if not _is_blank(line)), ""]
 
 
-def _paragraphs(chunks: Iterable[str]) -> Iterator[Block]:
-    paragraph: list[str] = []
+def _between(chunks: Iterable[str], separator: _Separator) -> Iterator[Block]:
+    document: list[str] = []
+
+    def end() -> Iterator[str]:
+        text = "\n".join(document).strip("\n")
+        document.clear()
+        if not _is_blank(text):
+            yield text
+
     for text in cut_after(chunks, "\n"):
-        documents = []
+        documents: list[str] = []
         for line in text.removesuffix("\n").split("\n"):
-            if not _is_blank(line):
-                paragraph.append(line)
-            elif paragraph:
-                documents.append("\n".join(paragraph))
-                paragraph = []
+            if separator(line):
+                documents += end()
+            else:
+                document.append(line)
         yield [*documents, ""]
-    if paragraph:
-        yield ["\n".join(paragraph), ""]
+    yield [*end(), ""]

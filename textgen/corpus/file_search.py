@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import glob
-import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from textgen.corpus.detection import binary_kind, utf_16_without_mark
 from textgen.corpus.encoding import check_encoding
+from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
 from textgen.errors import CorpusError
 
@@ -17,8 +18,6 @@ STANDARD_INPUT = "-"
 _SNIFFED_BYTES = 8192
 # The UTF-32-LE mark begins with the UTF-16-LE one.
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-
-_logger = logging.getLogger(__name__)
 
 
 def find_files(
@@ -64,6 +63,7 @@ def find_files(
     for path in paths:
         for source in search.expand(os.fspath(path)):
             found.setdefault(_identity(source), source)
+    search.notices.warn()
     if not found:
         raise CorpusError(f"A corpus must not be the models folder. Received: {str(leave_out)!r}")
     return list(found.values())
@@ -89,6 +89,7 @@ class _Search:
     """
 
     def __init__(self, may_hold_nul: bool, leave_out: str | os.PathLike[str] | None) -> None:
+        self.notices = Notices()
         self._may_hold_nul = may_hold_nul
         self._left_out = None
         if leave_out is not None and os.path.isdir(leave_out):
@@ -115,7 +116,7 @@ class _Search:
         sources: list[Source] = []
         for source in (Source(Path(file)) for file in self._files_below(folder)):
             if not self._may_hold_nul and _looks_binary(source):
-                _logger.warning("Skipped %s: it looks like a binary file.", source.name)
+                self.notices.add("Skipped binary files", source.name)
             else:
                 sources.append(source)
         if not sources:
@@ -141,10 +142,12 @@ class _Search:
             elif os.path.isfile(entry.path):
                 yield entry.path
             elif entry.is_symlink() and not os.path.exists(entry.path):
-                _logger.warning("Skipped %s: it is a broken link.", entry.path)
+                self.notices.add("Skipped broken links", entry.path)
 
 
 def _looks_binary(source: Source) -> bool:
     head = next(source.read_chunks(_SNIFFED_BYTES), b"")
+    if binary_kind(head):
+        return True
     # A UTF-16 text is kept, so that the error for its bytes can name the right encoding.
-    return b"\0" in head and not head.startswith(_WIDE_MARKS)
+    return b"\0" in head and not head.startswith(_WIDE_MARKS) and not utf_16_without_mark(head)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Literal, cast
 
@@ -16,8 +18,11 @@ from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
 CHUNK_BYTES = 1 << 20
-Format = Literal["text", "csv", "tsv", "jsonl"]
+Format = Literal["text", "csv", "tsv", "jsonl", "json"]
 _FORMATS: dict[str, Format] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+# A .json file is a table if it is an array of objects or strings, or an object per line.
+_JSON_ARRAY = re.compile(rb'(?:\xef\xbb\xbf)?\s*\[\s*["{]')
+_JSON_LINES = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{[^\n]*\}\r?\n\s*\{"')
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,25 @@ class Source:
 
     @property
     def format(self) -> Format:
-        """The format that the file name's extension, before any `.gz`, stands for."""
+        """The format that the file name's extension, before any `.gz`, stands for.
+
+        Raises:
+            CorpusError: If a .json file cannot be read.
+        """
         if self.path is None:
             return "text"
-        return _FORMATS.get(Path(self.path.name.lower().removesuffix(".gz")).suffix, "text")
+        extension = Path(self.path.name.lower().removesuffix(".gz")).suffix
+        return self._json_format if extension == ".json" else _FORMATS.get(extension, "text")
+
+    @cached_property
+    def _json_format(self) -> Format:
+        """The format of a .json file; some are tables, others texts like any other."""
+        if self.num_bytes is None:
+            return "text"  # a pipe can be read only once
+        head = next(self.read_chunks(), b"")
+        if _JSON_ARRAY.match(head):
+            return "json"
+        return "jsonl" if _JSON_LINES.match(head) else "text"
 
     @property
     def is_compressed(self) -> bool:
