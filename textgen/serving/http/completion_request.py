@@ -66,12 +66,13 @@ def parse_completion(body: Any, limits: Limits) -> CompletionRequest:
     fields = {name: value for name, value in body.items() if value is not None}
     if fields.get("suffix") not in (None, ""):
         raise _refuse("suffix", "suffix is not supported: the model cannot fill text in")
-    num_choices = _int(fields, "n", 1, 1, limits.max_texts)
+    most = min(limits.max_texts, limits.max_waiting)
+    num_choices = _int(fields, "n", 1, 1, most)
     if fields.get("best_of", 1) not in (1, num_choices):
         raise _refuse("best_of", "best_of is not supported; use n to receive several texts")
     prompts = _prompts(fields.get("prompt", ""), limits)
-    if len(prompts) * num_choices > limits.max_texts:
-        raise _refuse("n", f"prompts times n must be at most {limits.max_texts}")
+    if len(prompts) * num_choices > most:
+        raise _refuse("n", f"prompts times n must be at most {most}")
     echo = _bool(fields, "echo")
     is_empty = fields.get("max_tokens") == 0 and not isinstance(fields["max_tokens"], bool)
     if is_empty:

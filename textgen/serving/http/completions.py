@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -53,6 +54,7 @@ class Completion:
         self._choices = [Choice(request.config.stop, pieces) for _ in range(count)]
         self._writers = [LogprobsWriter(served.token_names, pieces) for _ in range(count)]
         self._rows: list[Row] = []
+        self._is_cancelled = False
         self._header = {
             "id": f"cmpl-{uuid.uuid4().hex}",
             "object": "text_completion",
@@ -102,7 +104,9 @@ class Completion:
 
         def receiver(index: int) -> Any:
             def receive(piece: Piece) -> None:
-                loop.call_soon_threadsafe(self._pieces.put_nowait, (index, piece))
+                # A closed loop raises: the server has stopped, and nothing is waiting any more.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._pieces.put_nowait, (index, piece))
 
             return receive
 
@@ -122,6 +126,7 @@ class Completion:
 
     def cancel(self) -> None:
         """Free the rows that still run."""
+        self._is_cancelled = True
         for row in self._rows:
             row.is_cancelled = True
 
@@ -162,7 +167,11 @@ class Completion:
         all_tokens: list[list[Token]] = [[] for _ in self._prompts]
         if config.logprobs is not None:
             scored = await anyio.to_thread.run_sync(
-                self._served.score, self._prompts, config.logprobs
+                self._served.score,
+                self._prompts,
+                config.logprobs,
+                lambda: self._is_cancelled,
+                abandon_on_cancel=True,
             )
             for number, (_, ids) in enumerate(self._prompts):
                 specials = ids[: self._served.num_boundaries(ids)]

@@ -172,7 +172,7 @@ class Engine:
             except Exception as error:
                 # One thread serves all requests, so no error may end it: these rows fail, and
                 # it continues with the next.
-                logger.exception("Decoding failed")
+                logger.error("Decoding failed: %s", type(error).__name__)
                 self._fail(self._rows, error)
                 self._rows = []
                 self._batch.keep([])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,10 @@ class ServedModel:
         ]
 
     def score(
-        self, prompts: list[tuple[bytes, list[int]]], num_alternatives: int
+        self,
+        prompts: list[tuple[bytes, list[int]]],
+        num_alternatives: int,
+        is_cancelled: Callable[[], bool],
     ) -> list[dict[str, Any]]:
         """Return the log-probabilities of the tokens of prompts.
 
@@ -142,6 +145,7 @@ class ServedModel:
         Args:
             prompts: From `encode_prompt`.
             num_alternatives: Most likely tokens to report at each position.
+            is_cancelled: Asked before every token; if it is true, the rest is left out.
 
         Returns:
             For every prompt `token_ids`, `logprobs` (`None` for special tokens at the
@@ -159,6 +163,8 @@ class ServedModel:
                 "prefill", prompts=[""] * rows, **sampling_feeds(config, [0] * rows)
             )
             for step in range(longest):
+                if is_cancelled():
+                    break
                 bias = np.full((rows, self.tokenizer.vocab_size), -np.inf, np.float32)
                 for row, ids in enumerate(forced):
                     # A row that is over continues with any token, which is left out below.
