@@ -73,7 +73,7 @@ _limit = _section("Limits")
 @_access(
     "--api-key-file",
     "key_file",
-    type=click.Path(exists=True, dir_okay=False),
+    type=click.Path(dir_okay=False),
     help="File of API keys, one per line; clients send one of them.",
 )
 @_access(
@@ -100,8 +100,8 @@ _limit = _section("Limits")
     metavar="URL",
     help="Web page of another origin that may call the API (CORS); may be given several times.",
 )
-@_access("--certfile", type=click.Path(exists=True, dir_okay=False), help="TLS certificate.")
-@_access("--keyfile", type=click.Path(exists=True, dir_okay=False), help="Key of the certificate.")
+@_access("--certfile", type=click.Path(dir_okay=False), help="TLS certificate.")
+@_access("--keyfile", type=click.Path(dir_okay=False), help="Key of the certificate.")
 @_limit("--max-tokens", type=click.IntRange(min=1), help="Tokens to generate per text.")
 @_limit("--max-rows", type=click.IntRange(1, 1024), help="Texts decoded together.")
 @_limit("--max-waiting", type=click.IntRange(min=1), help="Texts that may wait for their turn.")
