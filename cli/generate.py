@@ -15,10 +15,9 @@ from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls, no_token_left
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
-from textgen.cli.unseen import warn_of_unseen
+from textgen.cli.unseen import warn_of_ineffective, warn_of_unseen
 
 from textgen.config import SamplingConfig
-from textgen.errors import CorpusError
 
 if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
@@ -91,6 +90,7 @@ def generate(
         if model is None:
             _say_which(generator)
         warn_of_unseen(generator, prompt)
+        warn_of_ineffective(generator, config if search is None else search)
         if interactive:
             from textgen.cli.interactive import write_together
 
@@ -191,11 +191,9 @@ def _prompt(argument: str | None) -> str:
     if sys.stdin is None or (argument is None and sys.stdin.isatty()):
         return ""
     content = sys.stdin.buffer.read()
-    try:
-        # In `echo "Once" | textgen generate` the newline is not part of the prompt.
-        return content.decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"The prompt on standard input must be UTF-8. Received: byte "
-            f"0x{content[error.start]:02x} at offset {error.start}."
-        ) from None
+    if not content:
+        return ""
+    from textgen.corpus import decode_chunks
+
+    # In `echo "Once" | textgen generate` the newline is not part of the prompt.
+    return "".join(decode_chunks([content], "utf-8", "standard input")).removesuffix("\n")

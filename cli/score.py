@@ -49,13 +49,15 @@ def score(
     is to 0, and its perplexity to 1. Bits per character compare across models, bits per byte
     across languages too. Folders and globs stand for the files in them.
     """
-    from textgen.corpus import find_files, read_text
+    from textgen.corpus import Notices, find_files, read_text
     from textgen.inference import load
 
     sources = find_files(files or ["-"], encoding=encoding)
     with load(model, models_dir) as generator:
         for index, source in enumerate(sources):
-            text = "".join(read_text(source, encoding))
+            notices = Notices()
+            text = "".join(read_text(source, encoding, notices=notices))
+            notices.warn()
             if not generator.clean(text):
                 raise CorpusError(f"{source.name}: there is no text to score.")
             warn_of_unseen(generator, text)

@@ -172,6 +172,21 @@ def test_a_prompt_that_is_not_utf8_is_refused_with_its_offset(write):
     assert "0xff at offset 2" in result.stderr
 
 
+def test_a_prompt_of_a_windows_pipe_is_the_same_prompt(write):
+    options = ("-n", 5, "--seed", 1)
+    plain = write(*options, input=b"The\nquick\n")
+    assert write(*options, input=b"\xef\xbb\xbfThe\r\nquick\r\n").stdout == plain.stdout
+    wide = write(*options, input="The quick".encode("utf-16-le"))
+    assert "standard input: NUL byte at offset 1" in wide.stderr
+
+
+def test_an_option_that_can_never_act_is_named_once(write):
+    result = write("The", "-n", 5, "--stop", "☃", "--ban", "☃", "--num-samples", 2)
+    assert result.exit_code == 0
+    assert result.stderr.count("has no effect") == 2
+    assert "Warning: --stop '☃' has no effect" in result.stderr
+
+
 @pytest.mark.parametrize("victim", ["saved_model.pb", "variables/variables.index"])
 def test_a_damaged_model_is_named(run, models, tmp_path, victim):
     copy = tmp_path / "fox"

@@ -73,6 +73,38 @@ def test_prompts_are_cleaned_as_the_corpus_was(any_model):
     assert decomposed == any_model.generate("abé", seed=5)
 
 
+@pytest.mark.parametrize("text", ["\ufeffAB\r\nC", "ab\rc", "AB\nc"])
+def test_line_ends_and_a_byte_order_mark_make_no_difference(any_model, text):
+    wanted = any_model.generate("ab\nc", seed=5)
+    assert any_model.generate(text, seed=5) == wanted
+    assert "".join(any_model.stream(text, seed=5)) == wanted.text
+    assert any_model.score(text).text == "ab\nc"
+    assert any_model.unknown_characters(text) == []
+
+
+def test_the_texts_of_controls_are_cleaned_as_the_corpus_was(any_model):
+    plain = {"stop": ["b\n"], "banned": ["c"], "logit_bias": {"é": 3.0}}
+    other = {"stop": ["B\r\n"], "banned": ["C"], "logit_bias": {"E\u0301": 3.0}}
+    wanted = any_model.generate("a", seed=5, **plain)
+    assert any_model.generate("a", seed=5, **other) == wanted
+    assert "".join(any_model.stream("a", seed=5, **other)) == wanted.text
+    search = {"stop": ["B"], "banned": ["C"]}
+    assert any_model.search("a", **search) == any_model.search("a", stop=["b"], banned=["c"])
+
+
+def test_controls_that_can_never_act_are_found(any_model):
+    config = SamplingConfig(
+        stop=["B", "b☃", "\ufeff"], banned=["☃x", "☃a"], logit_bias={"☃": 1.0, "A": 2.0}
+    )
+    assert any_model.ineffective_controls(config) == [
+        ("stop", "b☃"),
+        ("stop", "\ufeff"),
+        ("banned", "☃x"),
+        ("logit_bias", "☃"),
+    ]
+    assert any_model.ineffective_controls(BeamSearchConfig(stop=["B"])) == []
+
+
 def test_unknown_characters_are_those_of_the_cleaned_prompt(any_model):
     assert any_model.unknown_characters("ABCDE\u0301 字😀\n") == []
     assert any_model.unknown_characters("☃XaZ☃x") == ["☃", "x", "z"]

@@ -14,6 +14,7 @@ from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.facts import CLEANED_BY, CorpusFacts
 from textgen.corpus.file_search import find_files
+from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source, digest_sources
 from textgen.corpus.tables import read_rows
 from textgen.corpus.tracking import SourceTracker
@@ -23,6 +24,7 @@ __all__ = [
     "Block",
     "Corpus",
     "CorpusFacts",
+    "Notices",
     "Part",
     "Source",
     "SourceTracker",

@@ -17,12 +17,13 @@ from textgen.config import (
     SamplingConfig,
 )
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
+from textgen.inference.control_texts import clean_controls, ineffective_controls
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, sampling_feeds
 from textgen.inference.results import Generation, Score, make_generation
 from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs, TextStream
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
-from textgen.unicode import encode_unicode
+from textgen.unicode import encode_unicode, to_plain_text
 
 _SIGNATURES = ["generate", "prefill", "decode", "score", "beam_search", "contrastive_search"]
 
@@ -87,14 +88,14 @@ class TextGenerator:
         self.close()
 
     def clean(self, prompt: str) -> str:
-        """Return the prompt with the cleaning that the corpus had.
+        """Return the prompt with the line ends and the cleaning that the corpus had.
 
         Example:
             >>> model.clean("Once upon a time")
             'once upon a time'
         """
         if not self._corpus_config.cleans:
-            return prompt
+            return to_plain_text(prompt)
         from textgen.corpus import clean  # importing it takes as long as generating 100 tokens
 
         return clean(prompt, self._corpus_config)
@@ -110,6 +111,20 @@ class TextGenerator:
             ['☃']
         """
         return self.tokenizer.unknown_characters(self._checked(prompt))
+
+    def ineffective_controls(
+        self, config: SamplingConfig | BeamSearchConfig | ContrastiveSearchConfig
+    ) -> list[tuple[str, str]]:
+        """Return the stop strings, banned and biased texts of a config that can never act.
+
+        Returns:
+            Pairs of the setting's name and the text.
+
+        Example:
+            >>> model.ineffective_controls(textgen.SamplingConfig(stop=["☃"]))
+            [('stop', '☃')]
+        """
+        return ineffective_controls(config, self.clean, self.tokenizer.unknown_characters)
 
     def generate(
         self, prompt: str = "", config: SamplingConfig | None = None, **settings: Any
@@ -154,7 +169,7 @@ class TextGenerator:
             >>> [row.seed for row in rows]
             [7, 8]
         """
-        config = merge_settings(config, settings, SamplingConfig)
+        config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
         prompts = [self._checked(prompt) for prompt in prompts]
         seeds = make_seeds(config, len(prompts))
         inputs = {"prompts": prompts, **sampling_feeds(config, seeds)}
@@ -192,7 +207,7 @@ class TextGenerator:
         Example:
             >>> chunks = list(model.stream("Once upon", max_new_tokens=20))
         """
-        config = merge_settings(config, settings, SamplingConfig)
+        config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
         prompt = self._checked(prompt)
         (seed,) = seeds = make_seeds(config, 1)
         inputs = {"prompts": [prompt], **sampling_feeds(config, seeds)}
@@ -228,6 +243,7 @@ class TextGenerator:
             20
         """
         config = merge_settings(config, settings, BeamSearchConfig, ContrastiveSearchConfig)
+        config = clean_controls(config, self.clean)
         prompt = self._checked(prompt)
         name = "beam_search" if isinstance(config, BeamSearchConfig) else "contrastive_search"
         outputs = self.saved_model.run(name, prompts=[prompt], **feeds(config.to_dict()))
