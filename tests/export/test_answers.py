@@ -264,7 +264,10 @@ def test_a_search_writes_what_the_library_writes(model, exported):
     request = generator.request(prompts, given)
     wanted = {
         "beam_search": generator.beam_search(
-            generator.prefill(prompts), request, tf.constant([3]), tf.constant([0.7])
+            generator.prefill(prompts, request.deadline),
+            request,
+            tf.constant([3]),
+            tf.constant([0.7]),
         ),
         "contrastive_search": generator.contrastive_search(
             prompts, request, tf.constant([0.5]), tf.constant([5])

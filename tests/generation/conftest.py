@@ -44,8 +44,10 @@ class TinyModel:
 
         def search(prompts, inputs, controls):
             request = generator.request(prompts, {**default_inputs(), **inputs})
-            start = prompts if name == "contrastive_search" else generator.prefill(prompts)
-            return getattr(generator, name)(start, request, **controls)
+            if name == "beam_search":
+                start = generator.prefill(prompts, request.deadline)
+                return generator.beam_search(start, request, **controls)
+            return generator.contrastive_search(prompts, request, **controls)
 
         types = {"num_beams": tf.int32, "top_k": tf.int32}
         inputs = {

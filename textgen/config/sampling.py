@@ -67,7 +67,8 @@ class SamplingConfig(ControlRecord):
             excludes_low=True,
             absent=0.0,
             stage=Stage.END,
-            help="Time limit in seconds, checked every 32 tokens.",
+            help="Time limit in seconds, prompt included, checked every 32 new tokens; at least "
+            "one is generated.",
         )
     )
     temperature: float = row(

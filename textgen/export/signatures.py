@@ -54,10 +54,8 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     beams, beams_defaults = _inputs(beam_search_inputs())
     contrast, contrast_defaults = _inputs(contrastive_search_inputs())
     texts = _v1.placeholder(tf.string, [None], "texts")
-    start = (
-        generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given)),
-        generator.prefill(_ranked(prompts)),
-    )
+    asked = generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given))
+    start = (asked, generator.prefill(_ranked(prompts), asked.deadline))
     state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
     request, state = tf.nest.pack_sequence_as(start, list(state_tensors.values()))
     num_tokens = _overridable("num_tokens", request.max_new_tokens)

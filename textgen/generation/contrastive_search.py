@@ -23,6 +23,7 @@ from textgen.config import ContrastiveSearchConfig
 from textgen.config.controls import controls_of
 from textgen.generation.end_detector import EndDetector, Progress
 from textgen.generation.outputs import RUNNING, ContrastiveSearchOutput
+from textgen.generation.prefill import prefill
 from textgen.generation.rows import largest, repeat_rows
 from textgen.generation.state import NO_TOKEN, Request
 from textgen.generation.window import any_size, make_room, newest
@@ -77,16 +78,20 @@ class ContrastiveSearch:
         self._batch_size = tf.shape(top_k)[0]
         self._ends = EndDetector(tokenizer, request.stop, request.max_new_tokens)
 
-    def search(self, window: tf.Tensor, lengths: tf.Tensor) -> ContrastiveSearchOutput:
+    def search(
+        self, window: tf.Tensor, lengths: tf.Tensor, deadline: tf.Tensor
+    ) -> ContrastiveSearchOutput:
         """Continue every prompt.
 
         Args:
             window: int32[B, P], the prompts' tokens, padded on the right; no more than the
                 decoder can hold.
             lengths: int32[B], tokens in each row; at least 1.
+            deadline: float64[B], the time at which to skip to the end of a prompt, in seconds
+                since 1970.
         """
         limit = largest(self._max_new_tokens)
-        start = self._start(window, lengths)
+        start = self._start(window, lengths, deadline)
         _, end = tf.while_loop(
             lambda i, now: (i < limit) & tf.reduce_any(_is_running(now)),
             lambda i, now: (i + 1, self._iterate(now)),
@@ -97,14 +102,14 @@ class ContrastiveSearch:
         texts = self._ends.texts(token_ids, end.progress.overhang, end.progress.finish)
         return ContrastiveSearchOutput(**texts, logprob=end.logprob)
 
-    def _start(self, window, lengths):
+    def _start(self, window, lengths, deadline):
         """Prefill the prompts."""
-        hidden, state = self._decoder.prefill(window, lengths)
         context = self._decoder.config.context_length
+        hidden, state = prefill(self._decoder, window, lengths, deadline, context)
         progress = self._ends.start()
         return _Iteration(
-            hidden=tf.gather(hidden, lengths - 1, batch_dims=1),
-            memory=tf.math.l2_normalize(newest(hidden, lengths, context, 0.0), -1),
+            hidden=hidden[:, -1],
+            memory=tf.math.l2_normalize(hidden, -1),
             # A row that is finished from the start needs a position too, one that fits.
             position=tf.where(tf.equal(progress.finish, RUNNING), lengths, 0),
             recent=newest(window, lengths, context, NO_TOKEN),

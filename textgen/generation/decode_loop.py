@@ -159,8 +159,9 @@ class DecodeLoop:
         return tf.stack([uniform(seed, index), uniform(seed, index, stream=1)], axis=1)
 
     def _end_late(self, state):
-        """End the rows whose time is over."""
-        return state._replace(finish=_finish(state, self._request.deadline <= tf.timestamp(), TIME))
+        """End the rows whose time is over, which have at least one token."""
+        is_late = (self._request.deadline <= tf.timestamp()) & (state.count > 0)
+        return state._replace(finish=_finish(state, is_late, TIME))
 
     def _make_room(self, state, is_first):
         """Make room for one more token in every running row."""

@@ -18,6 +18,7 @@ from textgen.generation.outputs import (
     GenerationOutput,
     ScoreOutput,
 )
+from textgen.generation.prefill import prefill
 from textgen.generation.rows import largest
 from textgen.generation.scoring import score
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
@@ -72,22 +73,25 @@ class Generator(tf.Module):
             inputs: Controls by the names of `default_inputs`; tensors with one row each, or B.
         """
         request = self.request(prompts, {**default_inputs(), **(inputs or {})})
-        return self.decode(self.prefill(prompts), request, request.max_new_tokens)[0]
+        state = self.prefill(prompts, request.deadline)
+        return self.decode(state, request, request.max_new_tokens)[0]
 
     def request(self, prompts: tf.Tensor, inputs: Mapping[str, Any]) -> Request:
         """Convert a caller's inputs to the form that `decode` takes; see `make_request`."""
         make_bias = BiasMaker(self.tokenizer, self.decoder.vocab_size, self._has_documents)
         return make_request(inputs, tf.shape(prompts)[0], make_bias)
 
-    def prefill(self, prompts: tf.Tensor) -> GenerationState:
+    def prefill(self, prompts: tf.Tensor, deadline: tf.Tensor) -> GenerationState:
         """Process the prompts. What does not fit into the context is left out, on the left.
 
         Args:
             prompts: string[B], UTF-8; may be empty.
+            deadline: float64[B], the time at which to skip to the end of a prompt, in seconds
+                since 1970.
         """
         window, lengths = self._window(prompts)
         # The last token is left to the loop: every iteration processes a token and samples one.
-        _, state = self.decoder.prefill(window, lengths - 1)
+        _, state = prefill(self.decoder, window, lengths - 1, deadline)
         none = tf.zeros_like(lengths)
         return GenerationState(
             token=tf.gather(window, lengths - 1, batch_dims=1),
@@ -153,7 +157,8 @@ class Generator(tf.Module):
         rows = tf.shape(request.max_new_tokens)
         controls = (tf.broadcast_to(values, rows) for values in (penalty_alpha, top_k))
         search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
-        return search.search(*self._window(prompts))
+        window, lengths = self._window(prompts)
+        return search.search(window, lengths, request.deadline)
 
     def score(self, texts: tf.Tensor) -> ScoreOutput:
         """Return how likely texts are to the model, from their beginning.
