@@ -51,7 +51,7 @@ def _draw_race(axes: Any, curves: Path) -> None:
             label=f"{curve['label']}: {points[-1]['validation_loss']:.3f}",
         )
     axes.set_xlabel("seconds from the start, imports and compilation included")
-    axes.set_ylabel("validation loss, nats a character")
+    axes.set_ylabel("validation loss, nats per character")
     axes.set_xlim(left=0)
     axes.set_ylim(top=3)
 
@@ -69,7 +69,7 @@ def _draw_runs(axes: Any, folders: list[Path]) -> None:
         training = [validation["loss"] * bits_a_nat for validation in validations]
         axes.plot(steps, training, color=line[0].get_color(), linestyle=":")
     axes.set_xlabel("steps")
-    axes.set_ylabel("bits a character; dotted: in training")
+    axes.set_ylabel("bits per character; dotted: in training")
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="default: 0")
     parser.add_argument("--budgets", nargs="+", default=["131s", "10m"], help="default: 131s 10m")
     parser.add_argument(
-        "--target", type=float, help="of the race, nats a character (default: where torch ends)"
+        "--target", type=float, help="of the race, nats per character (default: where torch ends)"
     )
     parser.add_argument("--output", type=Path, help="JSON Lines file that curves are added to")
     parser.add_argument("--worker", choices=("torch", "textgen"), help=argparse.SUPPRESS)
@@ -71,7 +71,7 @@ def _steps(args: argparse.Namespace) -> None:
         points = _curve(args, "textgen", sys.executable, seed)
         losses.append(points[-1]["validation_loss"])
         seconds = points[-1]["seconds"]
-        print(f"seed {seed}: {losses[-1]:.4f} nats a character after {seconds:.0f} s")
+        print(f"seed {seed}: {losses[-1]:.4f} nats per character after {seconds:.0f} s")
     print(f"median {statistics.median(losses):.4f}")
 
 
@@ -171,7 +171,7 @@ def _budgets(args: argparse.Namespace) -> None:
             card = json.loads((Path(folder) / "run/1/assets.extra/textgen.json").read_text())
         bits = card["bits_per_character"]
         nats = bits * math.log(2)
-        print(f"{budget}: {bits:.3f} bits, {nats:.3f} nats a character after {seconds:.0f} s")
+        print(f"{budget}: {bits:.3f} bits, {nats:.3f} nats per character after {seconds:.0f} s")
 
 
 def _start(args: argparse.Namespace) -> None:

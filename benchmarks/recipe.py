@@ -89,7 +89,7 @@ def _read_settings(args: argparse.Namespace, name: str):
 
 
 def _read_tokens(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int, float]:
-    """Return training and validation tokens, the vocabulary's size, and tokens a character."""
+    """Return training and validation tokens, the vocabulary's size, and tokens per character."""
     text = args.corpus.read_text("utf-8")
     cut = len(text) - int(len(text) * VALIDATION_SPLIT)
     kind = "bpe" if args.vocab_size else "character"
@@ -99,7 +99,7 @@ def _read_tokens(args: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, int,
 
 
 def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio: float):
-    """Return the validation loss after all steps in nats a character, and a step's milliseconds.
+    """Return the validation loss after all steps in nats per character, and a step's milliseconds.
 
     Between them, of an LSTM, the loss of a state that is carried from window to window.
     """
