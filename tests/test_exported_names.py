@@ -27,8 +27,8 @@ NAMES = [
     "Plan", "Progress", "Reporter", "Trained", "Validation", "plan", "resume", "train",
     # Errors
     "CheckpointError", "ConfigError", "CorpusError", "DeviceError", "GenerationError",
-    "ModelBusyError", "ModelDamagedError", "ModelNotFoundError", "TextgenError", "TokenizerError",
-    "TrainingDivergedError",
+    "ModelBusyError", "ModelDamagedError", "ModelNotFoundError", "ModelUnsafeError",
+    "TextgenError", "TokenizerError", "TrainingDivergedError",
 ]
 # fmt: on
 CORPUS = "Once upon a time there was a king. Then came the queen.\n" * 200

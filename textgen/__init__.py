@@ -24,8 +24,8 @@ _EXPORTS = {
     "config": "BeamSearchConfig ContrastiveSearchConfig CorpusConfig ModelConfig RunConfig "
     "SamplingConfig TrainingConfig",
     "errors": "CheckpointError ConfigError CorpusError DeviceError GenerationError "
-    "ModelBusyError ModelDamagedError ModelNotFoundError TextgenError TokenizerError "
-    "TrainingDivergedError",
+    "ModelBusyError ModelDamagedError ModelNotFoundError ModelUnsafeError TextgenError "
+    "TokenizerError TrainingDivergedError",
     "inference": "Generation Score TextGenerator TextStream TokenLogprob load",
     "pipeline": "Trained plan resume train",
     "planning": "Plan",
@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
         ModelBusyError as ModelBusyError,
         ModelDamagedError as ModelDamagedError,
         ModelNotFoundError as ModelNotFoundError,
+        ModelUnsafeError as ModelUnsafeError,
         TextgenError as TextgenError,
         TokenizerError as TokenizerError,
         TrainingDivergedError as TrainingDivergedError,

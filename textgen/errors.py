@@ -6,6 +6,7 @@
     ├── TokenizerError        a tokenizer file is damaged, or a text cannot be encoded
     ├── ModelNotFoundError    there is no such model
     ├── ModelDamagedError     a SavedModel exists but cannot be loaded
+    │   └── ModelUnsafeError  a SavedModel could do more than generate text
     ├── ModelBusyError        another training run of the model is in progress
     ├── CheckpointError       a checkpoint is missing, damaged, or has other settings
     ├── TrainingDivergedError the loss or the weights are no longer finite
@@ -49,6 +50,10 @@ class ModelNotFoundError(TextgenError):
 
 class ModelDamagedError(TextgenError):
     """A SavedModel exists but cannot be loaded."""
+
+
+class ModelUnsafeError(ModelDamagedError):
+    """A SavedModel could do more than generate text, so it was not loaded."""
 
 
 class ModelBusyError(TextgenError):

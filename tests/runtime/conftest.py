@@ -23,5 +23,5 @@ def toy(toy_models):
 
 @pytest.fixture(scope="session")
 def model(toy):
-    with SavedModel(toy) as loaded:
+    with SavedModel(toy, trusted=True) as loaded:
         yield loaded

@@ -6,7 +6,7 @@ NO_TENSORFLOW = """
 import sys
 import textgen.runtime
 assert not {"tensorflow", "keras"} & set(sys.modules)
-with textgen.runtime.SavedModel(sys.argv[1]) as model:
+with textgen.runtime.SavedModel(sys.argv[1], trusted=True) as model:
     print(model.run("serving_default", text=["é"])["text"][0].decode())
 loaded = [name for name in sys.modules if name.split(".")[0] in {"tensorflow", "keras"}]
 assert not loaded, loaded
@@ -46,7 +46,7 @@ if sys.argv[2] == "before":
     import tensorflow as tf
     tf.constant(1) + 1
 from textgen.runtime import SavedModel
-model = SavedModel(sys.argv[1])
+model = SavedModel(sys.argv[1], trusted=True)
 ours = model.run("serving_default", text=["é" * 30], times=2)["text"]
 import tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
@@ -72,7 +72,7 @@ import os, sys
 from pathlib import Path
 from textgen.runtime import SavedModel
 variables = {name for name in os.environ if name.startswith("TF_")}
-SavedModel(sys.argv[1]).run("serving_default", text=["a"])
+SavedModel(sys.argv[1], trusted=True).run("serving_default", text=["a"])
 print({name for name in os.environ if name.startswith("TF_")} - variables)
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(3)
@@ -100,9 +100,9 @@ library.load()
 folder = Path(importlib.util.find_spec("tensorflow").submodule_search_locations[0])
 core = ctypes.CDLL(str(folder / "libtensorflow_cc.so.2"))
 core._ZN10tensorflow21DisableXlaCompilationEv()
-with SavedModel(Path(sys.argv[1], "toy")) as model:
+with SavedModel(Path(sys.argv[1], "toy"), trusted=True) as model:
     print(model.run("serving_default", text=["a"])["text"][0].decode())
-with SavedModel(Path(sys.argv[1], "compiled")) as model:
+with SavedModel(Path(sys.argv[1], "compiled"), trusted=True) as model:
     try:
         model.run("serving_default", x=[1.0])
     except GenerationError as error:
@@ -120,7 +120,7 @@ def test_a_compiled_model_runs_otherwise(run_python, toy_models):
     code = """
 import sys
 from textgen.runtime import SavedModel
-print(SavedModel(sys.argv[1]).run("serving_default", x=[1.0])["y"])
+print(SavedModel(sys.argv[1], trusted=True).run("serving_default", x=[1.0])["y"])
 """
     assert run_python(code, toy_models / "compiled")[0] == "[2.]"
 
@@ -128,7 +128,7 @@ print(SavedModel(sys.argv[1]).run("serving_default", x=[1.0])["y"])
 INTERRUPT = """
 import signal, sys
 from textgen.runtime import SavedModel
-model = SavedModel(sys.argv[1])
+model = SavedModel(sys.argv[1], trusted=True)
 running = True
 
 def interrupt(signum, frame):
@@ -180,7 +180,7 @@ def call(model, index):
         except GenerationError:
             pass
 
-with SavedModel(sys.argv[1]) as model:
+with SavedModel(sys.argv[1], trusted=True) as model:
     for index in range(500):
         call(model, index)
     before = resident()
@@ -188,10 +188,10 @@ with SavedModel(sys.argv[1]) as model:
         call(model, index)
     print((resident() - before) // 1024)
 for _ in range(20):
-    SavedModel(sys.argv[1]).close()
+    SavedModel(sys.argv[1], trusted=True).close()
 before = resident()
 for _ in range(100):
-    SavedModel(sys.argv[1]).close()
+    SavedModel(sys.argv[1], trusted=True).close()
 print((resident() - before) // 1024)
 """
 

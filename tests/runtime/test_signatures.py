@@ -63,7 +63,7 @@ def test_defaults_are_read_only(model):
     ],
 )
 def test_tensors(message, expected):
-    np.testing.assert_array_equal(parse_tensor(memoryview(message)), expected)
+    np.testing.assert_array_equal(parse_tensor(message), expected)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_tensors(message, expected):
 )
 def test_damaged_tensors(message):
     with pytest.raises(WireError):
-        parse_tensor(memoryview(message))
+        parse_tensor(message)

@@ -15,7 +15,7 @@ installed wheel: a process is ready in a fraction of the seconds that
         print(state["text"].numpy())
 """
 
-from textgen.runtime.model import SavedModel
+from textgen.runtime.saved_model import SavedModel
 from textgen.runtime.signatures import Signature, TensorSpec
 from textgen.runtime.tensors import Tensor
 

@@ -65,7 +65,7 @@ class Session:
         self._session: int | None = None
         self._run_options: int | None = None
         self._graph: int = library.TF_NewGraph()
-        plain = inter_op_threads == 1 and not contents.operations & _LOW_LEVEL_CONTROL_FLOW
+        plain = inter_op_threads == 1 and not contents.graph.operations & _LOW_LEVEL_CONTROL_FLOW
         config = _serialize_config(inter_op_threads, intra_op_threads, plain_executor=plain)
         self._session = self._load(path, config)
         if inter_op_threads == 1:

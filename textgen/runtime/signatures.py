@@ -1,6 +1,6 @@
-"""The signatures of a SavedModel: what may be asked and what is answered.
+"""The signatures of a SavedModel: its functions, their inputs, outputs and defaults.
 
-Read straight from the bytes of `saved_model.pb`. The field numbers are those of
+Read from the bytes of `saved_model.pb`. The field numbers are those of
 tensorflow/core/protobuf/meta_graph.proto and tensorflow/core/framework/tensor.proto.
 """
 
@@ -24,14 +24,14 @@ from textgen.runtime.wire import (
 
 Shape = tuple[int | None, ...] | None
 
-# tf.saved_model.save keeps its own bookkeeping among the signatures.
+# tf.saved_model.save keeps internal entries among the signatures.
 _INTERNAL_PREFIX = "__saved_model_"
 
-# A cut-off or garbled shape must not ask for all of the memory.
+# A damaged shape must not allocate all memory.
 _MAX_DEFAULT_SIZE = 1 << 24
 
-# TensorProto: which field holds the values of which dtype, and the numpy type that
-# one value has on the wire (None: a variable-length number).
+# TensorProto: the field that holds values of a dtype, and the numpy type of one value on the
+# wire (None for a variable-length number).
 _VALUE_FIELDS: dict[str, tuple[int, str | None]] = {
     "float32": (5, "<f4"),
     "float64": (6, "<f8"),
@@ -56,9 +56,9 @@ class TensorSpec:
     """One input or output of a signature.
 
     Attributes:
-        name: the tensor's name in the graph, such as "serving_default_prompts:0".
+        name: The tensor's name in the graph, such as "serving_default_prompts:0".
         dtype: numpy dtype; object for strings, void for types that numpy does not have.
-        shape: a tuple with None for every open dimension, or None for unknown rank.
+        shape: A tuple with `None` for every unknown dimension, or `None` if the rank is unknown.
     """
 
     name: str
@@ -66,14 +66,7 @@ class TensorSpec:
     shape: Shape
 
     def accepts_shape(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether an array of that shape may be passed here.
-
-        Args:
-            shape: the array's shape.
-
-        Returns:
-            True if the rank and all fixed dimensions agree.
-        """
+        """Return whether an array of this shape fits: rank and all known dimensions agree."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(
@@ -83,14 +76,14 @@ class TensorSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """One callable of a SavedModel.
+    """One function of a SavedModel.
 
     Attributes:
-        name: its key, such as "serving_default".
-        inputs: the tensors it takes, by argument name.
-        outputs: the tensors it gives, by name.
-        defaults: values of inputs that a caller may leave out.
-        method_name: such as "tensorflow/serving/predict".
+        name: Its key, such as "serving_default".
+        inputs: Its input tensors, by argument name.
+        outputs: Its output tensors, by name.
+        defaults: Values of inputs that a caller may omit.
+        method_name: A URI, such as "tensorflow/serving/predict".
     """
 
     name: str
@@ -100,18 +93,18 @@ class Signature:
     method_name: str
 
 
-def parse_signatures(meta_graph: memoryview) -> dict[str, Signature]:
+def parse_signatures(meta_graph: bytes) -> dict[str, Signature]:
     """Read all signatures of a graph.
 
     Args:
-        meta_graph: a serialized MetaGraphDef.
+        meta_graph: A serialized MetaGraphDef.
 
     Returns:
         The signatures by name, in the order of the file.
 
     Raises:
-        WireError: the bytes are no MetaGraphDef, or a signature takes or gives
-            something else than dense tensors.
+        WireError: If the bytes are not a MetaGraphDef, or an input or output is not a dense
+            tensor.
     """
     signatures = {}
     for number, value in read_fields(meta_graph):
@@ -122,28 +115,28 @@ def parse_signatures(meta_graph: memoryview) -> dict[str, Signature]:
     return signatures
 
 
-def parse_tensor(message: memoryview) -> np.ndarray:
+def parse_tensor(message: bytes) -> np.ndarray:
     """Read a serialized TensorProto.
 
     Args:
-        message: the bytes.
+        message: The bytes.
 
     Returns:
         The array; strings as an object array of bytes.
 
     Raises:
-        WireError: the bytes are no TensorProto, or of a dtype that numpy does not have.
+        WireError: If the bytes are not a TensorProto, or numpy does not have its dtype.
     """
     dtype, content = dtypes.OPAQUE, b""
     shape: tuple[int, ...] = ()
-    values: dict[int, list[int | memoryview]] = {}
+    values: dict[int, list[int | bytes]] = {}
     for number, value in read_fields(message):
         if number == 1:
             dtype = dtypes.to_numpy(as_number(value))
         elif number == 2:
             shape = _fixed_shape(_parse_shape(as_message(value)))
         elif number == 4:
-            content = bytes(as_message(value))
+            content = as_message(value)
         else:
             values.setdefault(number, []).append(value)
     if dtype == dtypes.OPAQUE:
@@ -152,7 +145,7 @@ def parse_tensor(message: memoryview) -> np.ndarray:
     if size > _MAX_DEFAULT_SIZE:
         raise WireError(f"a default value has {size} elements")
     if dtype == dtypes.STRING:
-        strings = [bytes(as_message(value)) for value in values.get(_STRING_FIELD, [])]
+        strings = [as_message(value) for value in values.get(_STRING_FIELD, [])]
         elements = np.empty(len(strings), object)
         elements[:] = strings
         filler: object = b""
@@ -165,11 +158,11 @@ def parse_tensor(message: memoryview) -> np.ndarray:
     return _fill(elements, size, filler).reshape(shape)
 
 
-def _parse_numbers(dtype: np.dtype, values: dict[int, list[int | memoryview]]) -> np.ndarray:
+def _parse_numbers(dtype: np.dtype, values: dict[int, list[int | bytes]]) -> np.ndarray:
     field, fixed = _VALUE_FIELDS[dtype.name]
     parts = values.get(field, [])
     if fixed is not None:
-        data = b"".join(bytes(as_message(part)) for part in parts)
+        data = b"".join(as_message(part) for part in parts)
         width = np.dtype(fixed).itemsize * (2 if dtype.kind == "c" else 1)
         if len(data) % width:
             raise WireError("a default value is cut off")
@@ -193,9 +186,9 @@ def _fill(elements: np.ndarray, size: int, filler: object) -> np.ndarray:
     return filled
 
 
-def _parse_entry(entry: memoryview) -> tuple[str, memoryview]:
+def _parse_entry(entry: bytes) -> tuple[str, bytes]:
     # A map field is a repeated message with the key in field 1 and the value in field 2.
-    key, value = "", memoryview(b"")
+    key, value = "", b""
     for number, part in read_fields(entry):
         if number == 1:
             key = as_text(part)
@@ -204,7 +197,7 @@ def _parse_entry(entry: memoryview) -> tuple[str, memoryview]:
     return key, value
 
 
-def _parse_signature(name: str, message: memoryview) -> Signature:
+def _parse_signature(name: str, message: bytes) -> Signature:
     signature = Signature(name, {}, {}, {}, "")
     for number, value in read_fields(message):
         if number == 3:
@@ -220,7 +213,7 @@ def _parse_signature(name: str, message: memoryview) -> Signature:
     return signature
 
 
-def _parse_tensor_spec(label: str, message: memoryview) -> TensorSpec:
+def _parse_tensor_spec(label: str, message: bytes) -> TensorSpec:
     name, dtype = "", dtypes.OPAQUE
     shape: Shape = ()
     for number, value in read_fields(message):
@@ -235,7 +228,7 @@ def _parse_tensor_spec(label: str, message: memoryview) -> TensorSpec:
     return TensorSpec(name, dtype, shape)
 
 
-def _parse_shape(message: memoryview) -> Shape:
+def _parse_shape(message: bytes) -> Shape:
     dimensions: list[int | None] = []
     for number, value in read_fields(message):
         if number == 3 and as_number(value):

@@ -1,7 +1,7 @@
-"""The protobuf wire format: as much of it as reading a SavedModel takes.
+"""Read the protobuf wire format, as far as a SavedModel needs it.
 
-A message is a sequence of fields, each a key (field number and wire type) and a
-value. Nothing here knows what the numbers mean; see `signatures` for that.
+A message is a sequence of fields; each is a key (field number and wire type) and a value.
+This module does not know what the numbers mean; `signatures` and `graph` do.
 
 References:
     https://protobuf.dev/programming-guides/encoding/
@@ -9,27 +9,27 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+Field = tuple[int, int | bytes]
 
 
 class WireError(ValueError):
-    """The bytes are no protobuf message."""
+    """The bytes are not a protobuf message."""
 
 
-def read_varint(data: memoryview, position: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int) -> tuple[int, int]:
     """Read one base-128 number.
 
     Args:
-        data: the bytes of the message.
-        position: where the number starts.
+        data: The bytes of the message.
+        position: Where the number starts.
 
     Returns:
         The number as an unsigned 64-bit value, and the position after it.
 
     Raises:
-        WireError: the data ends inside the number, or it is longer than 64 bits.
+        WireError: If the data ends inside the number, or it is longer than 64 bits.
     """
     value = 0
     for shift in range(0, 70, 7):
@@ -43,17 +43,17 @@ def read_varint(data: memoryview, position: int) -> tuple[int, int]:
     raise WireError("a number is longer than 64 bits")
 
 
-def read_varints(data: memoryview) -> list[int]:
+def read_varints(data: bytes) -> list[int]:
     """Read a packed repeated field of numbers.
 
     Args:
-        data: the bytes of the field.
+        data: The bytes of the field.
 
     Returns:
         The numbers, unsigned.
 
     Raises:
-        WireError: the data ends inside a number.
+        WireError: If the data ends inside a number.
     """
     values, position = [], 0
     while position < len(data):
@@ -62,101 +62,116 @@ def read_varints(data: memoryview) -> list[int]:
     return values
 
 
-def read_fields(data: bytes | memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Walk over the fields of a message.
+def read_fields(data: bytes) -> list[Field]:
+    """Read the fields of a message.
 
     Args:
-        data: the bytes of the message.
+        data: The bytes of the message.
 
-    Yields:
-        The field number and its value: an int for numbers, a view into `data` for
-        strings, bytes, nested messages, packed fields, floats and doubles.
+    Returns:
+        Field numbers and values in order: ints for numbers; bytes for strings, nested
+        messages, packed fields, floats and doubles.
 
     Raises:
-        WireError: the data is cut off or is no protobuf message.
+        WireError: If the data is cut off or is not a protobuf message.
     """
-    data = memoryview(data)
-    position = 0
-    while position < len(data):
-        key, position = read_varint(data, position)
+    # A graph has tens of thousands of fields, so numbers of one byte are read right here.
+    fields: list[Field] = []
+    position, end = 0, len(data)
+    while position < end:
+        key = data[position]
+        position += 1
+        if key > 0x7F:
+            key, position = read_varint(data, position - 1)
         number, wire_type = key >> 3, key & 7
-        if number == 0:
-            raise WireError("a field has the number 0")
-        if wire_type == _VARINT:
-            value, position = read_varint(data, position)
-            yield number, value
-            continue
+        if not 0 < number < 1 << 29:
+            raise WireError(f"a field has the number {number}")
         if wire_type == _BYTES:
-            size, position = read_varint(data, position)
+            size = data[position] if position < end else 0x80
+            position += 1
+            if size > 0x7F:
+                size, position = read_varint(data, position - 1)
+        elif wire_type == _VARINT:
+            value, position = read_varint(data, position)
+            fields.append((number, value))
+            continue
         elif wire_type in (_FIXED32, _FIXED64):
             size = 4 if wire_type == _FIXED32 else 8
         else:
             raise WireError(f"a field has the unknown wire type {wire_type}")
-        if position + size > len(data):
+        if position + size > end:
             raise WireError(f"field {number} is cut off")
-        yield number, data[position : position + size]
+        fields.append((number, data[position : position + size]))
         position += size
+    return fields
+
+
+def messages(data: bytes, number: int) -> list[bytes]:
+    """Return the values of a repeated field of messages, strings or bytes.
+
+    Args:
+        data: The bytes of the message that has the field.
+        number: The field number.
+
+    Raises:
+        WireError: If the data is not a message, or the field holds numbers.
+    """
+    return [as_message(value) for found, value in read_fields(data) if found == number]
+
+
+def only_message(data: bytes, number: int) -> bytes:
+    """Return the value of a singular field of messages, strings or bytes; empty if absent.
+
+    Protobuf would merge several messages, or take the last of several strings. Writers
+    write one, so another is refused: reader and TensorFlow must see the same.
+
+    Args:
+        data: The bytes of the message that has the field.
+        number: The field number.
+
+    Raises:
+        WireError: If the data is not a message, or the field occurs twice or holds numbers.
+    """
+    found = messages(data, number)
+    if len(found) > 1:
+        raise WireError(f"field {number} occurs twice")
+    return found[0] if found else b""
 
 
 def as_signed(value: int) -> int:
-    """Return an int32 or int64 from the unsigned number that stands for it on the wire.
-
-    Args:
-        value: the unsigned 64-bit number.
-
-    Returns:
-        The number with its sign.
-    """
+    """Return the int32 or int64 that an unsigned 64-bit number represents."""
     return value - (1 << 64) if value >= 1 << 63 else value
 
 
-def as_message(value: int | memoryview) -> memoryview:
-    """Return a field's bytes, where the schema asks for a string, bytes or a message.
-
-    Args:
-        value: a field's value from `read_fields`.
-
-    Returns:
-        The same value.
+def as_message(value: int | bytes) -> bytes:
+    """Return a field's value if the schema says string, bytes or message.
 
     Raises:
-        WireError: the field holds a number.
+        WireError: If the field holds a number.
     """
     if isinstance(value, int):
         raise WireError("a number stands where a message belongs")
     return value
 
 
-def as_number(value: int | memoryview) -> int:
-    """Return a field's number, where the schema asks for one.
-
-    Args:
-        value: a field's value from `read_fields`.
-
-    Returns:
-        The same value.
+def as_number(value: int | bytes) -> int:
+    """Return a field's value if the schema says a number.
 
     Raises:
-        WireError: the field holds bytes.
+        WireError: If the field holds bytes.
     """
     if not isinstance(value, int):
         raise WireError("a message stands where a number belongs")
     return value
 
 
-def as_text(value: int | memoryview) -> str:
-    """Return a field's text.
-
-    Args:
-        value: a field's value from `read_fields`.
-
-    Returns:
-        The decoded text.
+def as_text(value: int | bytes) -> str:
+    """Return a field's value if the schema says string.
 
     Raises:
-        WireError: the field holds a number, or bytes that are not UTF-8.
+        WireError: If the field holds a number, or bytes that are not UTF-8.
     """
     try:
-        return bytes(as_message(value)).decode("utf-8")
+        return as_message(value).decode("utf-8")
     except UnicodeDecodeError as error:
         raise WireError("a name is not UTF-8") from error

@@ -18,7 +18,7 @@ from textgen.serving.checks.result import FlawError
 from textgen.tokenizer import CharacterTokenizer
 
 TITLES = {
-    "operations": "core operations alone: no XLA, cuDNN or Python",
+    "operations": "only operations that textgen exports, without XLA",
     "signatures": "the documented signatures, with their types",
     "batch": "every input and output has the batch first",
     "defaults": "every input but the prompts has a default",

@@ -69,7 +69,7 @@ def _records(data: bytes) -> Iterator[bytes]:
 
 
 def _parse(record: bytes) -> WarmupRequest:
-    request = _only(_only(memoryview(record), 6), 1)
+    request = _only(_only(record, 6), 1)
     signature, inputs = "", {}
     for number, value in read_fields(request):
         if number == 1:
@@ -80,7 +80,7 @@ def _parse(record: bytes) -> WarmupRequest:
     return WarmupRequest(signature, inputs)
 
 
-def _only(message: memoryview, wanted: int) -> memoryview:
+def _only(message: bytes, wanted: int) -> bytes:
     for number, value in read_fields(message):
         if number == wanted:
             return as_message(value)

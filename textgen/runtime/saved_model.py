@@ -9,8 +9,8 @@ import numpy as np
 
 from textgen.errors import ConfigError, GenerationError
 from textgen.runtime import library
+from textgen.runtime.binding import bind_inputs
 from textgen.runtime.directory import Contents, read_directory
-from textgen.runtime.inputs import bind_inputs
 from textgen.runtime.session import Session
 from textgen.runtime.signatures import Signature
 from textgen.runtime.tensors import Tensor
@@ -58,13 +58,14 @@ class SavedModel:
         *,
         inter_op_threads: int = 1,
         intra_op_threads: int = 1,
+        trusted: bool = False,
     ) -> None:
         threads = {"inter_op_threads": inter_op_threads, "intra_op_threads": intra_op_threads}
         for name, count in threads.items():
             if not 1 <= count <= _MAX_THREADS:
                 raise ConfigError(f"{name} must be from 1 to {_MAX_THREADS}. Received: {count}")
         self.path = path
-        contents = read_directory(path)
+        contents = read_directory(path, trusted=trusted)
         self.signatures: dict[str, Signature] = contents.signatures
         self._backend: _Backend | None = _open_backend(path, contents, threads)
 

@@ -93,7 +93,7 @@ def test_numbers_are_views_that_cannot_harm_the_model(model):
 
 
 def test_results_outlive_the_model(toy):
-    with SavedModel(toy) as short_lived:
+    with SavedModel(toy, trusted=True) as short_lived:
         result = short_lived.run("scale", x=np.ones((1000, 3)))["y"]
         state = short_lived.run_tensors("start", x=[[1, 2]])
     del short_lived
@@ -185,7 +185,7 @@ def test_errors_of_the_graph(model):
 
 
 def test_closed_model(toy):
-    closed = SavedModel(toy)
+    closed = SavedModel(toy, trusted=True)
     closed.close()
     closed.close()
     with pytest.raises(GenerationError, match="must be open"):
@@ -195,18 +195,18 @@ def test_closed_model(toy):
 @pytest.mark.parametrize("threads", [{"inter_op_threads": 0}, {"intra_op_threads": 128}])
 def test_numbers_of_threads(toy, threads):
     with pytest.raises(ConfigError, match="must be from 1 to 127"):
-        SavedModel(toy, **threads)
+        SavedModel(toy, trusted=True, **threads)
 
 
 def test_more_threads_give_the_same(toy, model):
-    with SavedModel(toy, inter_op_threads=2, intra_op_threads=2) as threaded:
+    with SavedModel(toy, trusted=True, inter_op_threads=2, intra_op_threads=2) as threaded:
         inputs = {"text": ["a", "bc"], "times": 40}
         ours, theirs = (m.run("serving_default", **inputs) for m in (model, threaded))
         np.testing.assert_array_equal(ours["text"], theirs["text"])
 
 
 def test_two_models_at_a_time(toy):
-    with SavedModel(toy) as first, SavedModel(toy) as second:
+    with SavedModel(toy, trusted=True) as first, SavedModel(toy, trusted=True) as second:
         state = first.run_tensors("start", x=[[1, 2]])
         state = second.run_tensors("advance", **state)
         np.testing.assert_array_equal(state["total"].numpy(), [[2, 4]])
@@ -231,7 +231,7 @@ def test_many_threads_share_a_model(model):
 
 
 def test_close_lets_running_calls_finish(toy):
-    busy = SavedModel(toy)
+    busy = SavedModel(toy, trusted=True)
     results = []
     started = threading.Event()
 
