@@ -13,10 +13,10 @@ MulNoNan Neg NotEqual OneHot Pack Pad PadV2 Placeholder PlaceholderWithDefault P
 RaggedRange RaggedTensorToTensor RandomUniformInt Range ReadVariableOp RealDiv ReduceJoin
 Reshape RightShift Rsqrt ScatterNd ScatterNdNonAliasingAdd SegmentMin SelectV2 Shape Sigmoid
 Size Slice Softmax Split Square Squeeze StatelessIf StatelessWhile StopGradient StridedSlice
-StringJoin StringLength Sub Substr Sum Tanh TensorListFromTensor TensorListSetItem
-TensorListStack TensorScatterUpdate Tile Timestamp TopKV2 Transpose UnicodeDecode
-UnicodeTranscode Unpack UnsortedSegmentMax UnsortedSegmentSum UpperBound VarHandleOp Where
-While ZerosLike
+StringJoin StringLength Sub Substr Sum Tanh TensorListFromTensor TensorListReserve
+TensorListSetItem TensorListStack TensorScatterUpdate Tile Timestamp TopKV2 Transpose
+UnicodeDecode UnicodeTranscode Unpack UnsortedSegmentMax UnsortedSegmentSum UpperBound
+VarHandleOp Where While ZerosLike
 """
 _RESTORED = """
 AssignVariableOp Const Identity NoOp PlaceholderWithDefault RestoreV2 VarHandleOp
@@ -26,7 +26,7 @@ Const Identity MergeV2Checkpoints Pack PlaceholderWithDefault ReadVariableOp Sav
 ShardedFilename StaticRegexFullMatch StringJoin VarHandleOp
 """
 _UNUSED = """
-AssignVariableOp TensorListReserve VarIsInitializedOp
+AssignVariableOp VarIsInitializedOp
 """
 
 # Run by a signature, or part of a function.
