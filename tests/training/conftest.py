@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.forked import ForkedPython
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
@@ -78,23 +79,27 @@ def assert_same_arrays():
     return compare
 
 
+def _environment(**variables):
+    # Nothing of what this process's libraries were set to.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    return {
+        **inherited,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        **variables,
+    }
+
+
 @pytest.fixture
 def start_python():
     """Start Python on a script; what still runs at the end of the test is killed."""
     started = []
 
     def start(script, *arguments, **variables):
-        # Nothing of what this process's libraries were set to.
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
-        environment |= {
-            "PYTHONPATH": str(ROOT),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-            **variables,
-        }
         process = subprocess.Popen(
             [sys.executable, "-c", script, *map(str, arguments)],
-            env=environment,
+            env=_environment(**variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -106,3 +111,23 @@ def start_python():
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def fork_python(tmp_path_factory):
+    """Start Python like `start_python`, in a process that has imported TensorFlow already.
+
+    It ends without the interpreter's shutdown.
+    """
+    started, folder = [], tmp_path_factory.mktemp("forked")
+
+    def start(script, *arguments, **variables):
+        arguments = [str(argument) for argument in arguments]
+        process = ForkedPython(script, arguments, _environment(**variables), folder)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()

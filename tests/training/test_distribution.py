@@ -62,9 +62,9 @@ def slots_norm(folder):
     [("transformer", "muon", "jit"), ("transformer", "adamw", "no jit"), ("lstm", "adamw", "jit")],
 )
 def test_two_devices_learn_what_one_does(
-    tmp_path, start_python, read_history, architecture, optimizer, jit
+    tmp_path, fork_python, read_history, architecture, optimizer, jit
 ):
-    process = start_python(TWO_DEVICES, tmp_path, architecture, optimizer, jit)
+    process = fork_python(TWO_DEVICES, tmp_path, architecture, optimizer, jit)
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     one, *others = (tmp_path / name for name in ("one", "two", "two in parts"))
@@ -108,15 +108,19 @@ def free_ports(count):
 
 
 @pytest.fixture
-def start_workers(tmp_path, start_python):
-    """Start a worker for each config, on a small corpus; `max_steps` resumes the run."""
+def start_workers(tmp_path, start_python, fork_python):
+    """Start a worker for each config, on a small corpus.
+
+    `max_steps` resumes the run; `fresh` workers begin and end as whole programs.
+    """
     corpus = tmp_path / "corpus.txt"
     corpus.write_text(CORPUS, "utf-8")
 
-    def start(*configs, max_steps=""):
+    def start(*configs, max_steps="", fresh=False):
+        start_one = start_python if fresh else fork_python
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(len(configs))]}
         return [
-            start_python(
+            start_one(
                 WORKER,
                 *(corpus, tmp_path / "models", json.dumps(config.to_dict()), max_steps),
                 TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
@@ -160,7 +164,7 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
     tmp_path, start_workers, read_history
 ):
     config = make_config(strategy="multi-worker", accumulate=2, jit_compile=None)
-    chief, other = outcomes(start_workers(config, config))
+    chief, other = outcomes(start_workers(config, config, fresh=True))
     folder = tmp_path / "models" / "mine"
     assert chief[:3] == [str(folder / "1"), True, 40]
     assert other[:3] == ["None", False, 40]
@@ -244,7 +248,8 @@ def test_workers_with_different_settings_or_corpora_do_not_begin(tmp_path, start
 
 @pytest.mark.slow
 def test_a_cluster_of_one_worker_trains(start_workers):
-    (outcome,) = outcomes(start_workers(make_config(strategy="multi-worker", max_steps=4)))
+    config = make_config(strategy="multi-worker", max_steps=4)
+    (outcome,) = outcomes(start_workers(config, fresh=True))
     assert outcome[1:3] == [True, 4]
 
 

@@ -181,7 +181,7 @@ def wait_until(condition, process, seconds=120):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_from_a_whole_checkpoint(
-    tmp_path, start_python, read_history, assert_same_arrays
+    tmp_path, fork_python, read_history, assert_same_arrays
 ):
     corpus, models = tmp_path / "corpus.txt", tmp_path / "models"
     corpus.write_text("The quick brown fox jumps over the lazy dog. " * 40, "utf-8")
@@ -195,14 +195,14 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
     arguments = (corpus, models, json.dumps(config.to_dict()))
     # In a process of its own like the others: sums may differ in the last bit where
     # TensorFlow was set up otherwise, as loading a model for writing does (oneDNN).
-    undisturbed = start_python(KILLED, *arguments, "no")
-    assert undisturbed.wait(120) == 0
+    undisturbed = fork_python(KILLED, *arguments, "no")
+    assert undisturbed.wait(300) == 0
 
     generator = random.Random(0)
     folder = models / "mine" / "train"
     history = folder / "history.jsonl"
     for part in range(3):
-        process = start_python(KILLED, *arguments, "yes" if part else "no")
+        process = fork_python(KILLED, *arguments, "yes" if part else "no")
 
         def has_written(lines):
             return history.exists() and len(history.read_bytes().splitlines()) >= lines
@@ -220,8 +220,8 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
             assert earlier.entry.version == 1
             assert len(earlier.generate("The ", seed=0, max_new_tokens=5).text) > 0
 
-    ended = start_python(KILLED, *arguments, "yes")
-    assert ended.wait(120) == 0
+    ended = fork_python(KILLED, *arguments, "yes")
+    assert ended.wait(300) == 0
     assert textgen.Catalog(models).find("mine").version == 2
     previous = folder.with_name("train.previous")
     runs = [Checkpoints(run / "checkpoints") for run in (folder, previous)]
@@ -306,9 +306,9 @@ print(
 @pytest.mark.parametrize("architecture", ["lstm", "transformer"])
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
-    tmp_path, start_python, read_history, assert_same_arrays, architecture, optimizer
+    tmp_path, fork_python, read_history, assert_same_arrays, architecture, optimizer
 ):
-    process = start_python(KILLED_ANYWHERE, tmp_path, architecture, optimizer)
+    process = fork_python(KILLED_ANYWHERE, tmp_path, architecture, optimizer)
     output, errors = process.communicate(timeout=180)
     assert output.split() == ["0", "-9", "-9", "-9", "0"], errors
     whole, pieces = (Checkpoints(tmp_path / name) for name in ("whole", "pieces"))

@@ -1,0 +1,70 @@
+"""Processes that begin with TensorFlow imported, for tests that start many."""
+
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import subprocess
+import sys
+import tempfile
+from unittest import mock
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_IMPORTED = ["tensorflow", "keras", "keras_nlp", "textgen.training.loop", "textgen.export"]
+
+
+class ForkedPython:
+    """Python on a script, forked from a server that only imports: four seconds saved each.
+
+    The methods are those of `subprocess.Popen` with captured text.
+
+    Args:
+        script: Source of the program.
+        arguments: Strings, its `sys.argv[1:]`.
+        environment: All of its environment.
+        folder: Folder for what it prints.
+    """
+
+    def __init__(self, script, arguments, environment, folder):
+        self._shown = [tempfile.mkstemp(dir=folder)[1] for _ in range(2)]
+        self._process = _CONTEXT.Process(
+            target=_run, args=(script, arguments, environment, *self._shown)
+        )
+        _CONTEXT.set_forkserver_preload(_IMPORTED)
+        with mock.patch.dict(os.environ, environment, clear=True):
+            multiprocessing.forkserver.ensure_running()
+        self._process.start()
+
+    def poll(self):
+        return self._process.exitcode
+
+    returncode = property(poll)
+
+    def wait(self, timeout=None):
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("forked Python", timeout)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        self.wait(timeout)
+        contents = []
+        for path in self._shown:
+            with open(path, encoding="utf-8") as file:
+                contents.append(file.read())
+        return tuple(contents)
+
+    def send_signal(self, signal):
+        os.kill(self._process.pid, signal)
+
+    def kill(self):
+        self._process.kill()
+
+
+def _run(script, arguments, environment, output, errors):
+    for descriptor, path in ((1, output), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # looked up again, in this environment
+    sys.argv = ["-c", *arguments]
+    exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
