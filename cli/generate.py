@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
-from textgen.cli.sampling import controls, no_token_left
+from textgen.cli.sampling import controls, explain_controls, no_token_left
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_ineffective, warn_of_unseen
@@ -91,6 +91,7 @@ def generate(
             _say_which(generator)
         warn_of_unseen(generator, prompt)
         warn_of_ineffective(generator, config if search is None else search)
+        explain_controls(generator, config)
         if interactive:
             from textgen.cli.interactive import write_together
 

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from textgen.cli.escapes import unescape
 from textgen.cli.sampling import no_token_left
 from textgen.cli.screen import print_text, visible
 from textgen.cli.unseen import warn_of_unseen
@@ -25,7 +26,7 @@ _MAX_WORDS = 4
 _MAX_TOKENS = 32
 _HELP = r"""A number accepts a proposal, Enter requests others, u undoes, q quits.
 Anything else is added to the text literally: start with a space for a new
-word; \n is a line end; +q adds a q."""
+word; \n is a line end, \t a tab, \\ a backslash; +q adds a q."""
 
 
 def write_together(
@@ -105,7 +106,7 @@ def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
         elif answer == "u":
             del parts[-1:]
         elif answer:
-            parts.append(answer.removeprefix("+").replace(r"\n", "\n"))
+            parts.append(unescape(answer.removeprefix("+")))
             warn_of_unseen(proposer.generator, parts[-1])
         proposals = _show(proposer.propose(prompt + "".join(parts)))
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from textgen.cli.escapes import unescape
 from textgen.cli.options import SectionedOption
+from textgen.cli.screen import say
 
 from textgen.config import SamplingConfig
 from textgen.config.controls import Biases, Control, Stage, Texts, controls_of
 from textgen.errors import GenerationError
+
+if TYPE_CHECKING:
+    from textgen.inference import TextGenerator
 
 # The options that most people need come first, in a section of their own.
 _COMMON = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop")
@@ -24,6 +29,8 @@ _FLAGS = {
     "temperature": ("-t", "--temperature"),
     "banned": ("--ban", "banned"),
 }
+# A longer text to ban is a list of characters, not a word or a phrase.
+_MAX_PHRASE = 40
 _DEFAULTS = {"seed": "random", "max_time": "no limit"}
 
 
@@ -46,8 +53,8 @@ def _option(control: Control, section: str) -> Callable:
     flags = _FLAGS.get(control.name, (f"--{control.name.replace('_', '-')}",))
     settings: dict[str, Any] = {"cls": SectionedOption, "section": section, "help": control.help}
     if isinstance(control, Texts | Biases):
-        settings |= {"multiple": True, "metavar": "TEXT"}
-        settings["help"] += " May be given several times."
+        settings |= {"multiple": True, "metavar": "TEXT", "callback": _unescape_all}
+        settings["help"] += r" May be given several times; \n, \t and \\ are escapes."
     else:
         settings["type"] = int if control.dtype.startswith("int") else float
         if control.default is None:
@@ -57,6 +64,12 @@ def _option(control: Control, section: str) -> Callable:
     if isinstance(control, Biases):
         settings |= {"metavar": "TEXT=NUMBER", "callback": _split_biases}
     return click.option(*flags, **settings)
+
+
+def _unescape_all(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(map(unescape, values))
 
 
 def _split_biases(
@@ -69,10 +82,29 @@ def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     # The last equals sign separates: "==2" is about the text "=".
     text, _, number = value.rpartition("=")
     try:
-        return text, float(number)
+        return unescape(text), float(number)
     except ValueError:
         rule = f"must be TEXT=NUMBER. Received: {value!r}"
         raise click.BadParameter(rule, ctx, param) from None
+
+
+def explain_controls(generator: TextGenerator, config: SamplingConfig) -> None:
+    """Print what --ban and --logit-bias do if a word was meant that is not one token."""
+    for text in config.banned:
+        if 1 < len(text) <= _MAX_PHRASE:
+            characters = ", ".join(map(repr, dict.fromkeys(text)))
+            say(
+                f"--ban bans characters, here {characters}. "
+                f"To make a word unlikely, use --logit-bias {text!r}=-100."
+            )
+    for text, _ in config.logit_bias:
+        # The graph prefers the form that is one token, with or without a space before it.
+        tokenizer = generator.tokenizer
+        forms = (text, text[1:] if text.startswith(" ") else f" {text}")
+        tokens, other_tokens = map(tokenizer.encode, forms)
+        if len(tokens) > 1 and len(other_tokens) != 1:
+            pieces = ", ".join(repr(tokenizer.decode([token])) for token in tokens)
+            say(f"--logit-bias: {text!r} is several tokens, and each gets the bias: {pieces}.")
 
 
 def no_token_left() -> GenerationError:

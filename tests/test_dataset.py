@@ -133,6 +133,13 @@ def tokenizer():
     return CharacterTokenizer.learn(["床前明月光", "疑是地上霜"])
 
 
+def test_a_store_knows_the_tokens_of_its_training_part(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr("textgen.dataset._CHUNK", 2)
+    store = TokenStore.write(tmp_path / "tokens", [["床前床"]], [["明"]], tokenizer, False)
+    seen = store.seen(tokenizer.vocab_size)
+    assert np.flatnonzero(seen).tolist() == sorted(set(tokenizer.encode("床前").tolist()))
+
+
 def test_a_store_uses_two_bytes_per_token(tmp_path, tokenizer):
     folder = tmp_path / "tokens"
     store = TokenStore.write(folder, [["床前"], ["明月光", ""]], [["疑是"]], tokenizer, False)

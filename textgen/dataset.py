@@ -25,6 +25,8 @@ from textgen.tokenizer import Tokenizer
 # ranking is more certain still. Validating on all of a long corpus would take longer than the
 # training between two validations.
 MAX_VALIDATION_TARGETS = 2**18
+# Tokens in memory at once while all of the training part is read.
+_CHUNK = 2**20
 
 
 class TokenStore:
@@ -64,6 +66,13 @@ class TokenStore:
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
             if not is_sound or tokens.max() >= vocab_size:
                 raise CorpusError(f"{self._folder}: the token store is damaged; begin a new run.")
+
+    def seen(self, vocab_size: int) -> np.ndarray:
+        """Return which tokens appear in the training part, bool[vocab_size]."""
+        seen = np.zeros(vocab_size, bool)
+        for start in range(0, self.train.size, _CHUNK):
+            seen[self.train[start : start + _CHUNK]] = True
+        return seen
 
     @classmethod
     def write(

@@ -125,7 +125,8 @@ def sample_writer(run: Run) -> Callable[[LanguageModel], str]:
     """Return a function that shows what a run's model generates."""
     from textgen.generation import SampleGenerator
 
-    return SampleGenerator(run.tokenizer, run.has_documents)
+    is_seen = run.store.seen(run.tokenizer.vocab_size)
+    return SampleGenerator(run.tokenizer, run.has_documents, is_seen)
 
 
 def finish(
@@ -150,7 +151,8 @@ def finish(
     if not result.is_chief:
         return Trained(runs.name, None, result)
     reporter.phase("exporting")
-    generator = Generator.of_model(result.model, run.tokenizer, run.has_documents)
+    is_seen = run.store.seen(run.tokenizer.vocab_size)
+    generator = Generator.of_model(result.model, run.tokenizer, run.has_documents, is_seen)
     card = make_card(runs.name, run, result)
     path = catalog.add_version(
         runs.name, lambda folder: write_saved_model(folder, generator, run.tokenizer, card)

@@ -102,6 +102,28 @@ def test_flags_reach_the_model(write):
     assert len(set(unlike.strip("\n"))) > len(set(free.strip("\n")))
 
 
+def test_escapes_are_understood_in_every_text(write):
+    biased = write("The ", "-n", 9, "--no-echo", "--logit-bias", r"\n=99")
+    assert biased.stdout == "\n" * 10
+    stopped = write("The ", "-n", 9, "--no-echo", "--logit-bias", r"\n=99", "--stop", r"\n\n")
+    assert stopped.stdout == "\n" * 3
+    banned = write("The ", "-n", 40, "--no-echo", "--ban", r"\n", "-t", 2)
+    assert banned.stdout.count("\n") == 1
+
+
+def test_what_ban_and_logit_bias_do_with_a_word_is_said(write):
+    result = write("The ", "-n", 1, "--ban", "class")
+    assert result.stderr == (
+        "--ban bans characters, here 'c', 'l', 'a', 's'. "
+        "To make a word unlikely, use --logit-bias 'class'=-100.\n"
+    )
+    result = write("The ", "-n", 1, "--logit-bias", "dog=-100")
+    assert result.stderr == (
+        "--logit-bias: 'dog' is several tokens, and each gets the bias: 'd', 'o', 'g'.\n"
+    )
+    assert write("The ", "-n", 1, "--ban", "c", "--logit-bias", "d=-100").stderr == ""
+
+
 def test_json_tells_probabilities_only_if_asked(write):
     plain = json.loads(write("The ", "-n", 3, "--seed", 7, "--json").stdout)
     assert list(plain) == ["model", "prompt", "text", "finish_reason", "num_tokens", "seed"]

@@ -55,16 +55,20 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     contrast, contrast_defaults = _inputs(contrastive_search_inputs())
     texts = _v1.placeholder(tf.string, [None], "texts")
     asked = generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given))
-    start = (asked, generator.prefill(_ranked(prompts), asked.deadline))
+    start = (asked, generator.prefill(_ranked(prompts), asked))
     state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
     request, state = tf.nest.pack_sequence_as(start, list(state_tensors.values()))
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
     generated, end = generator.decode(state, request, num_tokens)
     outputs = _outputs(generated)
     shared = {name: given[name] for name in SEARCH_INPUTS}
-    found = generator.beam_search(start[1], start[0], **tf.nest.map_structure(_ranked, beams))
+    # The searches take prompts as they are.
+    whole = start[1]
+    if generator.heals_prompts:
+        whole = generator.prefill(_ranked(prompts), asked, heals=False)
+    found = generator.beam_search(whole, asked, **tf.nest.map_structure(_ranked, beams))
     contrasted = generator.contrastive_search(
-        _ranked(prompts), start[0], **tf.nest.map_structure(_ranked, contrast)
+        _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast)
     )
     scored = generator.score(_ranked(texts))
     return {

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from textgen.generation.end_detector import EndDetector, Progress
 from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
+from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.token_outputs import TokenOutputs, TokenRecorder
 from textgen.generation.window import BLOCK, any_size, make_room, room
@@ -34,13 +35,22 @@ class DecodeLoop:
         decoder: A snapshot of the model.
         tokenizer: The tokenizer of the model.
         request: What the caller asks for.
+        tree: The tokens by their prefixes, if prompts are healed.
     """
 
-    def __init__(self, decoder: Decoder, tokenizer: GraphTokenizer, request: Request) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        tokenizer: GraphTokenizer,
+        request: Request,
+        tree: PrefixTree | None = None,
+    ) -> None:
         self._decoder = decoder
+        self._tokenizer = tokenizer
         self._request = request
-        breakers = tokenizer.tokens_with(tf.constant([_BREAKERS]))[0]
-        self._chain = Chain(request.controls, request.bias, breakers)
+        self._tree = tree
+        self._breakers = tokenizer.tokens_with(tf.constant([_BREAKERS]))[0]
+        self._chain = Chain(request.controls, request.bias, self._breakers)
         self._ends = EndDetector(
             tokenizer, request.stop, request.max_new_tokens, request.min_new_tokens
         )
@@ -66,11 +76,12 @@ class DecodeLoop:
             mu=tf.where(is_new, self._chain.initial_mu, state.mu),
             finish=_finish(state, state.count >= self._request.max_new_tokens, LENGTH),
         )
+        first, healed, overhang, state = self._first_token(state, limit)
         start = (
             tf.constant(0),
             # The outputs grow with the tokens that are generated, not those that may be: a row
             # of a server's batch that asks for a billion tokens must not take all memory.
-            _Iteration(self._recorder.empty(0), tf.zeros_like(state.count), state),
+            _Iteration(self._recorder.empty(0), overhang, state),
         )
 
         def block(index, total):
@@ -106,9 +117,73 @@ class DecodeLoop:
             start,
             shape_invariants=tf.nest.map_structure(any_size, start),
         )
-        outputs = self._recorder.batch_first(end.outputs)
-        texts = self._ends.texts(outputs.token_ids, end.overhang, end.state.finish)
+        outputs = tf.cond(
+            tf.reduce_any(healed > 0),
+            lambda: self._recorder.prepend(first, end.outputs),
+            lambda: end.outputs,
+        )
+        outputs = self._recorder.batch_first(outputs)
+        texts = self._ends.texts(outputs.token_ids, end.overhang, end.state.finish, healed)
         return GenerationOutput(**{**outputs._asdict(), **texts}), end.state
+
+    def _first_token(self, state, limit):
+        """Generate the first token of the rows whose prompt is healed, if there are any.
+
+        Returns:
+            The outputs of one token, -1 in rows without one; int32[B], bytes of that token that
+            belong to the prompt; int32[B], bytes of it that follow a stop string; and the state.
+        """
+        none = tf.zeros_like(state.count)
+        nothing = (self._recorder.empty(1), none, none, state)
+        tree = self._tree
+        if tree is None:
+            return nothing
+        return tf.cond(
+            (limit > 0) & tf.reduce_any(state.healing > 0),
+            lambda: self._heal(state, tree),
+            lambda: nothing,
+        )
+
+    def _heal(self, state, tree):
+        """Generate a token that begins with the bytes that were taken off the prompt."""
+        state = self._make_room(self._end_late(state), is_first=tf.constant(True))
+        node, request = state.healing, self._request
+        is_healing = (node > 0) & tf.equal(state.finish, RUNNING)
+        hidden, cache = self._decoder.step(state.token, state.state, state.position)
+        logits = self._decoder.logits(hidden)
+        # Biases and bans do not apply to the end of the prompt, which may be what is drawn.
+        exact = tree.token_of(node)
+        is_exact = tf.equal(tf.range(self._decoder.vocab_size), exact[:, None])
+        bias = tf.where(tree.tokens_from(node), request.bias, float("-inf"))
+        bias = tf.where(is_exact, 0.0, bias)
+        chain = Chain(request.controls, bias, self._breakers)
+        seed = request.controls.seed
+        number, xtc_number = (uniform(seed, tf.zeros_like(seed), stream) for stream in (2, 3))
+        token, _ = chain.sample(logits, number, xtc_number, state.recent, chain.initial_mu)
+        # Other controls may leave no token.
+        token = tf.where(token < 0, tf.argmax(logits + bias, 1, tf.int32), token)
+        pieces = self._tokenizer.pieces(token)
+        healed = tf.minimum(tree.size_of(node), tf.strings.length(pieces))
+        pieces = tf.strings.substr(pieces, healed, tf.strings.length(pieces) - healed)
+        old = Progress(state.count, state.finish, state.tail, tf.zeros_like(state.count))
+        new, is_text = self._ends.advance(old, token, pieces)
+        is_new = is_healing & is_text & tf.not_equal(token, exact)
+        progress = Progress(*(tf.where(is_new, n, o) for n, o in zip(new, old, strict=True)))
+        text_token = tf.where(is_new, token, NO_TOKEN)
+        first = self._recorder.record(self._recorder.empty(1), 0, text_token, logits)
+        is_running = is_healing & tf.equal(progress.finish, RUNNING)
+        recent = tf.concat([state.recent[:, 1:], token[:, None]], axis=1)
+        state = state._replace(
+            token=tf.where(is_healing, token, state.token),
+            position=state.position + tf.cast(is_running, tf.int32),
+            recent=tf.where(is_healing[:, None], recent, state.recent),
+            count=progress.count,
+            finish=progress.finish,
+            tail=progress.tail,
+            healing=tf.zeros_like(node),
+            state=self._decoder.select_rows(is_healing, cache, state.state),
+        )
+        return first, tf.where(is_new, healed, 0), progress.overhang, state
 
     def _iterate(self, i, numbers, part, is_plain):
         """Process the newest token of every row, and sample the next one."""
@@ -138,6 +213,7 @@ class DecodeLoop:
             finish=progress.finish,
             tail=progress.tail,
             mu=mu,
+            healing=state.healing,
             state=cache,
         )
         return _Iteration(outputs, progress.overhang, state)

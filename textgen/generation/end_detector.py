@@ -60,28 +60,37 @@ class EndDetector:
         """Whether tokens are the EOS token."""
         return tf.equal(token, self._tokenizer.special.eos)
 
-    def match(self, tail: tf.Tensor, token: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def match(
+        self, tail: tf.Tensor, token: tf.Tensor, pieces: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Append a token to every text.
 
         Args:
             tail: string[B], from `Progress` or the previous call.
             token: int32[B], >= 0.
+            pieces: string[B], the token's bytes that belong to the text. Defaults to all.
 
         Returns:
             The new tail; bool[B], whether the token ends the text; and int32[B], how many
             of its bytes follow the stop string.
         """
-        tail, is_stop, overhang = self._matcher.update(tail, self._tokenizer.pieces(token))
+        pieces = self._tokenizer.pieces(token) if pieces is None else pieces
+        tail, is_stop, overhang = self._matcher.update(tail, pieces)
         return tail, is_stop | self.is_eos(token), overhang
 
     def advance(
-        self, progress: Progress, token: tf.Tensor, watch: bool = True
+        self,
+        progress: Progress,
+        token: tf.Tensor,
+        pieces: tf.Tensor | None = None,
+        watch: bool = True,
     ) -> tuple[Progress, tf.Tensor]:
         """Append the next token to every text that is not finished.
 
         Args:
             progress: The texts so far.
             token: int32[B], -1 if none could be chosen.
+            pieces: string[B], the token's bytes that belong to the text. Defaults to all.
             watch: Whether to look for stop strings. `False` saves a few operations if there
                 are none.
 
@@ -96,7 +105,7 @@ class EndDetector:
         count = progress.count + tf.cast(is_text, tf.int32)
         tail, overhang = progress.tail, progress.overhang
         if watch:
-            tail, is_end, new_overhang = self.match(tail, token)
+            tail, is_end, new_overhang = self.match(tail, token, pieces)
             is_end = is_eos | (is_end & (count >= self._min_new_tokens))
             overhang = tf.where(is_running & is_end, new_overhang, overhang)
         finish = tf.where(count >= self._max_new_tokens, LENGTH, RUNNING)
@@ -106,7 +115,11 @@ class EndDetector:
         return Progress(count, finish, tail, overhang), is_text
 
     def texts(
-        self, token_ids: tf.Tensor, overhang: tf.Tensor, finish: tf.Tensor
+        self,
+        token_ids: tf.Tensor,
+        overhang: tf.Tensor,
+        finish: tf.Tensor,
+        healed: tf.Tensor | int = 0,
     ) -> dict[str, tf.Tensor]:
         """Return what all outputs have in common, by the names of their fields.
 
@@ -115,12 +128,15 @@ class EndDetector:
             overhang: int32[B], bytes of the last token that follow its stop string, which
                 are removed.
             finish: int32[B], index into FINISH_REASONS.
+            healed: int32[B], bytes of the first token that belong to the prompt, which are
+                removed too.
         """
         num_tokens = tf.reduce_sum(tf.cast(token_ids >= 0, tf.int32), 1)
         text_bytes = self._tokenizer.decode(token_ids, num_tokens)
-        kept = tf.strings.length(text_bytes) - overhang
+        start = healed + tf.zeros_like(num_tokens)
+        kept = tf.strings.length(text_bytes) - start - overhang
         return {
-            "text_bytes": tf.strings.substr(text_bytes, tf.zeros_like(kept), kept),
+            "text_bytes": tf.strings.substr(text_bytes, start, kept),
             "token_ids": token_ids,
             "num_tokens": num_tokens,
             "finish_reason": tf.gather(tf.constant(FINISH_REASONS), finish),

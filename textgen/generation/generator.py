@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from textgen.generation.beam_search import BeamSearch
@@ -12,6 +13,7 @@ from textgen.generation.bias import BiasMaker
 from textgen.generation.contrastive_search import ContrastiveSearch
 from textgen.generation.decode_loop import DecodeLoop
 from textgen.generation.graph_inputs import default_inputs, make_request
+from textgen.generation.healing import PromptHealer
 from textgen.generation.outputs import (
     BeamSearchOutput,
     ContrastiveSearchOutput,
@@ -19,6 +21,7 @@ from textgen.generation.outputs import (
     ScoreOutput,
 )
 from textgen.generation.prefill import prefill
+from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.rows import largest
 from textgen.generation.scoring import score
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
@@ -36,32 +39,65 @@ class Generator(tf.Module):
         tokenizer: The tokenizer of the model.
         prefix_id: The token put before every prompt (`Tokenizer.prefix_id`).
         has_documents: Whether the EOS token was trained. If not, it is never sampled.
+        is_seen: bool[V], the tokens of the training part; others are never sampled. `None` if
+            unknown.
+        tree: The tokens by their prefixes. Built from the tokenizer by default.
     """
 
     def __init__(
-        self, decoder: Decoder, tokenizer: GraphTokenizer, prefix_id: int, has_documents: bool
+        self,
+        decoder: Decoder,
+        tokenizer: GraphTokenizer,
+        prefix_id: int,
+        has_documents: bool,
+        is_seen: np.ndarray | None = None,
+        tree: PrefixTree | None = None,
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
         self.tokenizer = tokenizer
         self._prefix_id = prefix_id
         self._has_documents = has_documents
+        self._is_seen = is_seen
+        self._tree = tree
+        # A token of one character is not the beginning of another.
+        if tree is None and tokenizer.max_overhang > 0:
+            self._tree = PrefixTree(tokenizer.all_pieces)
+
+    @property
+    def heals_prompts(self) -> bool:
+        """Whether a prompt may be cut before its end; see `textgen.generation.healing`."""
+        return self._tree is not None
 
     @classmethod
-    def of_model(cls, model: LanguageModel, tokenizer: Tokenizer, has_documents: bool) -> Generator:
+    def of_model(
+        cls,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        has_documents: bool,
+        is_seen: np.ndarray | None = None,
+    ) -> Generator:
         """Return a generator with the current weights of a model.
 
         Args:
             model: A model in training, or a trained one.
             tokenizer: The tokenizer of the model.
             has_documents: Whether the model is trained on whole documents.
+            is_seen: bool[V], the tokens of the training part, if known.
         """
         prefix_id = tokenizer.prefix_id(has_documents)
-        return cls(model.decoder(), tokenizer.in_graph(), prefix_id, has_documents)
+        return cls(model.decoder(), tokenizer.in_graph(), prefix_id, has_documents, is_seen)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs only in the decoder."""
-        return Generator(decoder, self.tokenizer, self._prefix_id, self._has_documents)
+        return Generator(
+            decoder,
+            self.tokenizer,
+            self._prefix_id,
+            self._has_documents,
+            self._is_seen,
+            self._tree,
+        )
 
     def generate(
         self, prompts: tf.Tensor, inputs: Mapping[str, Any] | None = None
@@ -73,25 +109,35 @@ class Generator(tf.Module):
             inputs: Controls by the names of `default_inputs`; tensors with one row each, or B.
         """
         request = self.request(prompts, {**default_inputs(), **(inputs or {})})
-        state = self.prefill(prompts, request.deadline)
-        return self.decode(state, request, request.max_new_tokens)[0]
+        return self.decode(self.prefill(prompts, request), request, request.max_new_tokens)[0]
 
     def request(self, prompts: tf.Tensor, inputs: Mapping[str, Any]) -> Request:
         """Convert a caller's inputs to the form that `decode` takes; see `make_request`."""
-        make_bias = BiasMaker(self.tokenizer, self.decoder.vocab_size, self._has_documents)
+        make_bias = BiasMaker(
+            self.tokenizer, self.decoder.vocab_size, self._has_documents, self._is_seen
+        )
         return make_request(inputs, tf.shape(prompts)[0], make_bias)
 
-    def prefill(self, prompts: tf.Tensor, deadline: tf.Tensor) -> GenerationState:
+    def prefill(self, prompts: tf.Tensor, request: Request, heals: bool = True) -> GenerationState:
         """Process the prompts. What does not fit into the context is left out, on the left.
 
         Args:
             prompts: string[B], UTF-8; may be empty.
-            deadline: float64[B], the time at which to skip to the end of a prompt, in seconds
-                since 1970.
+            request: What the caller asks for. After its deadline, a long prompt is skipped to
+                its end.
+            heals: Whether to take the last tokens off a prompt if `decode` heals it. The searches
+                need the whole prompt.
         """
-        window, lengths = self._window(prompts)
+        if self._tree is None or not heals:
+            window, lengths = self._window(prompts)
+            healing = tf.zeros_like(lengths)
+        else:
+            healer = PromptHealer(self._tree, self.decoder, request)
+            bodies, space = healer.without_space(prompts)
+            window, lengths = self._window(bodies)
+            lengths, healing = healer.cut(window, lengths, space)
         # The last token is left to the loop: every iteration processes a token and samples one.
-        _, state = prefill(self.decoder, window, lengths - 1, deadline)
+        _, state = prefill(self.decoder, window, lengths - 1, request.deadline)
         none = tf.zeros_like(lengths)
         return GenerationState(
             token=tf.gather(window, lengths - 1, batch_dims=1),
@@ -101,6 +147,7 @@ class Generator(tf.Module):
             finish=none,
             tail=tf.fill(tf.shape(lengths), ""),
             mu=tf.cast(none, tf.float32),
+            healing=healing,
             state=state,
         )
 
@@ -115,11 +162,13 @@ class Generator(tf.Module):
         Args:
             state: From `prefill`, or from the previous call.
             request: The same in every call for a text.
-            num_tokens: int32[B], tokens to generate in this call. The largest counts, and a
-                row that ends generates fewer.
+            num_tokens: int32[B], tokens to generate in this call. The largest counts, a row
+                that ends generates fewer, and the first call of a healed prompt may generate
+                one more.
         """
         decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0])
-        return DecodeLoop(decoder, self.tokenizer, request).run(state, largest(num_tokens))
+        loop = DecodeLoop(decoder, self.tokenizer, request, self._tree)
+        return loop.run(state, largest(num_tokens))
 
     def beam_search(
         self,

@@ -56,6 +56,8 @@ class GenerationState(NamedTuple):
         finish: int32[B], index into FINISH_REASONS.
         tail: string[B], the newest bytes of the text, for the stop strings.
         mu: float32[B], Mirostat's mu from the previous token.
+        healing: int32[B], the bytes taken off the prompt, with which the first token must begin,
+            as a node of the prefix tree; 0 if there are none (`textgen.generation.healing`).
         state: The decoder's state.
     """
 
@@ -66,4 +68,5 @@ class GenerationState(NamedTuple):
     finish: tf.Tensor
     tail: tf.Tensor
     mu: tf.Tensor
+    healing: tf.Tensor
     state: State

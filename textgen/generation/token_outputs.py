@@ -82,6 +82,25 @@ class TokenRecorder:
         measured = tf.cond(self.is_asked, measure, lambda: tuple(outputs[1:]))
         return TokenOutputs(_put(outputs.token_ids, i, token), *measured)
 
+    def prepend(self, first: TokenOutputs, outputs: TokenOutputs) -> TokenOutputs:
+        """Put one token before the others, in the rows that have it.
+
+        Args:
+            first: Outputs of one token, -1 in the rows without it.
+            outputs: The other outputs.
+        """
+        is_missing = tf.cast(first.token_ids[0] < 0, tf.int32)
+        counts = tf.math.count_nonzero(outputs.token_ids >= 0, 0, dtype=tf.int32) + 1 - is_missing
+
+        def join(one, others):
+            # The last row is for texts that lack the first token.
+            joined = tf.concat([one, others, one], 0)
+            size = tf.minimum(largest(counts), tf.shape(joined)[0])
+            index = is_missing + tf.range(size)[:, None]
+            return tf.gather(_transpose(joined), tf.transpose(index), batch_dims=1)
+
+        return tf.nest.map_structure(lambda *pair: _transpose(join(*pair)), first, outputs)
+
     def batch_first(self, outputs: TokenOutputs) -> TokenOutputs:
         """Return the outputs with the row as the first dimension."""
         outputs = tf.nest.map_structure(_transpose, outputs)

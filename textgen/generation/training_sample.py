@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from textgen.generation.generator import Generator
@@ -19,17 +20,23 @@ class SampleGenerator:
     Args:
         tokenizer: The tokenizer of the model.
         has_documents: Whether the model is trained on whole documents.
+        is_seen: bool[V], the tokens of the training part, if known.
     """
 
-    def __init__(self, tokenizer: Tokenizer, has_documents: bool) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, has_documents: bool, is_seen: np.ndarray | None = None
+    ) -> None:
         self._tokenizer = tokenizer
         self._has_documents = has_documents
+        self._is_seen = is_seen
         self._generator: Generator | None = None
 
     def __call__(self, model: LanguageModel) -> str:
         """Return what the model, the same one in every call, generates from an empty prompt."""
         if self._generator is None:
-            self._generator = Generator.of_model(model, self._tokenizer, self._has_documents)
+            self._generator = Generator.of_model(
+                model, self._tokenizer, self._has_documents, self._is_seen
+            )
             # AutoGraph would analyze all of it for seconds and change nothing.
             self._graph = tf.function(self._generator.generate, autograph=False)
         else:

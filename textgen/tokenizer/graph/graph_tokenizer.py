@@ -33,6 +33,11 @@ class GraphTokenizer(ABC):
         ).reshape(-1, 2)
 
     @property
+    def all_pieces(self) -> list[bytes]:
+        """The UTF-8 bytes of each token, by id."""
+        return self._pieces.tolist()
+
+    @property
     def max_overhang(self) -> int:
         """Most bytes of a token that can follow a string which ends inside the token."""
         return max(map(len, self._pieces)) - 1
