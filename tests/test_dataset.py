@@ -96,14 +96,14 @@ def test_validation_predicts_every_token_but_the_first_once(num_tokens, context_
 
 
 def test_too_few_tokens_for_one_window_are_an_error():
-    with pytest.raises(CorpusError, match=r"--context-length"):
+    with pytest.raises(CorpusError, match=r"context_length"):
         windows_of(8, 8, 1, 0)
     assert windows_of(9, 8, 1, 0).batches(0, 1).tolist() == [[list(range(9))]]
 
 
 @pytest.mark.parametrize("num_tokens", [0, 1])
 def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
-    with pytest.raises(CorpusError, match=r"--validation-split"):
+    with pytest.raises(CorpusError, match=r"validation_split"):
         ValidationWindows(np.arange(num_tokens), 8, 4)
 
 
@@ -146,6 +146,28 @@ def test_a_store_uses_two_bytes_per_token(tmp_path, tokenizer):
     assert store.train.dtype == store.validation.dtype == np.uint16
     assert tokenizer.decode(store.train) == "床前明月光"
     assert tokenizer.decode(TokenStore(folder).validation) == "疑是"
+
+
+def test_a_store_may_have_a_test_part_and_no_validation_part(tmp_path, tokenizer):
+    blocks = {"train": [["床前"]], "validation": [["", ""]], "test": [["明月", ""]]}
+    written = TokenStore.write(
+        tmp_path / "tokens", **blocks, tokenizer=tokenizer, has_documents=False
+    )
+    for store in (written, TokenStore(tmp_path / "tokens")):
+        store.check(tokenizer.vocab_size, has_validation=False)
+        assert tokenizer.decode(store.train) == "床前"
+        assert store.validation.shape == (0,)
+        assert tokenizer.decode(store.test) == "明月"
+        for impossible in ({"vocab_size": 5}, {"vocab_size": tokenizer.vocab_size}):
+            with pytest.raises(CorpusError, match="damaged"):
+                store.check(**impossible)
+
+
+def test_a_store_without_a_training_part_is_damaged(tmp_path, tokenizer):
+    store = TokenStore.write(tmp_path / "tokens", [[""]], [["床前"]], tokenizer, False)
+    with pytest.raises(CorpusError, match="damaged"):
+        store.check(tokenizer.vocab_size)
+    assert store.test is None
 
 
 def test_a_large_vocabulary_needs_four_bytes(tmp_path):

@@ -37,7 +37,8 @@ class TokenStore:
 
     Attributes:
         train: Tokens of the training part, uint16[num_tokens] or uint32[num_tokens].
-        validation: Tokens of the validation part, the same type.
+        validation: Tokens of the validation part, the same type. Empty if the corpus has none.
+        test: Tokens of the test part, the same type; `None` if the corpus has none.
 
     Raises:
         CorpusError: If the files are missing or damaged.
@@ -45,24 +46,28 @@ class TokenStore:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self.train, self.validation = (
-                np.load(folder / f"{part}.npy", mmap_mode="r", allow_pickle=False)
-                for part in ("train", "validation")
-            )
+            self.train = _open_array(folder / "train.npy")
+            self.validation = _open_array(folder / "validation.npy")
+            has_test = (folder / "test.npy").exists()
+            self.test = _open_array(folder / "test.npy") if has_test else None
         except (OSError, ValueError, EOFError) as error:
             raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
         self._folder = folder
 
-    def check(self, vocab_size: int) -> None:
+    def check(self, vocab_size: int, has_validation: bool = True) -> None:
         """Read all tokens once and check that they are valid.
 
         Args:
             vocab_size: All token ids must be below this.
+            has_validation: Whether the corpus has a validation part.
 
         Raises:
             CorpusError: If they are not.
         """
-        for tokens in (self.train, self.validation):
+        filled = [self.train] if self.test is None else [self.train, self.test]
+        if has_validation:
+            filled.append(self.validation)
+        for tokens in filled:
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
             if not is_sound or tokens.max() >= vocab_size:
                 raise CorpusError(f"{self._folder}: the token store is damaged; begin a new run.")
@@ -82,6 +87,7 @@ class TokenStore:
         validation: Iterable[Block],
         tokenizer: Tokenizer,
         has_documents: bool,
+        test: Iterable[Block] | None = None,
     ) -> TokenStore:
         """Encode a corpus block by block and write it to `folder` atomically.
 
@@ -91,13 +97,26 @@ class TokenStore:
             validation: Validation documents in blocks.
             tokenizer: Converts text to ids.
             has_documents: Whether to put BOS and EOS around every document.
+            test: Test documents in blocks, if there are any.
         """
         dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
         with publish_folder(folder) as scratch:
-            for part, blocks in (("train", train), ("validation", validation)):
+            parts = {"train": train, "validation": validation}
+            for part, blocks in (parts if test is None else {**parts, "test": test}).items():
                 pieces = _encode(blocks, tokenizer, has_documents)
                 _write_array(scratch / f"{part}.npy", pieces, dtype)
         return cls(folder)
+
+
+def _open_array(path: Path) -> np.ndarray:
+    """Map an array into memory; an empty one cannot be mapped."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        tokens = np.load(path, allow_pickle=False)
+        if tokens.size:
+            raise
+        return tokens
 
 
 def _encode(

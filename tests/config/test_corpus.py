@@ -19,7 +19,7 @@ NAN, INF = math.nan, math.inf
             ["", " ", "a\nb", None],
         ),
         ("text_column", "must be a name", [1, b"text", ("text",)]),
-        ("validation_split", "must be in (0, 1)", [0, 1, -0.1, 1.5, NAN, INF, "0.1"]),
+        ("validation_split", "must be in [0, 1)", [1, -0.1, 1.5, NAN, INF, "0.1"]),
     ],
 )
 def test_values_out_of_range_are_refused(assert_refused, name, rule, values):
@@ -30,6 +30,7 @@ def test_values_out_of_range_are_refused(assert_refused, name, rule, values):
     "settings",
     [
         {"validation_split": 1e-9},
+        {"validation_split": 0},
     ],
 )
 def test_the_ends_of_a_range_are_valid(assert_kept, settings):

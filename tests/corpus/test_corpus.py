@@ -135,6 +135,90 @@ def test_one_stream_is_cut_without_a_warning(write, caplog):
     assert not caplog.records
 
 
+@pytest.fixture
+def parts(tmp_path):
+    """Sources of three files."""
+    for name, text in (("a", "one\ntwo\nthree"), ("b", "four\n"), ("c", "five\nsix\n")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    return [find_files([tmp_path / f"{name}.txt"]) for name in "abc"]
+
+
+@pytest.mark.parametrize("config", [CorpusConfig(), lines(), lines(validation_split=0)])
+def test_validation_and_test_files_are_parts_of_their_own(parts, join, config):
+    train, validation, test = parts
+    with read_corpus(train, config, validation=validation, test=test) as corpus:
+        texts = [join(part.blocks()) for part in (corpus.train, corpus.validation, corpus.test)]
+    if config.split_documents == "none":
+        wanted = [["one\ntwo\nthree", ""], ["four\n", ""], ["five\nsix\n", ""]]
+    else:
+        wanted = [["one", "two", "three", ""], ["four", ""], ["five", "six", ""]]
+    assert texts == wanted
+    facts = corpus.facts
+    counts = [sum(map(len, each)) for each in wanted]
+    assert [facts.train_characters, facts.validation_characters, facts.test_characters] == counts
+    assert facts.num_documents == sum(len(each) - 1 for each in wanted)
+    assert facts.has_documents == (config.split_documents == "line")
+
+
+def test_a_line_of_ones_own_separates_documents(tmp_path, join):
+    (tmp_path / "fortunes").write_text("one\n%\ntwo\n%\nthree\n")
+    config = CorpusConfig(split_documents="%")
+    with read_corpus(find_files([tmp_path / "fortunes"]), config) as corpus:
+        assert join(corpus.train.blocks()) == ["one", "two", ""]
+        assert corpus.facts.has_documents
+
+
+def test_test_files_leave_the_validation_fraction_alone(parts, text_of):
+    train, _, test = parts
+    with read_corpus(train, CorpusConfig(), test=test) as corpus:
+        assert text_of(corpus.train) + text_of(corpus.validation) == "one\ntwo\nthree"
+        assert text_of(corpus.test) == "five\nsix\n"
+
+
+@pytest.mark.parametrize("text", ["a", "one\ntwo\n"])
+@pytest.mark.parametrize("config", [CorpusConfig(validation_split=0), lines(validation_split=0)])
+def test_without_a_validation_fraction_everything_is_trained_on(write, text_of, config, text):
+    with read_corpus(write(text), config) as corpus:
+        assert "".join(corpus.train.texts()) == (
+            text if config.split_documents == "none" else text.replace("\n", "")
+        )
+        assert list(corpus.validation.blocks()) == list(corpus.test.blocks()) == []
+        assert corpus.facts.validation_characters == corpus.validation.num_documents == 0
+
+
+def test_a_file_in_another_part_is_another_corpus(parts):
+    a, b, c = parts
+    kinds = [
+        ((*a, *b, *c), {}),
+        ((*a, *b), {"validation": c}),
+        ((*a, *b), {"test": c}),
+        (a, {"validation": b, "test": c}),
+        (a, {"validation": (*b, *c)}),
+    ]
+    digests, source_digests = set(), set()
+    for sources, others in kinds:
+        with read_corpus(sources, lines(validation_split=0), **others) as corpus:
+            digests.add(corpus.facts.digest)
+            source_digests.add(corpus.facts.source_digest)
+        everything = [*sources, *(source for group in others.values() for source in group)]
+        tracker = SourceTracker(source.num_bytes for source in everything)
+        assert digest_sources(sources, tracker, **others) == corpus.facts.source_digest
+    assert len(digests) == len(source_digests) == len(kinds)
+
+
+def test_a_file_in_two_parts_is_an_error(parts):
+    a, b, _ = parts
+    with pytest.raises(CorpusError, match=r"b\.txt: a file must be in one part only.* and test"):
+        read_corpus(a, CorpusConfig(), validation=b, test=b)
+
+
+def test_a_validation_file_without_text_is_an_error(parts, tmp_path):
+    (tmp_path / "empty.txt").write_text(" \n")
+    empty = find_files([tmp_path / "empty.txt"])
+    with pytest.raises(CorpusError, match=r"The validation part is empty.*empty\.txt"):
+        read_corpus(parts[0], CorpusConfig(), validation=empty)
+
+
 def test_has_documents(write):
     paths = write("one\ntwo\n")
     assert read_corpus(paths, lines()).facts.has_documents

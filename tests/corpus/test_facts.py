@@ -20,8 +20,15 @@ def test_facts_survive_json():
     assert FACTS.to_dict()["cleaned_by"] == CLEANED_BY
 
 
-def test_the_training_part_is_what_validation_leaves():
+def test_the_training_part_is_what_validation_and_test_leave():
     assert FACTS.train_characters == 90
+    assert dataclasses.replace(FACTS, test_characters=20).train_characters == 70
+
+
+def test_only_a_corpus_with_a_test_part_records_it():
+    tested = dataclasses.replace(FACTS, test_characters=20)
+    assert CorpusFacts.from_dict(tested.to_dict()) == tested
+    assert "test_characters" not in FACTS.to_dict()
 
 
 def test_a_record_of_an_earlier_version_lacks_what_that_version_did_not_know():

@@ -28,7 +28,8 @@ class CorpusConfig(Record):
             of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
             document.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
-        validation_split: Fraction of the corpus, at its end, that is kept for validation.
+        validation_split: Fraction of the corpus, at its end, that is kept for validation. 0
+            keeps none.
 
     Example:
         >>> CorpusConfig(lowercase=True, split_documents="line").cleans
@@ -56,8 +57,8 @@ class CorpusConfig(Record):
         fits = self.text_column is None or isinstance(self.text_column, str)
         check(fits, "text_column must be a name", self.text_column)
         check(
-            isinstance(self.validation_split, (int, float)) and 0 < self.validation_split < 1,
-            "validation_split must be in (0, 1)",
+            isinstance(self.validation_split, (int, float)) and 0 <= self.validation_split < 1,
+            "validation_split must be in [0, 1)",
             self.validation_split,
         )
 

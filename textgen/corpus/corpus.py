@@ -1,13 +1,15 @@
-"""A corpus: its documents, divided into a training and a validation part."""
+"""A corpus: its documents, divided into training, validation and test parts."""
 
 from __future__ import annotations
 
 import bisect
+import dataclasses
+import hashlib
 import itertools
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +27,19 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Corpus:
-    """Cleaned text to train on and to validate with. Close it by a `with` block.
+    """Cleaned text to train on, to validate with and to test on. Close it by a `with` block.
 
     Attributes:
         train: The documents to train on; never empty.
-        validation: The documents at the end of the corpus; never empty.
-        facts: Facts about both parts together.
+        validation: The documents to validate with. Empty only if the validation fraction is 0
+            and there are no validation files.
+        test: The documents that training never sees; empty without test files.
+        facts: Facts about all parts together.
     """
 
     train: Part
     validation: Part
+    test: Part
     facts: CorpusFacts
 
     def __enter__(self) -> Corpus:
@@ -49,45 +54,68 @@ def read_corpus(
     config: CorpusConfig,
     folder: Path | None = None,
     on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
+    *,
+    validation: Sequence[Source] = (),
+    test: Sequence[Source] = (),
 ) -> Corpus:
     """Read, clean and divide a corpus of any size.
 
-    The validation part is the end of the corpus. A single text is cut after
-    `int(length * (1 - validation_split))` characters. Of several documents, validation gets the
-    last whole ones, as many as come closest to the fraction in characters. Each part gets at
-    least one character or one document.
+    Without validation files, the validation part is the end of the corpus. A single text is cut
+    after `int(length * (1 - validation_split))` characters. Of several documents, validation
+    gets the last whole ones, as many as come closest to the fraction in characters. Each part
+    gets at least one character or one document, but if the fraction is 0 validation gets none.
 
     Args:
         sources: From `find_files`.
         config: Encoding, cleaning, document split, text column and validation fraction.
         folder: Folder of the temporary file for a corpus that outgrows memory.
         on_bytes: Called with the bytes read so far and the total, which is `None` if unknown.
+        validation: Files to validate with, instead of a fraction of `sources`.
+        test: Files for a final test.
 
     Returns:
         An open corpus; use it in a `with` block.
 
     Raises:
         ConfigError: If Python has no text encoding of the config's name.
-        CorpusError: If a source cannot be read or decoded, a table is malformed, or the corpus
-            holds no text.
+        CorpusError: If a source cannot be read or decoded, a table is malformed, the corpus or
+            the validation or test files hold no text, or a file is in two parts.
 
     Example:
         >>> with read_corpus(find_files(["poems.txt"]), CorpusConfig()) as corpus:
         ...     "".join(corpus.train.texts())[:20]
         'Tyger Tyger, burning'
     """
-    if config.text_column is not None and all(source.format == "text" for source in sources):
+    groups = {"training": sources, "validation": validation, "test": test}
+    everything = [source for group in groups.values() for source in group]
+    _check_disjoint(groups)
+    if config.text_column is not None and all(source.format == "text" for source in everything):
         raise CorpusError(
             "text_column needs a .csv, .tsv, .jsonl or .ndjson file, or a .json array. "
-            f"Received: {describe(sources)}"
+            f"Received: {describe(everything)}"
         )
-    tracker = SourceTracker((source.num_bytes for source in sources), on_bytes)
+    tracker = SourceTracker((source.num_bytes for source in everything), on_bytes)
     store = DocumentStore(folder)
     notices = Notices()
     try:
-        for block in read_blocks(sources, config, tracker, notices):
-            store.write(block)
-        train, validation = _divide(store, config, describe(sources))
+        parts = {}
+        for name, group in groups.items():
+            if group and name != "training":
+                tracker.begin_file(name)  # files in other parts are another corpus
+            before = store.size
+            for block in read_blocks(group, config, tracker, notices) if group else ():
+                store.write(block)
+            parts[name] = store.part_since(before)
+            if (group or name == "training") and not parts[name].num_documents:
+                whole = "corpus" if name == "training" else f"{name} part"
+                raise CorpusError(
+                    f"The {whole} is empty: no text is left of {describe(group)} after cleaning."
+                )
+        has_documents = parts["training"].num_documents > 1
+        if not validation:
+            parts["training"], parts["validation"] = _divide(
+                parts["training"], config, describe(sources)
+            )
     except BaseException:
         store.close()
         raise
@@ -95,14 +123,34 @@ def read_corpus(
         notices.warn()
     facts = CorpusFacts(
         description=describe(sources),
-        digest=store.digest,
+        digest=_digest(store, [part.stop for part in parts.values()] if validation or test else []),
         source_digest=tracker.digest,
-        has_documents=store.num_documents > 1,
+        has_documents=has_documents,
         num_documents=store.num_documents,
         num_characters=store.num_characters,
-        validation_characters=validation.num_characters,
+        validation_characters=parts["validation"].num_characters,
+        test_characters=parts["test"].num_characters,
     )
-    return Corpus(train, validation, facts)
+    return Corpus(parts["training"], parts["validation"], parts["test"], facts)
+
+
+def _check_disjoint(groups: Mapping[str, Sequence[Source]]) -> None:
+    """Refuse a file in two parts: what was trained on can neither validate nor test."""
+    seen: dict[Source, str] = {}
+    for name, group in groups.items():
+        for source in group:
+            if seen.setdefault(source, name) != name:
+                raise CorpusError(
+                    f"{source.name}: a file must be in one part only. "
+                    f"Received: {seen[source]} and {name}"
+                )
+
+
+def _digest(store: DocumentStore, stops: Sequence[int]) -> str:
+    """Return a digest of the documents, and of the ends of the parts that are files."""
+    if not stops:
+        return store.digest
+    return hashlib.sha256(f"{store.digest} {stops}".encode()).hexdigest()
 
 
 def describe(sources: Sequence[Source]) -> str:
@@ -119,13 +167,15 @@ def describe(sources: Sequence[Source]) -> str:
     return " and ".join(parts)
 
 
-def _divide(store: DocumentStore, config: CorpusConfig, description: str) -> tuple[Part, Part]:
-    """Return the training and the validation part."""
-    if store.num_documents == 0:
-        raise CorpusError(f"The corpus is empty: no text is left of {description} after cleaning.")
-    train_fraction = 1 - config.validation_split
-    if store.num_documents > 1:
-        train = _first_documents(store, store.num_characters * train_fraction)
+def _divide(whole: Part, config: CorpusConfig, description: str) -> tuple[Part, Part]:
+    """Divide a part into a training and a validation part."""
+    if config.validation_split == 0:
+        return whole, dataclasses.replace(
+            whole, start=whole.stop, num_characters=0, num_documents=0
+        )
+    target = whole.num_characters * (1 - config.validation_split)
+    if whole.num_documents > 1:
+        train = _first_documents(whole, target)
     else:
         if config.split_documents != "none":
             _logger.warning(
@@ -133,44 +183,42 @@ def _divide(store: DocumentStore, config: CorpusConfig, description: str) -> tup
                 "end of it.",
                 config.split_documents,
             )
-        if store.num_characters < 2:
+        if whole.num_characters < 2:
             raise CorpusError(f"The corpus needs at least 2 characters. Received: {description}")
-        length = int(store.num_characters * train_fraction)
-        train = _first_characters(store, min(max(length, 1), store.num_characters - 1))
-    rest = Part(
-        store,
-        train.stop,
-        store.num_bytes,
-        store.num_characters - train.num_characters,
-        store.num_documents - train.num_documents,
+        train = _first_characters(whole, min(max(int(target), 1), whole.num_characters - 1))
+    rest = dataclasses.replace(
+        whole,
+        start=train.stop,
+        num_characters=whole.num_characters - train.num_characters,
+        num_documents=whole.num_documents - train.num_documents,
     )
     return train, rest
 
 
-def _first_characters(store: DocumentStore, length: int) -> Part:
-    """Return the beginning of a store that holds one document."""
-    stop, missing = 0, length
-    for offset, piece in store.pieces():
+def _first_characters(whole: Part, length: int) -> Part:
+    """Return the beginning of a part that holds one document."""
+    stop, missing = whole.start, length
+    for offset, piece in whole.store.pieces(whole.start, whole.stop):
         text = decode_block(piece)[0]
         stop = offset + len(text[:missing].encode())
         missing -= min(missing, len(text))
         if missing == 0:
             break
-    return Part(store, 0, stop, length, num_documents=0)
+    return dataclasses.replace(whole, stop=stop, num_characters=length, num_documents=0)
 
 
-def _first_documents(store: DocumentStore, target: float) -> Part:
+def _first_documents(whole: Part, target: float) -> Part:
     """Return the first documents, but not all, whose characters come closest to `target`."""
     best, distance = (0, b"", 0, 0, 0), math.inf
     characters = documents = 0
-    for offset, piece in store.pieces():
+    for offset, piece in whole.store.pieces(whole.start, whole.stop):
         *ended, rest = decode_block(piece)
         # Characters before this piece, and up to the end of each document that ends in it.
         ends = list(itertools.accumulate(map(len, ended), initial=characters))
         above = bisect.bisect_left(ends, target, lo=1)
         for index in range(max(above - 1, 1), min(above + 1, len(ends))):
             is_closer = abs(ends[index] - target) < distance
-            if is_closer and documents + index < store.num_documents:
+            if is_closer and documents + index < whole.num_documents:
                 distance = abs(ends[index] - target)
                 best = (offset, piece, index, ends[index], documents + index)
         if above < len(ends):
@@ -179,4 +227,6 @@ def _first_documents(store: DocumentStore, target: float) -> Part:
         documents += len(ended)
     offset, piece, index, characters, documents = best
     length = sum(len(text.encode()) + len(END_OF_DOCUMENT) for text in decode_block(piece)[:index])
-    return Part(store, 0, offset + length, characters, documents)
+    return dataclasses.replace(
+        whole, stop=offset + length, num_characters=characters, num_documents=documents
+    )

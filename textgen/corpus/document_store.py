@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from textgen.corpus.documents import Block
 from textgen.corpus.sources import CHUNK_BYTES
@@ -20,6 +21,14 @@ from textgen.unicode import encode_unicode
 # Follows every document. UTF-8 never uses this byte.
 END_OF_DOCUMENT = b"\xff"
 _MAX_MEMORY_BYTES = 1 << 26
+
+
+class StoreSize(NamedTuple):
+    """How much a store holds; see `DocumentStore`."""
+
+    num_bytes: int
+    num_characters: int
+    num_documents: int
 
 
 class DocumentStore:
@@ -57,6 +66,21 @@ class DocumentStore:
         self.num_bytes += len(data)
         self.num_characters += sum(map(len, block))
         self.num_documents += len(block) - 1
+
+    @property
+    def size(self) -> StoreSize:
+        """How much has been written."""
+        return StoreSize(self.num_bytes, self.num_characters, self.num_documents)
+
+    def part_since(self, before: StoreSize) -> Part:
+        """Return the documents that were written since the store had the size `before`."""
+        return Part(
+            self,
+            before.num_bytes,
+            self.num_bytes,
+            self.num_characters - before.num_characters,
+            self.num_documents - before.num_documents,
+        )
 
     @property
     def digest(self) -> str:

@@ -34,6 +34,7 @@ class CorpusFacts:
         num_documents: Documents in all parts.
         num_characters: Characters (code points) in all parts.
         validation_characters: Characters in the validation part.
+        test_characters: Characters in the test part.
         cleaned_by: The versions of textgen and Unicode that cleaned it. `None` in a record
             from an earlier version.
 
@@ -51,15 +52,18 @@ class CorpusFacts:
     num_characters: int
     validation_characters: int
     cleaned_by: str | None = CLEANED_BY
+    test_characters: int = 0
 
     @property
     def train_characters(self) -> int:
         """Characters in the training part."""
-        return self.num_characters - self.validation_characters
+        return self.num_characters - self.validation_characters - self.test_characters
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts that are known, as JSON values."""
+        """Return the facts that are known, as JSON values. A corpus may have no test part."""
         values = dataclasses.asdict(self)
+        if not self.test_characters:
+            del values["test_characters"]
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
@@ -78,4 +82,4 @@ class CorpusFacts:
         facts: dict[str, Any] = {
             field.name: values.get(field.name) for field in dataclasses.fields(cls)
         }
-        return cls(**facts)
+        return cls(**{**facts, "test_characters": facts["test_characters"] or 0})

@@ -142,12 +142,20 @@ class _TrackedFile:
         return data
 
 
-def digest_sources(sources: Sequence[Source], tracker: SourceTracker) -> str | None:
+def digest_sources(
+    sources: Sequence[Source],
+    tracker: SourceTracker,
+    *,
+    validation: Sequence[Source] = (),
+    test: Sequence[Source] = (),
+) -> str | None:
     """Compute the digest of the sources without decoding any text.
 
     Args:
         sources: From `find_files`.
-        tracker: A new tracker of these sources.
+        tracker: A new tracker of all sources.
+        validation: As for `read_corpus`.
+        test: As for `read_corpus`.
 
     Returns:
         The tracker's digest after reading the sources, or `None` if one can be read only once.
@@ -157,7 +165,10 @@ def digest_sources(sources: Sequence[Source], tracker: SourceTracker) -> str | N
     """
     if tracker.total is None:
         return None
-    for source in sources:
-        for _ in source.read_chunks(tracker=tracker, decompress=False):
-            pass
+    for name, group in (("", sources), ("validation", validation), ("test", test)):
+        if group and name:
+            tracker.begin_file(name)
+        for source in group:
+            for _ in source.read_chunks(tracker=tracker, decompress=False):
+                pass
     return tracker.digest

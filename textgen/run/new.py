@@ -87,13 +87,15 @@ def _tokenize(corpus: Corpus, folder: RunFolder, config: RunConfig, reporter: Re
         config.min_count,
     )
     reporter.phase("encoding")
-    count = _counter(corpus.train.num_bytes + corpus.validation.num_bytes, reporter)
+    parts = (corpus.train, corpus.validation, corpus.test)
+    count = _counter(sum(part.num_bytes for part in parts), reporter)
     store = TokenStore.write(
         folder.tokens,
         corpus.train.blocks(count),
         corpus.validation.blocks(count),
         tokenizer,
         corpus.facts.has_documents,
+        corpus.test.blocks(count) if corpus.test.num_documents else None,
     )
     run = Run(folder, config, corpus.facts, tokenizer, store)
     run.save()

@@ -103,7 +103,7 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
     config = _changed(config, changes or {})
     tokenizer = load_tokenizer(folder.tokenizer)
     store = TokenStore(folder.tokens)
-    store.check(tokenizer.vocab_size)
+    store.check(tokenizer.vocab_size, has_validation=corpus.validation_characters > 0)
     return Run(folder, config, corpus, tokenizer, store)
 
 
