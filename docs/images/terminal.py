@@ -22,7 +22,7 @@ THEME = TerminalTheme((29, 27, 26), (241, 235, 229), [(29, 27, 26), (240, 165, 1
 def draw(transcript: str) -> str:
     """Return the picture of a transcript."""
     console = Console(record=True, file=io.StringIO(), width=WIDTH)
-    for line in transcript.splitlines():
+    for line in [*transcript.splitlines(), ""]:  # an empty line, as a margin
         if line.startswith("$ "):
             console.print(Text.assemble(("$ ", "red"), (line[2:], "bold")))
         else:
