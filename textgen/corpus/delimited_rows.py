@@ -138,8 +138,8 @@ def _unwrapped(field: str) -> str:
 def _reject_ragged(row: Sequence[str], layout: _Layout, lines: _Lines, bad_rows: BadRows) -> None:
     bad_rows.reject(
         f"line {lines.number}",
-        f" has {len(row)} fields, but there are {layout.num_columns} columns. A field with "
-        f"{layout.delimiter!r} in it must be in quotes.",
+        f" must have {layout.num_columns} fields, as the header has. Received: {len(row)}. A "
+        f"field with {layout.delimiter!r} in it must be in quotes.",
     )
 
 
