@@ -1,7 +1,6 @@
 """Tiny training runs for the tests of training."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.forked import ForkedPython
+from tests.training.forked import ForkedPython, clean_environment
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
 from textgen.training.loop import Trainer
 
-ROOT = Path(__file__).parents[2]
 VOCAB_SIZE = 11
 
 
@@ -79,18 +77,6 @@ def assert_same_arrays():
     return compare
 
 
-def _environment(**variables):
-    # Nothing of what this process's libraries were set to.
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
-    return {
-        **inherited,
-        "PYTHONPATH": str(ROOT),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        **variables,
-    }
-
-
 @pytest.fixture
 def start_python():
     """Start Python on a script; what still runs at the end of the test is killed."""
@@ -99,7 +85,7 @@ def start_python():
     def start(script, *arguments, **variables):
         process = subprocess.Popen(
             [sys.executable, "-c", script, *map(str, arguments)],
-            env=_environment(**variables),
+            env=clean_environment(**variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -123,7 +109,7 @@ def fork_python(tmp_path_factory):
 
     def start(script, *arguments, **variables):
         arguments = [str(argument) for argument in arguments]
-        process = ForkedPython(script, arguments, _environment(**variables), folder)
+        process = ForkedPython(script, arguments, clean_environment(**variables), folder)
         started.append(process)
         return process
 

@@ -6,16 +6,30 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from unittest import mock
 
+_ROOT = Path(__file__).parents[2]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _IMPORTED = ["tensorflow", "keras", "keras_nlp", "textgen.training.loop", "textgen.export"]
+
+
+def clean_environment(**variables):
+    """Return an environment without anything that this process's libraries were set to."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    return {
+        **inherited,
+        "PYTHONPATH": str(_ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        **variables,
+    }
 
 
 class ForkedPython:
     """Python on a script, forked from a server that only imports: four seconds saved each.
 
-    The methods are those of `subprocess.Popen` with captured text.
+    Its methods are those of `subprocess.Popen` with captured text.
 
     Args:
         script: Source of the program.
@@ -34,6 +48,10 @@ class ForkedPython:
             multiprocessing.forkserver.ensure_running()
         self._process.start()
 
+    def printed(self):
+        """Return the standard output so far."""
+        return Path(self._shown[0]).read_text("utf-8")
+
     def poll(self):
         return self._process.exitcode
 
@@ -47,11 +65,7 @@ class ForkedPython:
 
     def communicate(self, timeout=None):
         self.wait(timeout)
-        contents = []
-        for path in self._shown:
-            with open(path, encoding="utf-8") as file:
-                contents.append(file.read())
-        return tuple(contents)
+        return tuple(Path(path).read_text("utf-8") for path in self._shown)
 
     def send_signal(self, signal):
         os.kill(self._process.pid, signal)
