@@ -90,9 +90,9 @@ def decode_graph(generator):
 @pytest.fixture
 def without_samples(monkeypatch):
     """Let runs in training write no samples, whose graph takes most of a tiny run's time."""
-    from textgen.generation import SampleWriter
+    from textgen.generation import SampleGenerator
 
-    monkeypatch.setattr(SampleWriter, "__call__", lambda writer, model: "")
+    monkeypatch.setattr(SampleGenerator, "__call__", lambda generator, model: "")
 
 
 @dataclasses.dataclass(frozen=True)
