@@ -70,9 +70,11 @@ class Decoder(tf.Module, ABC):
 
     def dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Return `x` times the kernel `name`, plus its bias: [N, out] from [N, in]."""
-        return tf.nn.bias_add(
-            tf.matmul(x, self.weights[f"{name}/kernel"]), self.weights[f"{name}/bias"]
-        )
+        return tf.nn.bias_add(tf.matmul(x, self.kernel(name)), self.weights[f"{name}/bias"])
+
+    def kernel(self, name: str) -> tf.Tensor:
+        """Return the kernel `name`, float32[in, out]."""
+        return self.weights[f"{name}/kernel"]
 
     @property
     @abstractmethod
