@@ -100,3 +100,14 @@ def test_closing_ends_every_row(generator):
     assert isinstance([*pieces][-1].error, EngineClosedError)
     with pytest.raises(EngineClosedError):
         engine.submit([make_row("a")])
+
+
+def test_no_more_rows_are_decoded_than_allowed(generator):
+    engine = Engine(generator.saved_model, max_rows=3, num_threads=2)
+    readers = [Reader(engine, "a", max_new_tokens=30, seed=n) for n in range(20)]
+    most = 0
+    while engine.num_running or engine.num_waiting:
+        most = max(most, engine.num_running)
+    assert most == 3
+    assert len({reader.read() for reader in readers}) > 10
+    engine.close()

@@ -33,8 +33,8 @@ def test_a_new_version_replaces_the_old_one(folder):
         assert shelf.models["mine"].entry.version == 2
         # What began with the old version ends with it.
         assert old.generator.generate("a", max_new_tokens=2, seed=1).text
-        assert old.engine._thread.is_alive()
-    wait_until(lambda: not old.engine._thread.is_alive())
+        assert old.engine.is_alive
+    wait_until(lambda: not old.engine.is_alive)
     shelf.close()
 
 

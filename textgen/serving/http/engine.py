@@ -1,17 +1,18 @@
-"""Continuous batching: texts of many requests, decoded together by one thread.
+"""Continuous batching: texts of many requests, decoded together.
 
-The thread repeats three steps: drop rows that finished or were cancelled, process the prompts of
-waiting rows, decode a block of a few tokens in all rows. A row's text depends on its own inputs
-only, so it is the same under any load.
+A thread per core repeats three steps: drop rows that finished or were cancelled, process the
+prompts of waiting rows, decode a block of a few tokens in all rows. A row's text depends on its
+own inputs only, so it is the same under any load.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ _SECONDS_PER_BLOCK = 0.02
 _MAX_TOKENS_PER_BLOCK = 32
 # Prompts that are processed in one call; padding them to the longest costs time.
 _MAX_PROMPTS_PER_CALL = 16
+_MAX_THREADS = 4
 
 
 class QueueFullError(TextgenError):
@@ -100,8 +102,10 @@ class Engine:
 
     Args:
         model: An exported model.
-        max_rows: Rows decoded together.
+        max_rows: Rows decoded at a time.
         max_waiting: Rows that may wait for a place.
+        num_threads: Threads that decode, each with a batch of its own. Defaults to the number of
+            CPU cores, up to 4.
         observer: Receives a report of every block.
 
     Example:
@@ -115,29 +119,33 @@ class Engine:
         *,
         max_rows: int = 32,
         max_waiting: int = 256,
+        num_threads: int | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._batch = Batch(model)
         self._max_rows = max_rows
         self._max_waiting = max_waiting
-        self._observer = observer or Observer()
-        self._rows: list[Row] = []
         self._waiting: deque[Row] = deque()
         self._is_closed = False
-        self._seconds_per_step = 0.0
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._work, name="textgen-engine", daemon=True)
-        self._thread.start()
+        count = num_threads or min(len(os.sched_getaffinity(0)), _MAX_THREADS)
+        self._workers = [_Worker(self, Batch(model), observer or Observer()) for _ in range(count)]
+        for worker in self._workers:
+            worker.start()
 
     @property
     def num_running(self) -> int:
-        """Rows in the batch."""
-        return len(self._rows)
+        """Rows in the batches."""
+        return sum(worker.load for worker in self._workers)
 
     @property
     def num_waiting(self) -> int:
         """Rows in the queue."""
         return len(self._waiting)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a thread still runs."""
+        return any(worker.is_alive() for worker in self._workers)
 
     def submit(self, rows: Sequence[Row]) -> None:
         """Queue the rows of one request, all or none.
@@ -152,57 +160,102 @@ class Engine:
             if len(self._waiting) + len(rows) > self._max_waiting:
                 raise QueueFullError("The server is busy: its queue is full")
             self._waiting.extend(rows)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Stop after the current block; rows that are not finished receive an error."""
         with self._changed:
             self._is_closed = True
-            self._changed.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
-
-    def _work(self) -> None:
-        while self._await_work():
-            try:
-                self._drop_cancelled()
-                self._admit()
-                if self._rows:
-                    self._decode()
-            except Exception as error:
-                # One thread serves all requests, so no error may end it: these rows fail, and
-                # it continues with the next.
-                logger.error("Decoding failed: %s", type(error).__name__)
-                self._fail(self._rows, error)
-                self._rows = []
-                self._batch.keep([])
-        self._fail([*self._rows, *self._waiting], EngineClosedError("The server is stopping"))
-        self._rows = []
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+        _fail(self._waiting, EngineClosedError("The server is stopping"))
         self._waiting.clear()
 
-    def _await_work(self) -> bool:
+    def take(self, worker: _Worker) -> list[Row] | None:
+        """Return rows that a worker should add to its own.
+
+        Blocks while the worker has nothing to do.
+
+        Returns:
+            So many rows that all workers have about as many; `None` when the engine is closed.
+        """
         with self._changed:
-            while not (self._rows or self._waiting or self._is_closed):
+            while True:
+                worker.load = len(worker.rows)
+                self._drop_cancelled()
+                if self._is_closed:
+                    return None
+                total = min(self.num_running + len(self._waiting), self._max_rows)
+                share = -(-total // len(self._workers)) - worker.load
+                count = min(share, len(self._waiting), self._max_rows - self.num_running)
+                if count > 0 or worker.rows:
+                    rows = [self._waiting.popleft() for _ in range(max(count, 0))]
+                    worker.load += len(rows)
+                    return rows
                 self._changed.wait()
-            return not self._is_closed
+
+    def freed(self) -> None:
+        """Let the other workers see that there is room again."""
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()
 
     def _drop_cancelled(self) -> None:
-        self._keep([index for index, row in enumerate(self._rows) if not row.is_cancelled])
-        if any(row.is_cancelled for row in list(self._waiting)):
-            with self._changed:
-                kept = [row for row in self._waiting if not row.is_cancelled]
-                self._waiting.clear()
-                self._waiting.extend(kept)
+        if any(row.is_cancelled for row in self._waiting):
+            kept = [row for row in self._waiting if not row.is_cancelled]
+            self._waiting.clear()
+            self._waiting.extend(kept)
+
+
+class _Worker(threading.Thread):
+    """Decodes one batch.
+
+    Args:
+        engine: Where rows come from.
+        batch: An empty batch.
+        observer: Receives a report of every block.
+
+    Attributes:
+        rows: The rows of the batch.
+        load: The number of them and of those about to be added; the engine's lock guards it.
+    """
+
+    def __init__(self, engine: Engine, batch: Batch, observer: Observer) -> None:
+        super().__init__(name="textgen-engine", daemon=True)
+        self.rows: list[Row] = []
+        self.load = 0
+        self._engine = engine
+        self._batch = batch
+        self._observer = observer
+        self._seconds_per_step = 0.0
+
+    def run(self) -> None:
+        """Decode until the engine is closed."""
+        while (new := self._engine.take(self)) is not None:
+            try:
+                self._keep([i for i, row in enumerate(self.rows) if not row.is_cancelled])
+                self._admit(new)
+                if self.rows:
+                    self._decode()
+            except Exception as error:
+                # The thread serves many requests, so no error may end it: these rows fail, and
+                # it continues with the next.
+                logger.error("Decoding failed: %s", type(error).__name__)
+                _fail(self.rows, error)
+                self.rows = []
+                self._batch.keep([])
+            self._engine.freed()
+        _fail(self.rows, EngineClosedError("The server is stopping"))
+        self.rows, self.load = [], 0
 
     def _keep(self, indices: list[int]) -> None:
         self._batch.keep(indices)
-        self._rows = [self._rows[index] for index in indices]
+        self.rows = [self.rows[index] for index in indices]
 
-    def _admit(self) -> None:
-        while self._waiting and len(self._rows) < self._max_rows:
-            free = min(self._max_rows - len(self._rows), _MAX_PROMPTS_PER_CALL)
-            with self._changed:
-                new = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
+    def _admit(self, rows: list[Row]) -> None:
+        for start in range(0, len(rows), _MAX_PROMPTS_PER_CALL):
+            new = rows[start : start + _MAX_PROMPTS_PER_CALL]
             try:
                 self._add(new)
             except GenerationError:
@@ -211,11 +264,11 @@ class Engine:
                     try:
                         self._add([row])
                     except GenerationError as error:
-                        self._fail([row], error)
+                        _fail([row], error)
 
     def _add(self, rows: list[Row]) -> None:
         self._batch.add([row.prompt for row in rows])
-        self._rows += rows
+        self.rows += rows
 
     def _decode(self) -> None:
         affordable = int(_SECONDS_PER_BLOCK / max(self._seconds_per_step, 1e-6))
@@ -225,17 +278,18 @@ class Engine:
         counts = outputs["num_tokens"]
         num_steps = max(int(counts.max()), 1)
         self._seconds_per_step += (seconds / num_steps - self._seconds_per_step) / 4
-        pieces = [_piece(outputs, index, row) for index, row in enumerate(self._rows)]
-        rows = self._rows
+        pieces = [_piece(outputs, index, row) for index, row in enumerate(self.rows)]
+        rows = self.rows
         self._keep([index for index, piece in enumerate(pieces) if not piece.is_last])
         self._observer.decoded(len(rows), int(counts.sum()), seconds)
         for row, piece in zip(rows, pieces, strict=True):
             row.receive(piece)
 
-    @staticmethod
-    def _fail(rows: Sequence[Row], error: Exception) -> None:
-        for row in rows:
-            row.receive(Piece(error=error))
+
+def _fail(rows: Iterable[Row], error: Exception) -> None:
+    """Send an error as the last piece of rows."""
+    for row in rows:
+        row.receive(Piece(error=error))
 
 
 def _piece(outputs: Arrays, index: int, row: Row) -> Piece:
