@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from textgen.cli import options
 from textgen.cli.completion import complete_model
+from textgen.cli.screen import visible
 
 from textgen.catalog import Catalog, ModelEntry
 
@@ -49,7 +50,7 @@ def export(
     if folder is not None:
         from textgen.serving.tf_serving import publish
 
-        click.echo(f"Published as {publish(entry, folder)}")
+        click.echo(visible(f"Published as {publish(entry, folder)}"))
 
 
 def _find(catalog: Catalog, model: str | None, version: int | None) -> ModelEntry:
@@ -63,11 +64,11 @@ def _passes(entry: ModelEntry) -> bool:
     """Run all checks, and print each result as soon as it is known."""
     from textgen.serving.checks import prove
 
-    click.echo(f"Checking {entry.path}")
+    click.echo(visible(f"Checking {entry.path}"))
     failed = 0
     for result in prove(entry.path):
         failed += result.failure is not None
-        click.echo(f"  {result.title}: {result.failure or 'ok'}")
+        click.echo(visible(f"  {result.title}: {result.failure or 'ok'}"))
     if failed:
         click.echo(f"{failed} failed.", err=True)
     return not failed

@@ -173,6 +173,9 @@ def main() -> None:
         # A character that the terminal's encoding lacks becomes "?" instead of an error.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    if sys.stdout is None:
+        say("Error: Standard output is closed.")
+        sys.exit(1)
     keep_interrupts()
     try:
         cli(prog_name="textgen")

@@ -7,7 +7,7 @@ import json
 import click
 from textgen.cli import options
 from textgen.cli.completion import complete_model
-from textgen.cli.screen import visible
+from textgen.cli.screen import say, visible
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
@@ -24,8 +24,8 @@ def list_models(as_json: bool, models_dir: str | None) -> None:
     for entry in catalog.entries():
         try:
             rows.append(_summary(entry))
-        except ModelDamagedError as error:
-            click.echo(f"Warning: {error}", err=True)
+        except (ModelDamagedError, OSError) as error:
+            say(visible(f"Warning: {error}"))
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))

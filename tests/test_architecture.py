@@ -52,7 +52,7 @@ ALLOWED = {
     },
     "export": {"card", "catalog", "config", "generation", "tokenizer"},
     "runtime": {"errors"},
-    "serving": {"catalog", "errors", "files", "runtime", "tokenizer"},
+    "serving": {"catalog", "errors", "files", "inference", "runtime", "tokenizer"},
     "serving.http": {
         *("catalog", "config", "errors", "files", "inference", "runtime", "tokenizer", "version"),
     },

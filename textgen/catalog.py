@@ -7,16 +7,16 @@ saved_models/NAME/train/       what the newest training run needs to go on
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from textgen.card import ModelCard
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
-from textgen.files import publish, scratch_folder
+from textgen.files import publish, read_json, scratch_folder
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,7 @@ class ModelEntry:
             ModelDamagedError: If it is missing, or a field is missing or has another type.
         """
         try:
-            text = (self.path / CARD_PATH).read_text(encoding="utf-8")
-            return ModelCard.from_dict(json.loads(text))
+            return ModelCard.from_dict(read_json(self.path / CARD_PATH))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelDamagedError(
                 f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
@@ -60,7 +59,8 @@ class ModelEntry:
     @property
     def num_bytes(self) -> int:
         """Size of all files in the SavedModel."""
-        return sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        found = (file.lstat() for file in self.path.rglob("*"))
+        return sum(file.st_size for file in found if stat.S_ISREG(file.st_mode))
 
 
 def check_name(name: str) -> str:
@@ -107,12 +107,13 @@ class Catalog:
     def entries(self) -> list[ModelEntry]:
         """Return the newest version of every model, the newest model first.
 
-        A folder that cannot be read is skipped with a warning.
+        A model's folder that cannot be read is skipped with a warning.
+
+        Raises:
+            OSError: If the models folder exists but cannot be read.
         """
-        if not self.folder.is_dir():
-            return []
         newest = []
-        for folder in self.folder.iterdir():
+        for folder in self._folders():
             if folder.name.startswith("."):
                 continue
             try:
@@ -121,6 +122,12 @@ class Catalog:
             except OSError as error:
                 logger.warning("%s cannot be read (%s).", folder, error.strerror)
         return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
+
+    def _folders(self) -> list[Path]:
+        try:
+            return [*self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
 
     def find(self, name_or_path: str | os.PathLike[str] | None = None) -> ModelEntry:
         """Return a model by its name in this catalog, or by the path of its folder or version.

@@ -53,4 +53,4 @@ def test_a_file_that_cannot_be_copied_is_told_in_a_sentence(run, models, tmp_pat
     (path / "dangling").symlink_to(tmp_path / "nowhere")
     result = run("export", path, "--to", tmp_path / "base")
     assert result.exit_code == 1
-    assert result.stderr == f"Error: {path / 'dangling'}: No such file or directory.\n"
+    assert result.stderr == f"Error: {path / 'dangling'}: It is not a plain file.\n"

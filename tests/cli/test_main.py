@@ -64,6 +64,13 @@ def test_help_imports_no_command(run_python):
     assert not {"textgen.config", "dataclasses"} & loaded
 
 
+def test_a_closed_standard_output_is_an_error(models):
+    command = f'"{sys.executable}" -m textgen.cli list --models-dir "{models}" >&-'
+    process = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 1
+    assert process.stderr == "Error: Standard output is closed.\n"
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_a_full_disk_gets_a_sentence_from_help_too(option):
     with open("/dev/full", "w") as full:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from textgen.errors import GenerationError
 from textgen.metrics import bits, perplexity
 
 
@@ -157,7 +158,12 @@ def token_logprobs(
         token_ids: int32[N].
         logprobs: float32[N].
         pieces: UTF-8 bytes of each token of the vocabulary, by id.
+
+    Raises:
+        GenerationError: If a token is not in the vocabulary.
     """
+    if len(token_ids) and not 0 <= min(token_ids) <= max(token_ids) < len(pieces):
+        raise GenerationError("The model returned a token that its tokenizer does not have")
     return [
         TokenLogprob(token_id, pieces[token_id].decode("utf-8", errors="replace"), logprob)
         for token_id, logprob in zip(token_ids.tolist(), logprobs.tolist(), strict=True)
@@ -202,7 +208,9 @@ def make_generation(
     return Generation(
         prompt=prompt,
         text=text.decode("utf-8", errors="replace"),
-        finish_reason=outputs[-1]["finish_reason"][row].decode("ascii") if outputs else "",
+        finish_reason=outputs[-1]["finish_reason"][row].decode("ascii", "replace")
+        if outputs
+        else "",
         num_tokens=sum(int(part["num_tokens"][row]) for part in outputs),
         seed=seed,
         logprobs=logprobs,

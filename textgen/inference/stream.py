@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from textgen.errors import GenerationError
 from textgen.inference.results import Generation
 from textgen.runtime import SavedModel
 
@@ -26,11 +27,12 @@ class ChunkDecoder:
 
     Args:
         model: An exported model.
-        **inputs: Inputs of the signature `prefill`.
+        **inputs: Inputs of the signature `prefill`, `max_new_tokens` among them.
     """
 
     def __init__(self, model: SavedModel, **inputs: Any) -> None:
         self._model = model
+        self._tokens_left = int(np.max(inputs["max_new_tokens"]))
         self._state: Mapping[str, Any] = model.run_tensors("prefill", **inputs)
 
     def decode(self, num_tokens: int) -> Outputs:
@@ -39,10 +41,19 @@ class ChunkDecoder:
         Returns:
             The outputs of `generate` for this chunk; `finish_reason` is empty in rows that
             have not finished.
+
+        Raises:
+            GenerationError: If the model has generated more tokens than it may, or none.
         """
         outputs = self._model.run_tensors("decode", num_tokens=[num_tokens], **self._state)
         self._state = {name: outputs.pop(name) for name in self._state}
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        # A model that a stranger made may never end.
+        made = int(arrays["num_tokens"].max(initial=0))
+        self._tokens_left -= made
+        if not all(arrays["finish_reason"]) and (made < 1 or self._tokens_left < 1):
+            raise GenerationError("The model does not end its text after max_new_tokens")
+        return arrays
 
 
 class TextStream(Iterator[str]):

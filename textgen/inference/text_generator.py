@@ -17,6 +17,7 @@ from textgen.config import (
     SamplingConfig,
 )
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
+from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, sampling_feeds
 from textgen.inference.results import Generation, Score, make_generation
@@ -24,8 +25,6 @@ from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs,
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
 from textgen.unicode import encode_unicode, to_plain_text
-
-_SIGNATURES = ["generate", "prefill", "decode", "score", "beam_search", "contrastive_search"]
 
 
 class TextGenerator:
@@ -66,11 +65,10 @@ class TextGenerator:
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
             ) from error
         self.saved_model = SavedModel(entry.path)
-        missing = [name for name in _SIGNATURES if name not in self.saved_model.signatures]
-        if missing:
+        for flaw in contract_flaws(self.saved_model.signatures):
             raise ModelDamagedError(
-                f"{entry.path}: the SavedModel has no signature {missing[0]!r}. It may have been "
-                "exported by an older textgen: train it again, or resume its training."
+                f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
+                "older textgen: train it again, or resume its training."
             )
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 
-from textgen.files import write_atomically
+from textgen.files import read_json, write_atomically
 from textgen.run.folder import RunFolder
 
 
@@ -34,7 +34,7 @@ def exported_step(folder: RunFolder) -> int | None:
         folder: The run's folder.
     """
     try:
-        record = json.loads(folder.exported.read_text(encoding="utf-8"))
+        record = read_json(folder.exported)
         return record["step"] if folder.path.with_name(record["version"]).is_dir() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

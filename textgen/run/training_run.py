@@ -12,7 +12,7 @@ from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
 from textgen.dataset import TokenStore
 from textgen.errors import CheckpointError, ConfigError
-from textgen.files import write_atomically
+from textgen.files import read_json, write_atomically
 from textgen.run.folder import RunFolder
 from textgen.tokenizer import Tokenizer, load_tokenizer
 
@@ -93,7 +93,7 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
         TextgenError: If the tokenizer or the tokens are damaged.
     """
     try:
-        settings = json.loads(folder.settings.read_text(encoding="utf-8"))
+        settings = read_json(folder.settings)
         config = RunConfig.from_dict(settings["run"])
         corpus = CorpusFacts.from_dict(settings["corpus"])
     except FileNotFoundError:

@@ -112,9 +112,15 @@ class SavedModel:
         backend = self._backend
         if backend is None:
             raise GenerationError(f"The model must be open. Received: {self.path}, closed")
-        return backend.run(
-            self.signatures[signature], bind_inputs(self.signatures[signature], inputs)
-        )
+        called = self.signatures[signature]
+        outputs = backend.run(called, bind_inputs(called, inputs))
+        for name, tensor in outputs.items():
+            spec = called.outputs[name]
+            if tensor.dtype != spec.dtype or not spec.accepts_shape(tensor.shape):
+                raise GenerationError(
+                    f"{signature}.{name} must be as its signature says. Received: {tensor!r}"
+                )
+        return outputs
 
     def close(self) -> None:
         """Free the model as soon as no call is running; a second time does nothing.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from textgen.errors import TokenizerError
+from textgen.files import read_json
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
 from textgen.tokenizer.tokenizer import Tokenizer
@@ -22,7 +22,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
         'bpe'
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         for tokenizer in (CharacterTokenizer, BytePairTokenizer):
             if values["kind"] == tokenizer.kind:
                 return tokenizer.from_dict(values)

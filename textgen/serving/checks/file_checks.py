@@ -7,38 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from textgen.catalog import TOKENIZER_PATH, ModelEntry
+from textgen.inference.contract import contract_flaws
 from textgen.runtime import Signature, TensorSpec
 from textgen.runtime.directory import read_directory
 from textgen.serving.checks.result import expect
 from textgen.tokenizer import load_tokenizer
-
-_STRING, _INT, _FLOAT = (np.dtype(kind) for kind in (object, np.int32, np.float32))
-_WRITTEN = {
-    "text": (_STRING, 1),
-    "text_bytes": (_STRING, 1),
-    "token_ids": (_INT, 2),
-    "num_tokens": (_INT, 1),
-    "finish_reason": (_STRING, 1),
-}
-_SEARCHED = {**_WRITTEN, "logprob": (_FLOAT, 1)}
-_PROMPTS = {"prompts": (_STRING, 1)}
-_SHARED = {**_PROMPTS, "max_new_tokens": (_INT, 1), "stop": (_STRING, 2)}
-# What each signature must take and give at least: element type and rank.
-_CONTRACT: dict[str, tuple[dict, dict]] = {
-    "serving_default": (_PROMPTS, _WRITTEN),
-    "generate": (_SHARED, _WRITTEN),
-    "prefill": (_PROMPTS, {}),
-    "beam_search": (
-        {**_SHARED, "num_beams": (_INT, 1), "length_penalty": (_FLOAT, 1)},
-        {**_SEARCHED, "score": (_FLOAT, 1)},
-    ),
-    "contrastive_search": (
-        {**_SHARED, "penalty_alpha": (_FLOAT, 1), "top_k": (_INT, 1)},
-        _SEARCHED,
-    ),
-    "decode": ({"num_tokens": (_INT, 1)}, _WRITTEN),
-    "score": ({"texts": (_STRING, 1)}, {"logprob": (_FLOAT, 1), "num_tokens": (_INT, 1)}),
-}
 
 
 def _operations(path: Path) -> None:
@@ -47,21 +20,8 @@ def _operations(path: Path) -> None:
 
 
 def _signatures(path: Path) -> None:
-    signatures = _read_signatures(path)
-    for name, (inputs, outputs) in _CONTRACT.items():
-        expect(name in signatures, f"there is no {name}")
-        for wanted, specs in (
-            (inputs, signatures[name].inputs),
-            (outputs, signatures[name].outputs),
-        ):
-            for key, (dtype, rank) in wanted.items():
-                expect(key in specs, f"{name} has no {key}")
-                found = (specs[key].dtype, len(specs[key].shape or ()))
-                expect(found == (dtype, rank), f"{name}.{key} has another type or rank")
-    state = signatures["prefill"].outputs
-    for specs in (signatures["decode"].inputs, signatures["decode"].outputs):
-        missing = set(state) - set(specs)
-        expect(not missing, f"decode lacks {', '.join(sorted(missing))}")
+    flaws = [*contract_flaws(_read_signatures(path))]
+    expect(not flaws, f"it has {', '.join(flaws)}")
 
 
 def _read_signatures(path: Path) -> dict[str, Signature]:
@@ -78,7 +38,7 @@ def _batch_first(path: Path) -> None:
 
 
 def _is_common(spec: TensorSpec) -> bool:
-    return spec.dtype == _STRING or (spec.dtype.kind in "iufb" and spec.dtype != np.float16)
+    return spec.dtype == object or (spec.dtype.kind in "iufb" and spec.dtype != np.float16)
 
 
 def _defaults(path: Path) -> None:

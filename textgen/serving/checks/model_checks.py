@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from textgen.catalog import REQUEST_PATH, WARMUP_PATH
 from textgen.errors import GenerationError
+from textgen.files import read_json
 from textgen.runtime import SavedModel, Signature
 from textgen.serving.checks.result import FlawError, expect
 from textgen.serving.tf_serving.warmup import read_warmup
@@ -40,7 +40,7 @@ def _warmup(model: SavedModel) -> None:
 
 
 def _sample_request(model: SavedModel) -> None:
-    request = json.loads(Path(model.path, REQUEST_PATH).read_text(encoding="utf-8"))
+    request = read_json(Path(model.path, REQUEST_PATH))
     (row,) = request["instances"]
     signature = model.signatures[request["signature_name"]]
     expect(set(row) == set(signature.inputs), "it does not have exactly the inputs")

@@ -1,4 +1,4 @@
-"""Publishing a model: another server's base path gets its next version, whole or not at all."""
+"""Publish a model: add it as the next version to the base path of a server."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from pathlib import Path
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ConfigError
+from textgen.files import open_plain
 from textgen.serving.tf_serving.configuration import write_configuration
 
 
 def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
     """Copy a model to FOLDER/NAME/N, where N follows the versions that are there.
 
-    A server that watches FOLDER/NAME sees the version appear complete, and loads it.
+    The version appears atomically, and a server that watches FOLDER/NAME loads it.
 
     Args:
-        entry: the version to copy.
-        folder: holds a folder a model.
+        entry: The version to copy.
+        folder: Models folder to publish to.
 
     Returns:
         The new version's folder.
 
     Raises:
-        ConfigError: the copy would lie inside what is copied.
-        OSError: a file cannot be read or written; nothing appears.
+        ConfigError: If the copy would be inside the original.
+        OSError: If a file cannot be read or written, or is not a plain file; nothing appears.
     """
     catalog = Catalog(folder)
     if catalog.model_folder(entry.name).resolve().is_relative_to(entry.path.resolve()):
@@ -39,11 +40,15 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy what a folder holds, up to the first error: shutil.copytree would go on behind it."""
+    """Copy the plain files of a folder, with plain modes, up to the first error.
+
+    `shutil.copytree` would follow links, keep set-user-ID bits, and continue after an error.
+    """
     for child in source.iterdir():
         copied = target / child.name
-        if child.is_dir():
+        if child.is_dir() and not child.is_symlink():
             copied.mkdir()
             _copy(child, copied)
         else:
-            shutil.copy2(child, copied)
+            with open_plain(child) as file, copied.open("wb") as copy:
+                shutil.copyfileobj(file, copy)

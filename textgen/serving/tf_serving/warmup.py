@@ -14,9 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from textgen.errors import ModelDamagedError
+from textgen.files import open_plain
 from textgen.runtime.signatures import parse_tensor
 from textgen.runtime.wire import WireError, as_message, as_text, read_fields
 
+# A dozen small requests. More of the file is cut off, and so refused.
+_MAX_BYTES = 1 << 24
 _HEADER = struct.Struct("<QI")  # length, and its checksum
 _FOOTER = struct.Struct("<I")  # checksum of the record
 
@@ -43,7 +46,8 @@ def read_warmup(file: Path) -> list[WarmupRequest]:
         ModelDamagedError: the file is missing or damaged.
     """
     try:
-        return [_parse(record) for record in _records(file.read_bytes())]
+        with open_plain(file) as content:
+            return [_parse(record) for record in _records(content.read(_MAX_BYTES))]
     except (OSError, WireError) as error:
         raise ModelDamagedError(f"{file} is missing or damaged: {error}") from error
 
