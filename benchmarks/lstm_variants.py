@@ -264,6 +264,8 @@ def builders(settings: Settings, batch_size: int):
             var_list=[v for v in variables if v.path.endswith(_VECTORS)]
         )
         optimizer.build(variables)
+        # The schedule is the variant's own.
+        optimizer.apply_at = lambda rate, gradients: optimizer.apply(gradients)
         return optimizer
 
     return build_model, build_optimizer

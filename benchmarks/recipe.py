@@ -137,7 +137,7 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     if means.count:
         means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
-    total = sum(learner.summed_loss(*batch) for batch in held_out)
+    total = sum(learner.validate(*batch)[0] for batch in held_out)
     carried = None
     if is_lstm:
         carried = ratio * lstm_variants.carried_loss(learner.model, validation, args.context)

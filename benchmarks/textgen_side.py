@@ -12,7 +12,8 @@ from textgen.reporter import Reporter
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.distribution import build_strategy
 from textgen.training.history import History
-from textgen.training.loop import Trainer, TrainingResult
+from textgen.training.loop import Trainer
+from textgen.training.result import TrainingResult
 
 
 def fit(

@@ -249,6 +249,8 @@ def builders(settings: Settings, batch_size: int):
             var_list=[v for v in variables if v.path.endswith(("bias", "gamma", "beta"))]
         )
         optimizer.build(variables)
+        # The schedule is the variant's own.
+        optimizer.apply_at = lambda rate, gradients: optimizer.apply(gradients)
         return optimizer
 
     return build_model, build_optimizer

@@ -63,6 +63,8 @@ output = partial(click.option, cls=SectionedOption, section="Output")
 as_json = output("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+# A smaller number without a unit is hardly meant in seconds.
+_MIN_BARE_SECONDS = 30
 
 
 class Duration(click.ParamType):
@@ -76,6 +78,8 @@ class Duration(click.ParamType):
         """Return the duration in seconds."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip(), re.ASCII)
         seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+        if match and not match[2] and 0 < seconds < _MIN_BARE_SECONDS:
+            self.fail(f"needs a unit: {match[1]}m? Received: {value!r}", param, ctx)
         if not 0 < seconds < float("inf"):
             self.fail(f"must be a duration such as 90s, 10m or 1h. Received: {value!r}", param, ctx)
         return seconds

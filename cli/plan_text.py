@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from textgen.planning import Plan
 
 # A model that took fewer steps knows little more than which tokens are frequent.
-_MIN_STEPS = 100
+_MIN_STEPS = 300
 
 
 def describe_plan(plan: Plan) -> str:
@@ -21,12 +21,18 @@ def describe_plan(plan: Plan) -> str:
         f"expect about {bits:.1f} bits per character ({bits * math.log(2):.1f} nats), "
         "give or take a fifth."
     )
-    if training.max_steps < _MIN_STEPS:
-        expected = "expect little of so few steps."
+    if not plan.corpus.validation_tokens:
+        expected = "too few to keep a part for validation, so all of it is to be memorized."
+    elif plan.steps < _MIN_STEPS:
+        seconds = math.ceil(plan.seconds_for(_MIN_STEPS) / 10) * 10
+        expected = (
+            f"expect little of so few steps; {_MIN_STEPS} take about {_duration(seconds)} "
+            f"(--time-budget {seconds}s)."
+        )
     return (
         f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
         f"context {model.context_length}, batch {training.batch_size}, "
-        f"{training.max_steps:,} steps of about {plan.step_seconds:.2g} s: "
+        f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
         f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}"
     )

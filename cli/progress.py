@@ -159,7 +159,8 @@ def _describe(validation: Validation) -> str:
     return (
         f"step {validation.step:,}: loss {validation.loss:.3f}, "
         f"validation {validation.validation_loss:.3f}, "
-        f"{validation.bits_per_character:.3f} bits/char{'  (best)' if validation.best else ''}"
+        f"{validation.bits_per_character:.3f} bits/char, "
+        f"accuracy {validation.validation_accuracy:.1%}{'  (best)' if validation.best else ''}"
     )
 
 

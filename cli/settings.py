@@ -82,9 +82,8 @@ _CORPUS_OPTIONS = (
     click.option(
         "--validation-split",
         type=float,
-        default=_CORPUS.validation_split,
-        show_default=True,
-        help="Fraction of the corpus, at its end, kept for validation.",
+        help="Fraction of the corpus, at its end, kept for validation; 0 keeps none.  "
+        "[default: 0.1, or 0 if that is too little]",
     ),
     click.option(
         "--tokenizer",
@@ -108,6 +107,11 @@ _CORPUS_OPTIONS = (
 _TRAINING_OPTIONS = (
     click.option("--max-steps", type=int, help="Number of optimizer steps.  [default: planned]"),
     click.option(
+        "--epochs",
+        type=float,
+        help="Passes over the corpus, instead of --max-steps.  [default: planned]",
+    ),
+    click.option(
         "--batch-size", type=int, help="Windows per step, over all devices.  [default: planned]"
     ),
     click.option(
@@ -126,6 +130,14 @@ _TRAINING_OPTIONS = (
         default=_TRAINING.optimizer,
         show_default=True,
         help="auto: the one that suits the model.",
+    ),
+    click.option(
+        "--schedule",
+        type=_choice(TrainingConfig, "schedule"),
+        default=_TRAINING.schedule,
+        show_default=True,
+        help="Learning rate after warmup. auto: cosine with --max-steps or --epochs, otherwise "
+        "wsd: constant, then falling to zero when the time runs out.",
     ),
     click.option(
         "--warmup-steps",

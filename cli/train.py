@@ -22,12 +22,13 @@ from textgen.errors import ConfigError
 
 if TYPE_CHECKING:
     from textgen.pipeline import Trained
+    from textgen.training.result import TrainingResult
 
 _REASONS = {
     "max_steps": "",
     "patience": " (stopped: validation no longer improves)",
     "interrupt": " (stopped by Ctrl-C; --resume continues)",
-    "time_budget": " (stopped: the time is up; --resume continues)",
+    "time_budget": " (the time is up; --resume --time-budget 2m continues)",
 }
 
 
@@ -38,7 +39,7 @@ _REASONS = {
     "--time-budget",
     type=options.Duration(),
     metavar="TIME",
-    help="Plan a run of about this length: 90s, 10m or 1h.  [default: 5m, or 10m with a GPU]",
+    help="Time until the model is saved: 90s, 10m or 1h.  [default: 5m, or 10m with a GPU]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
 @run_options
@@ -66,12 +67,12 @@ def train(
     started = time.monotonic()
     if not corpus and not (resume and name):
         raise click.UsageError("Name a corpus to train on: textgen train corpus.txt")
-    is_planned = not resume and settings["strategy"] != "multi-worker"
-    if (time_budget is not None or dry_run) and not is_planned:
+    if (time_budget is not None or dry_run) and settings["strategy"] == "multi-worker":
         raise click.UsageError(
-            "--time-budget and --dry-run cannot be combined with --resume or "
-            "--strategy multi-worker."
+            "--time-budget and --dry-run cannot be combined with --strategy multi-worker."
         )
+    if dry_run and resume:
+        raise click.UsageError("--dry-run cannot be combined with --resume.")
     name = default_name(corpus[0]) if name is None else check_name(name)
     given = given_options(ctx, settings)
     from textgen.cli.plan_text import describe_plan
@@ -94,7 +95,7 @@ def train(
             "should_stop": should_stop,
         }
         if resume:
-            trained = pipeline.resume(corpus, name, None, models_dir, **watched, **given)
+            trained = pipeline.resume(corpus, name, None, models_dir, **asked, **watched, **given)
         else:
             trained = pipeline.train(corpus, name, None, models_dir, **asked, **watched, **given)
     report(trained, models_dir)
@@ -110,14 +111,32 @@ def report(trained: Trained, models_dir: str | None) -> None:
     result = trained.result
     if trained.path is None:
         return
+    loss = "validation loss" if result.is_validated else "loss on its own text"
     say(
-        f"{trained.name}: validation loss {result.validation_loss:.3f} after "
+        f"{trained.name}: {loss} {result.validation_loss:.3f} after "
         f"{result.step:,} steps{_REASONS[result.ended_by]}. Saved in {trained.path}"
     )
+    if kept := _describe_kept(result):
+        say(kept)
     where = ""
     if models_dir is not None and models_dir != os.environ.get(MODELS_VARIABLE):
         where = f" --models-dir {shlex.quote(models_dir)}"
     say(f'Try: textgen generate -m {shlex.quote(trained.name)}{where} "..."')
+
+
+def _describe_kept(result: TrainingResult) -> str:
+    """Return which step was kept and why, if that needs to be said."""
+    if not result.is_validated:
+        return (
+            "No part of the corpus was kept for validation, so all of it was learned and the last "
+            "step was kept. A tenth is kept from 2,000 characters on."
+        )
+    if result.best_step < result.step:
+        return (
+            f"Kept step {result.best_step:,} of {result.step:,}, the best in validation: later "
+            "steps only memorized the text. More text, more --dropout or fewer steps may help."
+        )
+    return ""
 
 
 @contextmanager

@@ -20,9 +20,9 @@ SHAPES = {
     "seed": st.integers(0, 2**31 - 1),
 }
 CLEANING = [
-    CorpusConfig(),
-    CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc"),
-    CorpusConfig(strip_html=True, normalize="nfc"),
+    CorpusConfig(validation_split=0.1),
+    CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc", validation_split=0.1),
+    CorpusConfig(strip_html=True, normalize="nfc", validation_split=0.1),
 ]
 
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import math
 
 import pytest
 
 import textgen
-from textgen.errors import CheckpointError, ConfigError
+from textgen.errors import CheckpointError, ConfigError, CorpusError
 from textgen.planning import PlanRequest
 
 # The module's fixture is set up before, and writes them.
@@ -176,8 +177,11 @@ def test_a_run_is_planned_and_stops_when_its_time_is_over(corpus, tmp_path, monk
     assert plans[0].config.training.max_steps == max_steps
     assert plans[0].config.model.hidden_dim == 16
     assert card.training.batch_size == 4
-    resumed = textgen.resume([], "mine", models_dir=tmp_path, should_stop=lambda: "interrupt")
-    assert resumed.result.step == 2
+    with pytest.raises(CheckpointError, match="another time_budget"):
+        textgen.resume([], "mine", models_dir=tmp_path)
+    more = {"time_budget": 60, "should_stop": lambda: "interrupt"}
+    resumed = textgen.resume([], "mine", models_dir=tmp_path, **more)
+    assert (resumed.result.step, resumed.result.ended_by) == (2, "interrupt")
     card = textgen.Catalog(tmp_path).find("mine").card
     assert card.training.other["max_steps"] == max_steps
 
@@ -203,6 +207,57 @@ def test_a_run_of_several_workers_cannot_be_planned(corpus, tmp_path):
     for planned in (textgen.plan, textgen.train):
         with pytest.raises(ConfigError, match="Several workers cannot plan a run"):
             planned([corpus], "mine", models_dir=tmp_path, time_budget=9, strategy="multi-worker")
+
+
+def test_epochs_become_steps(corpus, tmp_path):
+    plan = textgen.plan([corpus], "mine", models_dir=tmp_path, epochs=3, **KEPT)
+    tokens = plan.corpus.train_tokens
+    assert plan.steps == plan.config.training.max_steps == math.ceil(3 * tokens / (4 * 8))
+    with pytest.raises(ConfigError, match="max_steps cannot be combined with epochs"):
+        textgen.plan([corpus], "mine", models_dir=tmp_path, epochs=3, max_steps=9, **KEPT)
+
+
+SENTENCE = "你好，这是一个文本生成模型。你好，你好！"
+VERSE = (
+    "The woods are lovely, dark and deep,\n"
+    "But I have promises to keep,\n"
+    "And miles to go before I sleep,\n"
+    "And miles to go before I wake.\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+@pytest.mark.parametrize(
+    ("text", "prompt", "stop"), [(SENTENCE, "你好", "。"), (VERSE, "The woods", "wake")]
+)
+def test_a_short_text_is_memorized(tmp_path, architecture, text, prompt, stop):
+    (tmp_path / "corpus.txt").write_text(text, "utf-8")
+    corpus = [tmp_path / "corpus.txt"]
+    trained = textgen.train(corpus, "mine", models_dir=tmp_path, architecture=architecture)
+    assert not trained.result.is_validated
+    assert trained.result.best_step == trained.result.step
+    with textgen.load(trained.path) as model:
+        written = model.generate(prompt, temperature=0, stop=[stop]).text
+    assert text.startswith(prompt + written)
+    assert text[len(prompt + written) :].startswith(stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_validated"), [("abcabcabca", False), ("a" * 200, False), ("line\n" * 10000, True)]
+)
+def test_corpora_without_much_to_learn_are_planned(tmp_path, text, is_validated):
+    (tmp_path / "corpus.txt").write_text(text, "utf-8")
+    plan = textgen.plan([tmp_path / "corpus.txt"], "mine", models_dir=tmp_path / "models")
+    assert plan.steps >= 300
+    assert bool(plan.corpus.validation_tokens) == is_validated
+
+
+@pytest.mark.parametrize("text", ["a", "ab"])
+def test_a_corpus_of_two_characters_is_too_short(tmp_path, text):
+    (tmp_path / "corpus.txt").write_text(text, "utf-8")
+    with pytest.raises(CorpusError, match=r"Received: \d tokens"):
+        textgen.train([tmp_path / "corpus.txt"], "mine", models_dir=tmp_path / "models")
 
 
 def test_rare_characters_become_the_unknown_token(tmp_path):

@@ -15,7 +15,7 @@ from textgen.version import __version__
 
 if TYPE_CHECKING:
     from textgen.run import Run
-    from textgen.training.loop import TrainingResult
+    from textgen.training.result import TrainingResult
 
 
 @dataclass(frozen=True, kw_only=True)

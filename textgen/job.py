@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from textgen.models import LanguageModel
-    from textgen.training.loop import Trainer, TrainingResult
+    from textgen.training.loop import Trainer
+    from textgen.training.result import TrainingResult
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,20 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
     model, training = planned.config.model, planned.config.training
     # These refuse a corpus that is too short.
     TrainingWindows(tokens, model.context_length, training.batch_size, training.seed)
-    ValidationWindows(run.store.validation, model.context_length, training.batch_size)
+    judged = run.store.validation if run.store.validation.size else tokens
+    ValidationWindows(judged, model.context_length, training.batch_size)
     return planned
+
+
+def count_epochs(run: Run) -> Run:
+    """Return a run whose `max_steps` are those of its `epochs`, if these are given."""
+    training = run.config.training
+    if training.epochs is None:
+        return run
+    tokens = training.batch_size * run.config.model.context_length
+    steps = max(1, math.ceil(training.epochs * run.store.train.size / tokens))
+    training = dataclasses.replace(training, max_steps=steps)
+    return run.with_config(dataclasses.replace(run.config, training=training))
 
 
 def build_trainer(

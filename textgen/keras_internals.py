@@ -22,13 +22,11 @@ class SummedGradients(keras.optimizers.Optimizer):
 
     _rate: tf.Tensor | None = None
 
-    def apply(self, grads, trainable_variables=None):
-        """Update the variables."""
-        # Keras would compute the schedule once per variable, which is a fifth of the graph.
-        rate = super()._get_current_learning_rate()
+    def apply_at(self, rate: tf.Tensor, gradients: Sequence[tf.Tensor]) -> None:
+        """Update the variables with a learning rate, float32[], that the caller computes."""
         object.__setattr__(self, "_rate", rate)
         try:
-            super().apply(grads, trainable_variables)
+            self.apply(gradients)
         finally:
             object.__setattr__(self, "_rate", None)
 

@@ -13,7 +13,7 @@ from textgen.catalog import Catalog
 from textgen.config import RunConfig, given_settings
 from textgen.corpus import find_files
 from textgen.errors import CheckpointError, ConfigError
-from textgen.job import Trained, build_trainer, finish, plan_run, sample_writer
+from textgen.job import Trained, build_trainer, count_epochs, finish, plan_run, sample_writer
 from textgen.planning import Plan, PlanRequest
 from textgen.reporter import Reporter
 from textgen.run import (
@@ -88,19 +88,24 @@ def train(
         source = read_or_reuse(sources, runs, config, reporter)
         with _devices(config, lock) as (strategy, is_chief):
             run = begin_run(source, runs, config, reporter, writes=is_chief)
-            deadline = math.inf
+            deadline, closing_seconds = math.inf, 0.0
             with run.folder.discarded_on_error() if is_chief else contextlib.nullcontext():
                 if request is not None:
                     planned = plan_run(run, request, strategy.num_replicas_in_sync)
                     run = run.with_config(planned.config)
-                    deadline = request.deadline(planned)
                     reporter.planned(planned)
+                    deadline = request.deadline(planned)
+                    closing_seconds = planned.closing_seconds
+                else:
+                    run = count_epochs(run)
                 trainer = build_trainer(run, runs.newest, strategy, tensorboard, reporter)
             if is_chief:
                 runs.start_new()
             result = trainer.fit(
-                should_stop=lambda: should_stop() or _is_late(deadline),
+                should_stop=should_stop,
                 write_sample=sample_writer(run),
+                deadline=deadline,
+                closing_seconds=closing_seconds,
             )
         return finish(run, runs, result, catalog, reporter)
 
@@ -155,6 +160,8 @@ def resume(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    time_budget: float | None = None,
+    started: float | None = None,
     tensorboard: bool = False,
     reporter: Reporter | None = None,
     should_stop: Callable[[], str | None] = lambda: None,
@@ -169,6 +176,9 @@ def resume(
         name: The model's name.
         config: A record of settings; see below.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        time_budget: Seconds until the model is exported, also for a run that has ended. Defaults
+            to what the run has left of its own, if it had one.
+        started: When the time budget began; see `train`.
         tensorboard: Whether to write TensorBoard's event files.
         reporter: Receives what happens.
         should_stop: Called between calls into TensorFlow; see `train`.
@@ -190,7 +200,11 @@ def resume(
     catalog = Catalog(models_dir)
     runs = ModelRuns(catalog.model_folder(name))
     reporter.phase("reading")
-    run = reopen_run(runs.newest, _given(config, settings))
+    changes = _given(config, settings)
+    run = reopen_run(runs.newest, changes)
+    deadline = math.inf
+    if (request := _request(run.config, changes, time_budget, started)) and time_budget:
+        deadline = request.started + time_budget
     with _locked(runs, run.config) as lock:
         if paths:
             encoding = run.config.corpus.encoding
@@ -207,6 +221,8 @@ def resume(
                 should_stop=should_stop,
                 write_sample=sample_writer(run),
                 exported_step=exported_step(runs.newest),
+                deadline=deadline,
+                extend=time_budget is not None or "max_steps" in changes,
             )
         return finish(run, runs, result, catalog, reporter)
 
@@ -222,15 +238,22 @@ def _requested(
     time_budget: float | None,
     started: float | None,
 ) -> tuple[RunConfig, PlanRequest | None]:
-    """Return the settings to begin with, and what to plan, which is nothing for several workers."""
+    """Return the settings to begin with, and what to plan."""
     given = _given(config, settings)
     config = RunConfig.from_settings(given)
+    return config, _request(config, given, time_budget, started)
+
+
+def _request(
+    config: RunConfig, given: dict[str, Any], time_budget: float | None, started: float | None
+) -> PlanRequest | None:
+    """Return what to plan: nothing for several workers."""
     if config.training.strategy != "multi-worker":
         started = time.monotonic() if started is None else started
-        return config, PlanRequest(frozenset(given), time_budget, started)
+        return PlanRequest(frozenset(given), time_budget, started)
     if time_budget is not None:
         raise ConfigError(_CANNOT_PLAN)
-    return config, None
+    return None
 
 
 @contextlib.contextmanager
@@ -259,10 +282,6 @@ def _devices(
         if is_chief and lock is not None:
             lock.acquire()
         yield strategy, is_chief
-
-
-def _is_late(deadline: float) -> str | None:
-    return "time_budget" if time.monotonic() >= deadline else None
 
 
 _CANNOT_PLAN = (

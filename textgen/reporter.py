@@ -17,10 +17,12 @@ class Progress:
 
     Attributes:
         step: Steps done.
-        max_steps: Steps to do in all.
+        max_steps: Steps to do in all; an estimate if the time is limited.
         loss: Mean training loss of the latest steps, in nats per token.
         tokens_per_second: Training speed, over all replicas.
         seconds_left: Estimated seconds until `max_steps`.
+        accuracy: Mean next-token accuracy of the latest steps: the fraction of tokens that the
+            model found most likely.
     """
 
     step: int
@@ -28,6 +30,7 @@ class Progress:
     loss: float
     tokens_per_second: float
     seconds_left: float
+    accuracy: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Validation:
         tokens_per_second: Training speed since the previous validation. `None` if the only
             step was that of the first call, which compiles.
         best: Whether this is the lowest validation loss so far.
+        accuracy: Mean next-token accuracy in training since the previous validation.
+        validation_accuracy: Next-token accuracy on the validation part.
     """
 
     step: int
@@ -52,6 +57,8 @@ class Validation:
     learning_rate: float
     tokens_per_second: float | None
     best: bool
+    accuracy: float = 0.0
+    validation_accuracy: float = 0.0
 
     @property
     def perplexity(self) -> float:

@@ -13,6 +13,12 @@ def test_a_duration_is_a_number_and_a_unit(text, seconds):
     assert Duration().convert(text, None, None) == seconds
 
 
+@pytest.mark.parametrize(("text", "meant"), [("2", "2m"), ("10", "10m"), ("0.5", "0.5m")])
+def test_a_small_number_without_a_unit_is_hardly_meant_in_seconds(text, meant):
+    with pytest.raises(click.BadParameter, match=rf"needs a unit: {meant}\?"):
+        Duration().convert(text, None, None)
+
+
 @pytest.mark.parametrize("text", ["", "m", "0", "0s", "-5", "10 minutes", "1e9", "nan", "9" * 999])
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(click.BadParameter, match="must be a duration such as"):

@@ -29,4 +29,4 @@ def test_the_lines_name_the_run_and_what_to_expect(plan):
 
 
 def test_of_a_few_steps_no_loss_is_promised(plan):
-    assert "expect little of so few steps." in describe_plan(plan(max_steps=10))
+    assert "expect little of so few steps; 300 take about" in describe_plan(plan(max_steps=10))

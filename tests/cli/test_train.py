@@ -164,11 +164,14 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
             2,
             "such as 90s, 10m or 1h. Received: 'soon'",
         ),
-        (["GOOD", "--time-budget", "1h", "--resume"], 2, "cannot be combined with --resume"),
+        (["GOOD", "--time-budget", "1h", "--resume"], 1, "no run to resume"),
+        (["GOOD", "--time-budget", "2"], 2, "needs a unit: 2m?"),
+        (["GOOD", "--epochs", "2", "--max-steps", "2"], 2, "--max-steps cannot be combined"),
+        (["GOOD", "--dry-run", "--resume"], 2, "--dry-run cannot be combined with --resume"),
         (
             ["GOOD", "--dry-run", "--strategy", "multi-worker"],
             2,
-            "or --strategy multi-worker",
+            "cannot be combined with --strategy multi-worker",
         ),
     ],
 )
@@ -179,7 +182,7 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     files = {
         "EMPTY": b"",
         "BINARY": b"\x7fELF\0\0\0",
-        "SHORT": b"too short",
+        "SHORT": b"ab",
         "GOOD": CORPUS.encode(),
         ".hidden": CORPUS.encode(),
         "rows.csv": b"id,body\n1,one\n",

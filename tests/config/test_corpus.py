@@ -29,8 +29,9 @@ def test_values_out_of_range_are_refused(assert_refused, name, rule, values):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"validation_split": 1e-9},
         {"validation_split": 0},
+        {"validation_split": None},
+        {"validation_split": 1e-9},
     ],
 )
 def test_the_ends_of_a_range_are_valid(assert_kept, settings):

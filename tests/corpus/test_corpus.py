@@ -39,7 +39,14 @@ def text_of(join):
 
 
 def lines(**settings):
-    return CorpusConfig(split_documents="line", **settings)
+    return CorpusConfig(**{"split_documents": "line", "validation_split": 0.1, **settings})
+
+
+@pytest.mark.parametrize(("length", "validation"), [(1999, 0), (2000, 200)])
+def test_a_tenth_that_is_too_short_to_judge_by_is_trained_on(write, text_of, length, validation):
+    with read_corpus(write("a" * length), CorpusConfig()) as corpus:
+        assert len(text_of(corpus.train)) == length - validation
+        assert corpus.facts.validation_characters == validation
 
 
 def test_the_last_tenth_is_the_validation_part(write, text_of):
@@ -131,7 +138,7 @@ def test_one_document_is_cut_with_a_warning(write, text_of, caplog):
 
 
 def test_one_stream_is_cut_without_a_warning(write, caplog):
-    read_corpus(write("0123456789"), CorpusConfig())
+    read_corpus(write("0123456789"), CorpusConfig(validation_split=0.1))
     assert not caplog.records
 
 
@@ -162,7 +169,7 @@ def test_validation_and_test_files_are_parts_of_their_own(parts, join, config):
 
 def test_a_line_of_ones_own_separates_documents(tmp_path, join):
     (tmp_path / "fortunes").write_text("one\n%\ntwo\n%\nthree\n")
-    config = CorpusConfig(split_documents="%")
+    config = CorpusConfig(split_documents="%", validation_split=0.1)
     with read_corpus(find_files([tmp_path / "fortunes"]), config) as corpus:
         assert join(corpus.train.blocks()) == ["one", "two", ""]
         assert corpus.facts.has_documents
@@ -294,7 +301,7 @@ def test_an_empty_corpus_is_an_error(write, text, split):
 
 def test_a_single_character_cannot_be_divided(write):
     with pytest.raises(CorpusError, match="at least 2 characters"):
-        read_corpus(write("a"), CorpusConfig())
+        read_corpus(write("a"), CorpusConfig(validation_split=0.1))
 
 
 def test_descriptions(tmp_path, monkeypatch):

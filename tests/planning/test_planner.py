@@ -59,7 +59,7 @@ def test_a_plan_takes_no_longer_than_it_may_but_for_the_fewest_steps(
     corpus, seconds, machine, kind
 ):
     made = plan(corpus, seconds, machine=machine, architecture=kind)
-    assert made.seconds <= seconds or made.config.training.max_steps == 20
+    assert made.seconds <= seconds or made.steps == 20
     assert made.closing_seconds < made.seconds
 
 
@@ -72,7 +72,7 @@ def test_more_time_never_plans_less_computation(corpus, seconds, factor, machine
     less = plan(corpus, seconds, machine=machine, architecture=kind)
     more = plan(corpus, seconds * factor, machine=machine, architecture=kind)
     # Steps are whole: a batch may be missing.
-    slack = 1 + 1 / less.config.training.max_steps + 1 / more.config.training.max_steps
+    slack = 1 + 1 / less.steps + 1 / more.steps
     assert computation(more) * slack >= computation(less)
 
 
@@ -128,7 +128,7 @@ def test_what_no_plan_is_about_stays_as_it_is(corpus, seconds):
 def test_no_plan_reads_a_corpus_until_it_is_known_by_heart(corpus, seconds, machine):
     made = plan(corpus, seconds, machine=machine)
     most = 20 * max(1, (350_000 / corpus.train_tokens) ** 0.25)
-    assert made.epochs <= most * 1.001 or made.config.training.max_steps == 20
+    assert made.epochs <= most * 1.001 or made.steps == 20
 
 
 def test_an_lstm_gets_more_dropout_where_there_is_little_to_read():
@@ -181,18 +181,18 @@ def test_windows_fit_into_a_corpus_of_a_few_words():
 def test_fixed_steps_are_kept_although_they_take_longer():
     made = plan(NOVEL, 300, max_steps=10**6)
     assert made.seconds > 300
-    assert made.config.training.max_steps == 10**6
+    assert made.steps == 10**6
 
 
 def test_steps_can_be_counted_whatever_the_time():
     for tokens in (10**12, 10**15):
         corpus = CorpusSize(tokens, 1, tokens, 1, 4, 1.0)
         made = plan(corpus, 1e9, machine=Machine("a machine", 1e15, num_devices=8), hidden_dim=8)
-        assert made.config.training.max_steps < 2**31
+        assert made.steps < 2**31
 
 
 def test_without_any_time_there_are_a_few_steps():
-    assert plan(NOVEL, 1e-3).config.training.max_steps == 20
+    assert plan(NOVEL, 1e-3).steps == 20
 
 
 @pytest.mark.parametrize(

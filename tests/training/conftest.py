@@ -32,11 +32,20 @@ def tokens():
 def make_trainer(tmp_path, tokens):
     """Make a trainer of a tiny model whose files are in tmp_path/NAME."""
 
-    def make(name="run", *, model=None, strategy=None, reporter=None, text=None, **training):
+    def make(
+        name="run",
+        *,
+        model=None,
+        strategy=None,
+        reporter=None,
+        text=None,
+        validation=0.2,
+        **training,
+    ):
         shape = {"num_layers": 1, "num_heads": 2, "hidden_dim": 16, "context_length": 8}
         settings = {"max_steps": 12, "batch_size": 4, "validate_every": 4, "jit_compile": False}
         text = tokens if text is None else text
-        cut = int(len(text) * 0.8)
+        cut = int(len(text) * (1 - validation))
         return Trainer(
             ModelConfig(**{**shape, "dropout": 0.0, **(model or {})}),
             TrainingConfig(**{**settings, **training}),

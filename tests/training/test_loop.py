@@ -64,12 +64,12 @@ def poison_after(trainer, step):
     """Make the update of a step spoil a weight, when the loss of that step is worked out."""
     run = trainer._step.run
 
-    def run_and_poison(batches, first_step):
-        losses = run(batches, first_step)
+    def run_and_poison(batches, first_step, fractions):
+        measures = run(batches, first_step, fractions)
         if first_step + len(batches) == step:
             weight = trainer.model.trainable_variables[0]
             weight.assign(np.full(weight.shape, np.nan, np.float32))
-        return losses
+        return measures
 
     trainer._step.run = run_and_poison
 
@@ -119,6 +119,39 @@ def test_patience_stops_early_and_the_best_weights_are_returned(make_trainer):
     assert outcome.validation_loss == min(losses)
     found = numpy_loss(outcome.model, trainer.validation.tokens)
     assert found == pytest.approx(outcome.validation_loss, rel=1e-5)
+
+
+def test_accuracy_is_the_fraction_of_tokens_that_were_the_most_likely(make_trainer):
+    recorder = Recorder()
+    trainer = make_trainer(reporter=recorder, max_steps=40, optimizer="adamw", learning_rate=0.02)
+    model = trainer.fit().model
+    tokens, hits = trainer.validation.tokens.astype(np.int32), 0
+    for start in range(0, len(tokens) - 1, 8):
+        window = tokens[start : start + 9]
+        likely = np.argmax(np.asarray(model(window[None, :-1], training=False))[0], axis=-1)
+        hits += (likely == window[1:]).sum()
+    validation = next(v for v in recorder.validations if v.step == 40)
+    assert validation.validation_accuracy == pytest.approx(hits / (len(tokens) - 1))
+    assert 0 < recorder.validations[0].accuracy < validation.accuracy <= 1
+
+
+def test_without_a_validation_part_the_last_weights_are_kept(make_trainer, tokens):
+    recorder = Recorder()
+    # A rate far too high: it only gets worse.
+    trainer = make_trainer(reporter=recorder, learning_rate=3.0, optimizer="adamw", validation=0)
+    result = trainer.fit()
+    assert not result.is_validated
+    assert result.best_step == result.step == 12
+    found = numpy_loss(result.model, tokens)
+    assert found == pytest.approx(result.validation_loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_plain_optimizers_learn(make_trainer, optimizer):
+    recorder = Recorder()
+    make_trainer(reporter=recorder, optimizer=optimizer, max_steps=100).fit()
+    losses = [validation.validation_loss for validation in recorder.validations]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "transformer"])

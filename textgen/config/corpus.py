@@ -28,8 +28,8 @@ class CorpusConfig(Record):
             of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
             document.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
-        validation_split: Fraction of the corpus, at its end, that is kept for validation. 0
-            keeps none.
+        validation_split: Fraction of the corpus, at its end, that is kept for validation; 0 to
+            train on everything. If `None`, 0.1, or 0 if that is too little to judge by.
 
     Example:
         >>> CorpusConfig(lowercase=True, split_documents="line").cleans
@@ -44,7 +44,7 @@ class CorpusConfig(Record):
     split_documents: str = "none"
     text_column: str | None = None
     skip_bad_rows: bool = False
-    validation_split: float = 0.1
+    validation_split: float | None = None
 
     def __post_init__(self) -> None:
         check_choice(self, "normalize")
@@ -56,11 +56,9 @@ class CorpusConfig(Record):
         )
         fits = self.text_column is None or isinstance(self.text_column, str)
         check(fits, "text_column must be a name", self.text_column)
-        check(
-            isinstance(self.validation_split, (int, float)) and 0 <= self.validation_split < 1,
-            "validation_split must be in [0, 1)",
-            self.validation_split,
-        )
+        split = self.validation_split
+        fits = split is None or (isinstance(split, (int, float)) and 0 <= split < 1)
+        check(fits, "validation_split must be in [0, 1)", split)
 
     @property
     def cleans(self) -> bool:

@@ -122,6 +122,8 @@ def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         3
     """
     given = {name: value for name, value in settings.items() if name != "size"}
+    if "max_steps" in given and "epochs" in given:
+        raise ConfigError("max_steps cannot be combined with epochs.")
     if "size" not in settings:
         return given
     sizes = profile_of(_architecture(given)).sizes

@@ -29,9 +29,15 @@ class TrainingConfig(Record):
             out, 16 or the next multiple of `accumulate`.
         accumulate: Micro-batches per step, computed one after another. The gradients are the
             same; activations take that many times less memory. Must divide `batch_size`.
+        epochs: Passes over the training part, instead of `max_steps`. If `None`, `max_steps`
+            counts.
         learning_rate: Peak learning rate. If `None`, the optimizer's default.
-        optimizer: `"adamw"`, `"muon"` (Muon for matrices, AdamW for the rest), or `"auto"`: the
-            one that suits the model's family.
+        schedule: How the learning rate changes after warmup: `"cosine"` (falls to a tenth),
+            `"linear"` (falls to zero), `"constant"`, `"wsd"` (warmup, stable, decay: constant,
+            then falls to zero over the last 40% of the steps), or `"auto"`: cosine if the number
+            of steps is given, wsd if the time is.
+        optimizer: `"adamw"`, `"adam"`, `"sgd"` (with momentum), `"muon"` (Muon for matrices,
+            AdamW for the rest), or `"auto"`: the one that suits the model's family.
         warmup_steps: Steps of linear warmup. If `None`, 5% of `max_steps`, up to 100.
         weight_decay: Decoupled weight decay of matrices.
         clip_norm: Maximum global norm of the gradients; larger gradients are clipped to it.
@@ -55,7 +61,7 @@ class TrainingConfig(Record):
     batch_size: int = LEFT_OUT
     accumulate: int = 1
     learning_rate: float | None = None
-    optimizer: Literal["auto", "adamw", "muon"] = "auto"
+    optimizer: Literal["auto", "adamw", "muon", "adam", "sgd"] = "auto"
     warmup_steps: int | None = None
     weight_decay: float = 0.1
     clip_norm: float = 1.0
@@ -66,6 +72,8 @@ class TrainingConfig(Record):
     strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
     jit_compile: bool | None = None
     keep_checkpoints: int = 2
+    epochs: float | None = None
+    schedule: Literal["auto", "constant", "cosine", "linear", "wsd"] = "auto"
 
     def __post_init__(self) -> None:
         check_positive_int(self, "max_steps", "accumulate", "keep_checkpoints")
@@ -88,7 +96,10 @@ class TrainingConfig(Record):
             check(fits, "warmup_steps must be an integer >= 0", self.warmup_steps)
         check_finite(self, "weight_decay", 0)
         check_finite(self, "clip_norm", 0, above=True)
+        if self.epochs is not None:
+            check_finite(self, "epochs", 0, above=True)
         check_choice(self, "optimizer")
+        check_choice(self, "schedule")
         check_choice(self, "strategy")
         fits = is_int(self.seed) and 0 <= self.seed < INT32_END
         check(fits, f"seed must be an integer in [0, {INT32_END})", self.seed)

@@ -22,6 +22,11 @@ from textgen.corpus.sources import Source
 from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
+_VALIDATION_SPLIT = 0.1
+# The losses of characters spread by about 2 nats, so the mean of so many is known to
+# 2 / sqrt(200) = 0.14 nats. What is told apart by less is chosen by chance.
+_MIN_VALIDATION_CHARACTERS = 200
+
 _logger = logging.getLogger(__name__)
 
 
@@ -64,6 +69,7 @@ def read_corpus(
     after `int(length * (1 - validation_split))` characters. Of several documents, validation
     gets the last whole ones, as many as come closest to the fraction in characters. Each part
     gets at least one character or one document, but if the fraction is 0 validation gets none.
+    So it is if no fraction is given and a tenth is too short to judge a model by.
 
     Args:
         sources: From `find_files`.
@@ -169,11 +175,15 @@ def describe(sources: Sequence[Source]) -> str:
 
 def _divide(whole: Part, config: CorpusConfig, description: str) -> tuple[Part, Part]:
     """Divide a part into a training and a validation part."""
-    if config.validation_split == 0:
+    split = config.validation_split
+    if split is None:
+        is_enough = whole.num_characters * _VALIDATION_SPLIT >= _MIN_VALIDATION_CHARACTERS
+        split = _VALIDATION_SPLIT if is_enough else 0.0
+    if split == 0:
         return whole, dataclasses.replace(
             whole, start=whole.stop, num_characters=0, num_documents=0
         )
-    target = whole.num_characters * (1 - config.validation_split)
+    target = whole.num_characters * (1 - split)
     if whole.num_documents > 1:
         train = _first_documents(whole, target)
     else:

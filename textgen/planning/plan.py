@@ -21,14 +21,16 @@ class Plan:
 
     Attributes:
         config: The settings.
+        steps: Estimated number of steps. With a time limit, `config` only has their maximum.
         corpus: The size of the corpus they suit.
         machine: The machine they suit.
         step_seconds: Estimated seconds per step.
-        closing_seconds: Estimated seconds for the last validation and the export.
+        closing_seconds: Estimated seconds for the export.
         seconds: Estimated seconds from now to the exported model.
     """
 
     config: RunConfig
+    steps: int
     corpus: CorpusSize
     machine: Machine
     step_seconds: float
@@ -38,8 +40,11 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Tokens processed in training, repetitions included."""
-        training = self.config.training
-        return training.max_steps * training.batch_size * self.config.model.context_length
+        return self.steps * self.config.training.batch_size * self.config.model.context_length
+
+    def seconds_for(self, steps: int) -> float:
+        """Return the estimated seconds of the run if it takes this many steps."""
+        return self.seconds + (steps - self.steps) * self.step_seconds
 
     @property
     def epochs(self) -> float:

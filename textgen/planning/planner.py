@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textgen.checks import INT32_END
-from textgen.config import RunConfig
+from textgen.config import RunConfig, TrainingConfig
 from textgen.models import ModelConfig
 from textgen.planning import cost
 from textgen.planning.corpus_size import CorpusSize
@@ -34,11 +34,15 @@ _USUAL_BATCH_SIZE = 16
 _MIN_STEPS_OF_SMALL_BATCH, _MIN_STEPS_OF_LARGE_BATCH = 400, 2000
 # The memory for activations per device, which every device on the market has.
 _ACTIVATION_BYTES = 2**32
-# The steps of a plan that has no time for any.
-_MIN_STEPS = 20
-# The fraction of the time that is planned. The cost of a step is an estimate, and to be stopped
-# before the learning rate has come down is worse than to end a little early.
+# The steps of a plan that has no time for any, and of one with more than the smallest shape.
+_MIN_STEPS, _MIN_STEPS_OF_LARGER_SHAPE = 20, 300
+# The fraction of the time that is planned if the learning rate does not follow the clock. The
+# cost of a step is an estimate, and to be stopped before the rate has come down is worse than to
+# end a little early.
 _PLANNED_FRACTION = 0.9
+# A corpus without a validation part is to be memorized: at least so often, and in so many steps.
+_MEMORIZING_EPOCHS, _MEMORIZING_STEPS = 100, 500
+_MAX_WARMUP_STEPS = 100
 # The fraction of the time for validations.
 _VALIDATION_FRACTION = 0.06
 _MIN_VALIDATIONS, _MAX_VALIDATIONS = 2, 10
@@ -79,6 +83,7 @@ class _Planner:
             if (
                 tokens_in_time >= _MIN_TOKENS_IN_TIME * weights
                 and plan.tokens >= _MIN_TOKENS_PLANNED * weights
+                and plan.steps >= _MIN_STEPS_OF_LARGER_SHAPE
             ):
                 best = plan
         return best
@@ -88,7 +93,8 @@ class _Planner:
         config = self.config.model
         given = {name: value for name, value in config.to_dict().items() if name in self.fixed}
         # The training part must hold several windows, but they may be short.
-        longest = max(8, 2 ** int(math.log2(self.corpus.train_tokens / 4 + 1)))
+        tokens = self.corpus.train_tokens
+        longest = max(2, min(tokens - 1, 8), 2 ** int(math.log2(tokens / 4 + 1)))
         for planned in config.profile.shapes:
             context_length = min(planned["context_length"], longest)
             shape: dict[str, Any] = {**planned, "context_length": context_length, **given}
@@ -101,13 +107,16 @@ class _Planner:
         dropouts = [
             (min(_MAX_DROPOUT, dropout * more), epochs * rereading) for dropout, epochs in _DROPOUTS
         ]
+        if not self.corpus.validation_tokens:
+            tokens = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE) * model.context_length
+            dropouts = [(0.0, max(_MEMORIZING_EPOCHS, tokens / self.corpus.train_tokens))]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]
         plans = [
             self._with_batch(dataclasses.replace(model, dropout=dropout), epochs)
             for dropout, epochs in dropouts
         ]
-        if "max_steps" in self.fixed:
+        if self._has_fixed_length:
             pairs = zip(plans, dropouts, strict=True)
             return next((plan for plan, (_, most) in pairs if plan.epochs <= most), plans[-1])
         # The smallest dropout that more of it would not pay for.
@@ -118,7 +127,7 @@ class _Planner:
         """Plan the batch that suits the number of steps, for at most `epochs`."""
         if "batch_size" in self.fixed:
             return self._with_steps(model, self.config.training.batch_size, epochs)
-        if "max_steps" in self.fixed:
+        if self._has_fixed_length:
             return self._with_steps(model, self._shared_out(_USUAL_BATCH_SIZE), epochs)
         window_bytes = cost.activation_bytes(model, self.corpus.vocab_size) * model.context_length
         batch_size = self._shared_out(_MIN_BATCH_SIZE)
@@ -129,9 +138,18 @@ class _Planner:
             larger = self._with_steps(model, batch_size, epochs)
             is_small = batch_size <= _USUAL_BATCH_SIZE
             enough = _MIN_STEPS_OF_SMALL_BATCH if is_small else _MIN_STEPS_OF_LARGE_BATCH
-            if not fits or larger.config.training.max_steps < enough:
+            if not fits or larger.steps < enough:
                 return plan
             plan = larger
+
+    @property
+    def _has_fixed_length(self) -> bool:
+        return not self.fixed.isdisjoint(("max_steps", "epochs"))
+
+    @property
+    def _follows_clock(self) -> bool:
+        """Whether the clock decides on the number of steps; see `textgen.training.pace`."""
+        return not self._has_fixed_length and self.config.training.schedule in ("auto", "wsd")
 
     @property
     def _num_parts(self) -> int:
@@ -151,21 +169,37 @@ class _Planner:
         around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)
         validations = int(_VALIDATION_FRACTION * self.seconds / validation)
         validations = max(_MIN_VALIDATIONS, min(validations, _MAX_VALIDATIONS))
-        if "max_steps" not in self.fixed:
-            left = _PLANNED_FRACTION * self.seconds - around - validations * validation
-            steps_in_epochs = corpus.train_tokens * epochs / (batch_size * model.context_length)
-            steps = max(_MIN_STEPS, int(min(left / step, steps_in_epochs, INT32_END - 1)))
+        steps_per_epoch = corpus.train_tokens / (batch_size * model.context_length)
+        steps = training.max_steps
+        if training.epochs is not None:
+            steps = max(1, math.ceil(training.epochs * steps_per_epoch))
             training = dataclasses.replace(training, max_steps=steps)
-        if "validate_every" not in self.fixed:
-            every = -(-training.max_steps // validations)
+        elif "max_steps" not in self.fixed:
+            fraction = 1.0 if self._follows_clock else _PLANNED_FRACTION
+            left = fraction * self.seconds - around - validations * validation
+            most = min(epochs * steps_per_epoch, INT32_END - 1)
+            steps = max(_MIN_STEPS, int(min(left / step, most)))
+            training = dataclasses.replace(training, max_steps=steps)
+            if self._follows_clock:
+                training = self._by_clock(training, max(_MIN_STEPS, int(most)))
+        if "validate_every" not in self.fixed and not self._follows_clock:
+            every = -(-steps // validations)
             training = dataclasses.replace(training, validate_every=every)
-        every = training.validate_every or training.max_steps
-        validations = -(-training.max_steps // every)
+        every = training.validate_every or -(-steps // validations)
+        validations = -(-steps // every)
         return Plan(
             dataclasses.replace(self.config, model=model, training=training),
+            steps,
             corpus,
             machine,
             step,
-            validation + cost.export_seconds(machine),
-            around + training.max_steps * step + validations * validation,
+            cost.export_seconds(machine),
+            around + steps * step + validations * validation,
         )
+
+    def _by_clock(self, training: TrainingConfig, most: int) -> TrainingConfig:
+        """Return settings of a run that the clock ends, after `most` steps if not before."""
+        warmup = training.warmup_steps
+        if warmup is None:
+            warmup = min(_MAX_WARMUP_STEPS, training.max_steps // 20)
+        return dataclasses.replace(training, max_steps=most, warmup_steps=warmup, schedule="wsd")

@@ -23,7 +23,8 @@ class PlanRequest:
     Attributes:
         fixed: Names of the settings that the plan must keep.
         time_budget: Seconds from `started` to the exported model. If `None`, 5 minutes on a CPU
-            and 10 on a GPU. A run with a fixed `max_steps` takes the time its steps take.
+            and 10 on a GPU. A run with a fixed `max_steps` or `epochs` takes as long as its
+            steps take.
         started: When the time budget began, on the clock of `time.monotonic`.
     """
 
@@ -43,11 +44,10 @@ class PlanRequest:
         return max(self.started + budget - time.monotonic(), _MIN_FRACTION * budget)
 
     def deadline(self, plan: Plan) -> float:
-        """Return when training must stop, on the clock of `time.monotonic`; it may be never.
+        """Return when the model must be exported, on the clock of `time.monotonic`, or infinity.
 
         A plan that cannot fit into the budget may take the time it needs.
         """
-        if "max_steps" in self.fixed:
+        if not self.fixed.isdisjoint(("max_steps", "epochs")):
             return math.inf
-        seconds = max(self.seconds_left(plan.machine), plan.seconds)
-        return time.monotonic() + seconds - plan.closing_seconds
+        return time.monotonic() + max(self.seconds_left(plan.machine), plan.seconds)

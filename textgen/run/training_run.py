@@ -47,7 +47,9 @@ class Run:
 
     @property
     def tokens_per_character(self) -> float:
-        """Tokens per character of the validation part, for bits per character."""
+        """Tokens per character of the text that the model is judged by, for bits per character."""
+        if not self.corpus.validation_characters:
+            return self.store.train.size / self.corpus.num_characters
         return self.store.validation.size / self.corpus.validation_characters
 
     def save(self) -> None:

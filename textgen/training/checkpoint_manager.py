@@ -19,7 +19,15 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class State:
-    """The progress of a run: what a checkpoint keeps besides weights and slots."""
+    """The progress of a run: what a checkpoint keeps besides weights and slots.
+
+    Attributes:
+        schedule: The points of the learning rate, if the clock decides on them; see
+            `textgen.training.pace`.
+        leg_start: The step at which the newest climb of the learning rate began.
+        next_validation: The step of the next validation, if the clock decides on it.
+        seconds_left: Seconds until the model must be exported, if that is limited.
+    """
 
     step: int = 0
     best_loss: float = math.inf
@@ -27,6 +35,11 @@ class State:
     validations_since_best: int = 0
     loss_sum: float = 0.0  # over the steps since the last validation
     loss_count: int = 0
+    accuracy_sum: float = 0.0  # over the same steps
+    schedule: list[list[float]] | None = None
+    leg_start: int = 0
+    next_validation: int | None = None
+    seconds_left: float | None = None
 
 
 class CheckpointManager:

@@ -9,7 +9,6 @@ sums the gradients of lookups in any order, so no two runs are alike there.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -28,33 +27,12 @@ from textgen.training.checkpoints import Checkpoints
 from textgen.training.clock import Clock
 from textgen.training.distribution import is_chief
 from textgen.training.history import History
+from textgen.training.pace import EXPORT_SECONDS, Pace
+from textgen.training.result import TrainingResult
 from textgen.training.step import Step
 from textgen.training.workers import Workers
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingResult:
-    """How a run ended.
-
-    Attributes:
-        model: The model, with the best weights.
-        step: Steps done.
-        best_step: The step of the best weights. It is above `step` if a run was killed after
-            writing them and before writing a checkpoint.
-        validation_loss: Validation loss of the best weights, in nats per token.
-        ended_by: `"max_steps"`, `"patience"`, or the reason that `should_stop` returned, such as
-            `"interrupt"` or `"time_budget"`.
-        is_chief: Whether this process is the one that writes files.
-    """
-
-    model: LanguageModel
-    step: int
-    best_step: int
-    validation_loss: float
-    ended_by: str
-    is_chief: bool
 
 
 class Trainer:
@@ -65,7 +43,8 @@ class Trainer:
         config: How to train it.
         vocab_size: Number of tokens.
         train_tokens: int[N], the training part.
-        validation_tokens: int[N], the validation part.
+        validation_tokens: int[N], the validation part. If empty, the loss on the training part
+            is reported instead, and the last weights are kept, not the best.
         checkpoints: Where to keep checkpoints.
         history: Where to record validations.
         strategy: From `textgen.training.distribution.build_strategy`.
@@ -107,10 +86,17 @@ class Trainer:
         # micro-batch divides as evenly as the micro-batch does.
         micro_batch = config.batch_size // config.accumulate
         rows = micro_batch * max(1, 64 // micro_batch)
-        self.validation = ValidationWindows(validation_tokens, context_length, rows)
+        # Without a validation part, the model is judged by what it trains on, which says nothing
+        # about which weights are better: the last are kept.
+        self._keeps_last = not validation_tokens.size
+        judged = train_tokens if self._keeps_last else validation_tokens
+        self.validation = ValidationWindows(judged, context_length, rows)
         self._step = Step(model_config, config, vocab_size, strategy)
         self.model, self.optimizer = self._step.model, self._step.optimizer
         self._state = State()
+        # Without gradients, a target takes about a third of the time.
+        tokens_per_step = config.batch_size * context_length
+        self._validation_steps = 0.35 * self.validation.num_targets / tokens_per_step
         self._checkpoint_manager = CheckpointManager(checkpoints, self.model, self.optimizer)
 
     def fit(
@@ -119,8 +105,11 @@ class Trainer:
         should_stop: Callable[[], str | None] = lambda: None,
         write_sample: Callable[[LanguageModel], str] | None = None,
         exported_step: int | None = None,
+        deadline: float = math.inf,
+        closing_seconds: float = EXPORT_SECONDS,
+        extend: bool = False,
     ) -> TrainingResult:
-        """Train until `max_steps`, until patience runs out, or until `should_stop` says so.
+        """Train until steps or time are used up, patience runs out, or `should_stop` says so.
 
         Args:
             resume: Whether to continue from the newest checkpoint. A run that had ended, but was
@@ -129,6 +118,10 @@ class Trainer:
                 `None`.
             write_sample: Returns a text that the model generates; called after every validation.
             exported_step: The step from which the run's model was last exported.
+            deadline: When the model must be exported, on the clock of `time.monotonic`; see
+                `textgen.training.pace`. A resumed run continues with the time that it had left.
+            closing_seconds: Estimated seconds of the export.
+            extend: Whether a resumed run was given more time or more steps.
 
         Raises:
             CheckpointError: If there is nothing to resume from, or the run has ended and its
@@ -144,18 +137,22 @@ class Trainer:
                     "elsewhere"
                 )
         state, config = self._state, self.config
+        clock = Clock(config.batch_size * self.windows.context_length)
+        pace = self._pace = Pace(
+            config, state, clock, self._validation_steps, deadline, closing_seconds
+        )
+        if extend and (math.isfinite(deadline) or state.schedule is not None):
+            pace.extend()
         is_exported = state.step == exported_step
-        if is_exported and state.step >= config.max_steps:
+        if is_exported and (pace.reason_to_end or pace.is_time_up):
             raise CheckpointError(
-                f"The run already ended at step {state.step} and its model is exported. "
-                "Continue it with a larger max_steps, or begin a new run."
+                f"The run already ended at step {state.step} and its model is exported. Continue "
+                "it with a larger max_steps or another time_budget, or begin a new run."
             )
         if self.is_chief:
             self.history.rewind(state.step)
-        every = config.validate_every or max(1, config.max_steps // 10)
         self.reporter.phase("compiling")
-        clock = Clock(config.batch_size * self.windows.context_length)
-        if state.step >= config.max_steps and state.loss_count:
+        if pace.reason_to_end and state.loss_count:
             # Resumed with a smaller max_steps: the run ends where it is.
             self._validate(clock, write_sample)
             self._save()
@@ -164,13 +161,12 @@ class Trainer:
         saved_at = time.monotonic()
         steps = 1
         while ended_by is None:
-            until_validation = every - state.step % every
-            count = min(steps, until_validation, config.max_steps - state.step)
-            self._run_steps(count, clock)
-            validated = state.step % every == 0 or state.step == config.max_steps
-            reason, steps = self._agree(should_stop(), clock.steps_per_call())
-            if validated:
+            self._run_steps(pace.num_steps(steps), clock)
+            late = "time_budget" if pace.is_late else None
+            reason, steps = self._agree(should_stop() or late, clock.steps_per_call())
+            if pace.is_validation_due():
                 self._validate(clock, write_sample)
+                pace.decide()
                 # Saved after the validation, so that the checkpoint knows the best so far.
                 self._save()
                 saved_at = time.monotonic()
@@ -180,14 +176,16 @@ class Trainer:
                 self._save()
                 self._validate(clock, write_sample, scheduled=False)
                 ended_by = reason
-            elif time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+            elif pace.decide() or time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
                 self._save()
                 saved_at = time.monotonic()
         # Only the chief exports its model.
         best = state.best_step, state.best_loss
         if self.is_chief and state.best_step != state.step:
             best = self._checkpoint_manager.restore_best(state)
-        return TrainingResult(self.model, state.step, *best, ended_by, self.is_chief)
+        return TrainingResult(
+            self.model, state.step, *best, ended_by, self.is_chief, not self._keeps_last
+        )
 
     def _ended_by(self) -> str | None:
         """Return why the run ends at this step, if it does: only right after a validation."""
@@ -196,13 +194,14 @@ class Trainer:
             return None
         if config.patience and state.validations_since_best >= config.patience:
             return "patience"
-        return "max_steps" if state.step >= config.max_steps else None
+        return self._pace.reason_to_end
 
     def _run_steps(self, count: int, clock: Clock) -> None:
         state = self._state
         batches = self.windows.batches(state.step, count)
         started = time.monotonic()
-        losses = self._step.run(batches, state.step)
+        fractions = self._pace.schedule.fractions(state.step, count)
+        losses, accuracies = self._step.run(batches, state.step, fractions).T
         if clock.add(count, time.monotonic() - started):
             self.reporter.phase("training")
         finite = np.isfinite(losses)
@@ -211,19 +210,20 @@ class Trainer:
         state.step += count
         state.loss_sum += float(losses.sum(dtype=np.float64))
         state.loss_count += count
-        seconds_left = (self.config.max_steps - state.step) * clock.seconds_per_step
+        state.accuracy_sum += float(accuracies.sum(dtype=np.float64))
         self.reporter.progress(
             Progress(
                 state.step,
-                self.config.max_steps,
+                self._pace.expected_end,
                 float(losses.mean()),
                 clock.tokens_per_second,
-                seconds_left,
+                self._pace.seconds_left,
+                float(accuracies.mean()),
             )
         )
 
     def _diverged(self, what: str, step: int) -> TrainingDivergedError:
-        rate = float(self.optimizer.learning_rate)
+        rate = self._learning_rate
         return TrainingDivergedError(
             f"The {what} stopped being finite at step {step}. Try a lower learning_rate "
             f"(now {rate:.2g}) or the optimizer adamw. Earlier checkpoints are kept."
@@ -232,22 +232,27 @@ class Trainer:
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
         """Validate the model. A validation that is not scheduled leaves no trace on disk."""
         state = self._state
+        started = time.monotonic()
         self.reporter.phase("validating")
-        total = sum(self._step.summed_loss(*batch) for batch in self.validation)
-        loss = total / self.validation.num_targets
+        sums = np.zeros(2)
+        for batch in self.validation:
+            sums += self._step.validate(*batch)
+        loss, accuracy = (sums / self.validation.num_targets).tolist()
         if not math.isfinite(loss):
             raise self._diverged("validation loss", state.step)
-        best = loss < state.best_loss
+        best = self._keeps_last or loss < state.best_loss
         validation = Validation(
             step=state.step,
             loss=state.loss_sum / max(state.loss_count, 1),
             validation_loss=loss,
             bits_per_character=bits_per_character(loss, self._tokens_per_character),
-            learning_rate=float(self.optimizer.learning_rate),
+            learning_rate=self._learning_rate,
             tokens_per_second=clock.lap(),
             best=best,
+            accuracy=state.accuracy_sum / max(state.loss_count, 1),
+            validation_accuracy=accuracy,
         )
-        state.loss_sum, state.loss_count = 0.0, 0
+        state.loss_sum, state.loss_count, state.accuracy_sum = 0.0, 0, 0.0
         state.validations_since_best = 0 if best else state.validations_since_best + 1
         if best:
             state.best_loss, state.best_step = loss, state.step
@@ -261,7 +266,12 @@ class Trainer:
         self.reporter.validation(validation)
         if write_sample and self.is_chief:
             self.reporter.sample(write_sample(self.model))
+        self._pace.validated(time.monotonic() - started)
         self.reporter.phase("training")
+
+    @property
+    def _learning_rate(self) -> float:
+        return self._step.peak_rate * self._pace.schedule.fraction(self._state.step)
 
     def _agree(self, reason: str | None, steps: int) -> tuple[str | None, int]:
         """Return why to stop, if any worker must, and the mean number of steps for the next call.
@@ -278,4 +288,5 @@ class Trainer:
         if not self._checkpoint_manager.is_finite():
             raise self._diverged("weights", self._state.step)
         if self.is_chief:
+            self._pace.record_time()
             self._checkpoint_manager.save(self._state)

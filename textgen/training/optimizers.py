@@ -1,4 +1,4 @@
-"""Optimizers and the learning-rate schedule.
+"""Optimizers and their learning rates.
 
 Letters in shapes: D hidden_dim, H heads, K = D / H.
 """
@@ -16,38 +16,49 @@ from textgen.models import ModelConfig
 
 # The learning rate of Muon's AdamW part, as a fraction of that of its matrices.
 _MUON_ADAM_RATIO = 0.2
-# The last learning rate, as a fraction of the peak.
-_FINAL_FRACTION = 0.1
+# SGD's momentum, and its peak learning rate.
+_SGD_MOMENTUM, _SGD_RATE = 0.9, 0.1
 
 
 def choose_optimizer(config: TrainingConfig, model: ModelConfig) -> str:
-    """Return `"muon"` or `"adamw"`: the one asked for, or the one that suits the model."""
+    """Return the optimizer's name: the one asked for, or the one that suits the model."""
     return model.profile.optimizer if config.optimizer == "auto" else config.optimizer
 
 
-def build_schedule(
-    config: TrainingConfig, model: ModelConfig
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return linear warmup, then a cosine down to a tenth of the peak.
+def peak_rate(config: TrainingConfig, model: ModelConfig) -> float:
+    """Return the highest learning rate: the one asked for, or the one that suits the model."""
+    if config.learning_rate is not None:
+        return config.learning_rate
+    optimizer = choose_optimizer(config, model)
+    if optimizer == "sgd":
+        return _SGD_RATE
+    return model.profile.learning_rate("adamw" if optimizer == "adam" else optimizer, model)
 
-    Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983.
+
+class _Peak(keras.optimizers.schedules.LearningRateSchedule):
+    """Stands for a rate that the training step passes to the optimizer.
+
+    As a number, Keras would keep it in a variable, which the checkpoints do not have.
     """
-    usual = model.profile.learning_rate(choose_optimizer(config, model), model)
-    peak = config.learning_rate or usual
-    warmup = config.warmup_steps
-    if warmup is None:
-        warmup = min(100, config.max_steps // 20)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak / (warmup + 1),
-        warmup_target=peak if warmup else None,
-        warmup_steps=warmup,
-        decay_steps=max(config.max_steps - warmup, 1),
-        alpha=_FINAL_FRACTION,
-    )
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self._rate = rate
+
+    def __call__(self, step):
+        return self._rate
 
 
 class AdamW(SummedGradients, keras.optimizers.AdamW):
     """Adam with decoupled weight decay."""
+
+
+class Adam(SummedGradients, keras.optimizers.Adam):
+    """Adam without weight decay."""
+
+
+class SGD(SummedGradients, keras.optimizers.SGD):
+    """Stochastic gradient descent."""
 
 
 class Muon(MatrixMuon):
@@ -100,7 +111,7 @@ def _unwide(matrix: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
 
 def build_optimizer(
     config: TrainingConfig, model: ModelConfig, variables: list[keras.Variable]
-) -> keras.optimizers.Optimizer:
+) -> SummedGradients:
     """Return the optimizer with its slots created for `variables`.
 
     It expects gradients that the step has already summed over all replicas and clipped.
@@ -109,21 +120,28 @@ def build_optimizer(
     et al. 2024, https://kellerjordan.github.io/posts/muon/, with AdamW for embeddings,
     norms and biases.
     """
-    schedule = build_schedule(config, model)
-    if choose_optimizer(config, model) == "muon":
+    rate = _Peak(peak_rate(config, model))
+    name = choose_optimizer(config, model)
+    optimizer: SummedGradients
+    if name == "muon":
         optimizer = Muon(
-            learning_rate=schedule,
+            learning_rate=rate,
             adam_lr_ratio=_MUON_ADAM_RATIO,
             adam_beta_2=0.99,
             weight_decay=config.weight_decay,
             adam_weight_decay=config.weight_decay,
             rms_rate=None,
         )
+    elif name == "adamw":
+        optimizer = AdamW(learning_rate=rate, weight_decay=config.weight_decay, beta_2=0.99)
+    elif name == "adam":
+        optimizer = Adam(learning_rate=rate, beta_2=0.99)
     else:
-        optimizer = AdamW(learning_rate=schedule, weight_decay=config.weight_decay, beta_2=0.99)
+        optimizer = SGD(learning_rate=rate, momentum=_SGD_MOMENTUM)
     # Biases and the parameters of norms do not decay, as in GPT-2's recipe.
-    optimizer.exclude_from_weight_decay(
-        var_list=[v for v in variables if v.path.endswith(("bias", "gamma", "beta"))]
-    )
+    if name in ("muon", "adamw"):
+        optimizer.exclude_from_weight_decay(
+            var_list=[v for v in variables if v.path.endswith(("bias", "gamma", "beta"))]
+        )
     optimizer.build(variables)
     return optimizer

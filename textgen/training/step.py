@@ -19,7 +19,7 @@ import tensorflow as tf
 from textgen.config import TrainingConfig
 from textgen.errors import ConfigError
 from textgen.models import ModelConfig, build_model
-from textgen.training.optimizers import build_optimizer
+from textgen.training.optimizers import build_optimizer, peak_rate
 
 # The compute capability of NVIDIA's Ampere, whose matrix products are twice as fast in bfloat16.
 _BFLOAT16_CAPABILITY = (8, 0)
@@ -54,6 +54,7 @@ class Step:
     Attributes:
         model: The model that is trained.
         optimizer: Its optimizer, with its slots created.
+        peak_rate: The learning rate at its highest.
 
     Raises:
         ConfigError: If the batch cannot be split evenly over replicas and micro-batches.
@@ -81,32 +82,41 @@ class Step:
             dtype = choose_dtype(config, model_config)
             self.model = build_model(model_config, vocab_size, config.seed, dtype)
             self.optimizer = build_optimizer(config, model_config, self.model.trainable_variables)
+        self.peak_rate = peak_rate(config, model_config)
         # The states of the dropout layers' generators, which `_micro_gradients` sets.
         self._dropout_states = [
             v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
         ]
         self._compile(model_config)
 
-    def run(self, batches: np.ndarray, first_step: int) -> np.ndarray:
+    def run(self, batches: np.ndarray, first_step: int, fractions: np.ndarray) -> np.ndarray:
         """Take one step per batch.
 
         Args:
             batches: int32[N, B, T + 1]; the same in every worker.
             first_step: The number of steps done before.
+            fractions: float32[N], the learning rate of each step as a fraction of its peak.
 
         Returns:
-            float32[N], the mean loss of each batch in nats per token.
+            float32[N, 2], for each batch the mean loss in nats per token, and the accuracy: the
+            fraction of tokens that were the most likely one.
         """
-        return self._steps_graph(batches, first_step).numpy()
+        rates = np.float32(self.peak_rate) * fractions
+        return self._steps_graph(batches, first_step, rates).numpy()
 
-    def summed_loss(self, tokens: np.ndarray, real: np.ndarray) -> float:
-        """Return the sum of the losses of all real targets over all replicas, in nats.
+    def validate(self, tokens: np.ndarray, real: np.ndarray) -> np.ndarray:
+        """Return sums over all real targets and replicas: the losses in nats, and the hits.
+
+        A hit is a token that was the most likely one.
 
         Args:
             tokens: int32[B, T + 1]; B must always be the same multiple of the replicas.
             real: bool[B, T], the targets that count.
+
+        Returns:
+            float32[2].
         """
-        return float(self._validation_graph(tokens, real))
+        return self._validation_graph(tokens, real).numpy()
 
     def _compile(self, model_config: ModelConfig) -> None:
         """Create the graphs; each is traced at its first call."""
@@ -134,27 +144,30 @@ class Step:
             input_signature=[
                 tf.TensorSpec((None, self._config.batch_size, length + 1), tf.int32),
                 tf.TensorSpec((), tf.int64),
+                tf.TensorSpec((None,), tf.float32),
             ],
         )
         self._validation_graph = function(self._validation_loss)
 
-    def _steps(self, batches: tf.Tensor, first_step: tf.Tensor) -> tf.Tensor:
+    def _steps(self, batches: tf.Tensor, first_step: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
         steps = first_step + tf.range(tf.shape(batches, tf.int64)[0])
 
-        def take(batch_and_step):
-            loss = self._strategy.run(self._replica_step, args=batch_and_step)
-            return self._strategy.reduce(tf.distribute.ReduceOp.SUM, loss, axis=None)
+        def take(step):
+            measures = self._strategy.run(self._replica_step, args=step)
+            return self._strategy.reduce(tf.distribute.ReduceOp.SUM, measures, axis=None)
 
-        return tf.map_fn(take, (batches, steps), fn_output_signature=tf.float32)
+        return tf.map_fn(take, (batches, steps, rates), fn_output_signature=tf.float32)
 
-    def _replica_step(self, batch: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        """Learn from this replica's rows of the batch; return their part of the mean loss."""
-        loss, gradients = self._gradients_graph(self._own_rows(batch), self._dropout_seeds(step))
+    def _replica_step(self, batch: tf.Tensor, step: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        """Learn from this replica's rows of the batch; return their part of the measures."""
+        measures, gradients = self._gradients_graph(
+            self._own_rows(batch), self._dropout_seeds(step)
+        )
         if self._replicas > 1:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        self._update_graph(gradients)
-        return loss
+        self._update_graph(gradients, rate)
+        return measures
 
     def _own_rows(self, batch: tf.Tensor) -> tf.Tensor:
         rows = batch.shape[0] // self._replicas
@@ -175,12 +188,12 @@ class Step:
         return tf.stack(tf.meshgrid(layers, draws), axis=-1)
 
     def _gradients(self, rows: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return this replica's part of the mean loss of the batch and of its gradients."""
+        """Return this replica's part of the measures of the batch and of its gradients."""
         parts = self._config.accumulate
         if parts == 1:
             return self._micro_gradients(rows, seeds[0])
         micro_batches = tf.reshape(rows, (parts, -1, rows.shape[1]))
-        nothing = tf.constant(0.0), [tf.zeros(v.shape) for v in self.model.trainable_variables]
+        nothing = tf.zeros(2), [tf.zeros(v.shape) for v in self.model.trainable_variables]
 
         def add(total, micro_batch_and_seeds):
             part = self._micro_gradients(*micro_batch_and_seeds)
@@ -207,11 +220,12 @@ class Step:
             parts = self._replicas * self._config.accumulate
             loss = tf.reduce_sum(losses) / (losses.shape.num_elements() * parts)
         gradients = tape.gradient(loss, variables)
-        return loss, [tf.convert_to_tensor(g) for g in gradients]
+        accuracy = tf.reduce_sum(_hits(rows[:, 1:], logits)) / (losses.shape.num_elements() * parts)
+        return tf.stack([loss, accuracy]), [tf.convert_to_tensor(g) for g in gradients]
 
-    def _update(self, gradients: list[tf.Tensor]) -> None:
+    def _update(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
         gradients, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        self.optimizer.apply(gradients)
+        self.optimizer.apply_at(rate, gradients)
 
     def _validation_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
         def replica():
@@ -223,4 +237,10 @@ class Step:
     def _replica_loss(self, tokens: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
         logits = self.model(tokens[:, :-1], training=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[:, 1:], logits)
-        return tf.reduce_sum(tf.where(real, losses, 0.0))
+        hits = _hits(tokens[:, 1:], logits)
+        return tf.stack([tf.reduce_sum(tf.where(real, x, 0.0)) for x in (losses, hits)])
+
+
+def _hits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return 1.0 for every target that is the most likely token, else 0.0: float32[B, T]."""
+    return tf.cast(targets == tf.argmax(logits, -1, targets.dtype), tf.float32)
