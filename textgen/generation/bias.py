@@ -55,10 +55,13 @@ class BiasMaker:
     def _tokens_of(self, texts):
         """Which tokens each text means, bool[B, L, V]."""
         given = tf.reshape(texts, [-1])
-        has_space = tf.strings.regex_full_match(given, r"(?s) .*")
-        other = tf.where(
-            has_space, tf.strings.regex_replace(given, "^ ", ""), tf.strings.join([" ", given])
+        sizes = tf.strings.length(given)
+        has_space = tf.equal(
+            tf.strings.substr(given, tf.zeros_like(sizes), tf.fill(tf.shape(sizes), 1)), " "
         )
+        start = tf.cast(has_space, tf.int32)
+        stripped = tf.strings.substr(given, start, sizes - start)
+        other = tf.where(has_space, stripped, tf.strings.join([" ", given]))
         other = tf.where(tf.equal(given, ""), "", other)
         ids, lengths = self._tokenizer.encode(tf.concat([given, other], 0))
         lengths = tf.reshape(lengths, [2, -1])

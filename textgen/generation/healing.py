@@ -101,7 +101,7 @@ class PromptHealer:
         """Return how many tokens to take off, int32[B], so that what follows is most likely."""
         # The vector after token i predicts token i + 1. The last token comes first from here on.
         hidden, _ = prefill(self._decoder, window, lengths - 1, self._request.deadline, _MAX_TOKENS)
-        hidden = tf.reverse(hidden, [1])  # (B, K, D)
+        hidden = hidden[:, ::-1]  # (B, K, D)
         flat = self._decoder.logits(tf.reshape(hidden, [-1, hidden.shape[-1]]))
         logprobs = tf.reshape(tf.nn.log_softmax(flat), [*tf.unstack(tf.shape(nodes)), -1])
         columns = tf.maximum(lengths[:, None] - tf.range(1, _MAX_TOKENS + 1), 0)

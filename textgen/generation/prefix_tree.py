@@ -68,7 +68,7 @@ class PrefixTree:
     def space_at_end(self, texts: tf.Tensor) -> tf.Tensor:
         """Return the node of the space or tab that each text ends with, int32[B]; 0 if none."""
         ends = tf.maximum(tf.strings.length(texts) - 1, 0)
-        last = tf.strings.substr(texts, ends, tf.ones_like(ends))
+        last = tf.strings.substr(texts, ends, tf.fill(tf.shape(ends), 1))
         found = tf.zeros(tf.shape(texts), tf.int32)
         for space, node in self._by_bytes.items():
             found = tf.where(tf.equal(last, space), node, found)
