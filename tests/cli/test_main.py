@@ -57,6 +57,7 @@ def test_help_imports_no_command(run_python):
     code = "import sys, textgen.cli.main; print(*sys.modules)"
     loaded = set(run_python(code)[0].split())
     assert {name for name in loaded if name.startswith("textgen.cli.")} == {
+        "textgen.cli.flags",
         "textgen.cli.interrupt",
         "textgen.cli.main",
         "textgen.cli.screen",
