@@ -39,10 +39,10 @@ except SystemExit as ended:
 
 
 @pytest.mark.parametrize("place", ["begin", "end"])
-def test_ctrl_c_while_an_object_begins_or_ends_is_obeyed_in_silence(run_python, place):
+def test_ctrl_c_while_an_object_begins_or_ends_is_obeyed_with_one_word(run_python, place):
     interrupt = {place: "signal.raise_signal(signal.SIGINT)"}
     shown, said = run_python(PROGRAM.format(**{"begin": "", "end": "", **interrupt}))
-    assert (shown, said) == ("exit 130", "")
+    assert (shown, said) == ("exit 130", "Interrupted.")
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
         ([], 2, "Name a corpus"),
         (["missing.txt"], 1, "missing.txt"),
         (["EMPTY"], 1, "empty"),
-        (["BINARY"], 1, "binary"),
+        (["BINARY"], 1, "this is a program"),
         (["SHORT"], 1, "longer than the context"),
         (["SHORT", "--dry-run"], 1, "longer than the context"),
         (["GOOD", "--dry-run", "--context-length", "5000"], 1, "longer than the context"),

@@ -88,6 +88,7 @@ def repeat_lengths(history: tf.Tensor, ends: tf.Tensor, limit: tf.Tensor) -> tf.
     def step(n, alive, lengths):
         last = length - 1 - n
         earlier = tf.slice(padded, [0, last], [-1, length])  # n + 1 before each position
+        earlier.set_shape(history.shape)  # a loop keeps the shapes it began with
         alive &= tf.equal(earlier, pattern[:, last, None])
         return n + 1, alive, lengths + tf.cast(alive, tf.int32)
 
