@@ -296,3 +296,12 @@ def test_only_a_decoder_looks_into_its_state(path):
     if part_of(path) == "generation":
         code = ast.unparse(ast.parse(path.read_text("utf-8")))
         assert not re.search(r"\bstate\[|in (\w+\.)?state\b|\*state\b", code)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*SOURCES, *sorted((ROOT / "cli").glob("*.py"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_a_module_is_short_enough_to_read_at_once(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 300

@@ -150,7 +150,7 @@ class ModelCard(_Part):
         versions: The versions of the packages in use.
 
     Example:
-        >>> with textgen.load("mine") as model:
+        >>> with textgen.load("shakespeare") as model:
         ...     model.card.corpus.num_characters
         1115394
     """

@@ -8,7 +8,7 @@ import pytest
 import textgen
 from textgen.errors import ConfigError
 from textgen.models import build_model, registry
-from textgen.serving.checks.proof import check
+from textgen.serving.checks import prove
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,6 @@ def test_it_trains_and_generates(trained):
 
 
 def test_what_it_exports_passes_every_check(trained):
-    results = list(check(trained.path))
+    results = list(prove(trained.path))
     assert len(results) > 10
     assert not [result for result in results if result.failure]

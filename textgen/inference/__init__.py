@@ -10,8 +10,9 @@ settings into its inputs and its outputs into results.
         print(model.score("To be, or not to be").bits_per_character)
 """
 
+from textgen.inference.loading import load
 from textgen.inference.results import Generation, Score, TokenLogprob
 from textgen.inference.stream import TextStream
-from textgen.inference.text_generator import TextGenerator, load
+from textgen.inference.text_generator import TextGenerator
 
 __all__ = ["Generation", "Score", "TextGenerator", "TextStream", "TokenLogprob", "load"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from textgen.card import ModelCard
-from textgen.catalog import CARD_PATH, TOKENIZER_PATH, Catalog, ModelEntry
+from textgen.catalog import CARD_PATH, TOKENIZER_PATH, ModelEntry
 from textgen.config import (
     BeamSearchConfig,
     ContrastiveSearchConfig,
@@ -284,30 +283,3 @@ class TextGenerator:
         text = self.clean(text)
         encode_unicode(text, TokenizerError)  # raises unless the text is Unicode
         return text
-
-
-def load(
-    name_or_path: str | os.PathLike[str] | None = None,
-    models_dir: str | os.PathLike[str] | None = None,
-) -> TextGenerator:
-    """Load a model by name or path.
-
-    Args:
-        name_or_path: A model's name in the models folder, or a folder anywhere. Defaults to
-            the newest model.
-        models_dir: The models folder. Defaults to the environment variable TEXTGEN_MODELS,
-            or `./saved_models`.
-
-    Returns:
-        An open `TextGenerator`; use it in a `with` block.
-
-    Raises:
-        ModelNotFoundError: If there is no such model.
-        ModelDamagedError: If the model cannot be loaded.
-        TokenizerError: If its tokenizer file is missing or damaged.
-
-    Example:
-        >>> with textgen.load("shakespeare") as model:
-        ...     text = model.generate("ROMEO:").text
-    """
-    return TextGenerator(Catalog(models_dir).find(name_or_path))

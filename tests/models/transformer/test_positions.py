@@ -6,7 +6,7 @@ import pytest
 
 from textgen.config import ModelConfig
 from textgen.models.transformer.positions import rotations, sinusoidal_embedding
-from textgen.serving.checks.proof import check
+from textgen.serving.checks import prove
 from textgen.tokenizer import CharacterTokenizer
 
 
@@ -33,4 +33,4 @@ def test_rotations_are_those_of_kerasnlp():
 def test_an_exported_model_passes_every_check(export_model, kind):
     tokenizer = CharacterTokenizer.learn(["\n .abcdé"])
     exported = export_model(kind, config(kind), tokenizer, seed=1)
-    assert not [result for result in check(exported.path) if result.failure]
+    assert not [result for result in prove(exported.path) if result.failure]

@@ -18,9 +18,9 @@ from textgen.inference import TextGenerator
 from textgen.inference.feeds import sampling_feeds
 from textgen.serving.http.app import App
 from textgen.serving.http.batch import Prompt
-from textgen.serving.http.engine import Row
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.metrics import Metrics
+from textgen.serving.http.row import Row
 from textgen.serving.http.security import Access
 from textgen.serving.http.shelf import Shelf
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from textgen.serving.http.choice import Choice
-from textgen.serving.http.engine import Piece
+from textgen.serving.http.row import Piece
 
 PIECES = [b"", b"", b"", *(bytes([byte]) for byte in range(256))]
 

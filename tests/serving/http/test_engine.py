@@ -7,7 +7,8 @@ import pytest
 
 from tests.serving.http.conftest import Reader, make_row, wait_until
 from textgen.serving.http.batch import Prompt
-from textgen.serving.http.engine import Engine, EngineClosedError, QueueFullError, Row
+from textgen.serving.http.engine import Engine, EngineClosedError, QueueFullError
+from textgen.serving.http.row import Row
 
 
 @pytest.fixture

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import logging
-import re
-import time
 from contextlib import ExitStack
-from importlib import resources
 from typing import Any
 
 import anyio
@@ -20,20 +15,25 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from textgen.serving.http import openapi
+from textgen.serving.http import openapi, page
 from textgen.serving.http.completion_request import parse_completion
 from textgen.serving.http.completions import CancellableResponse, Completion
 from textgen.serving.http.errors import (
     ApiError,
     PredictError,
     answer_api_error,
+    answer_http_error,
+    answer_nothing,
     answer_predict_error,
+    answer_unexpected,
 )
 from textgen.serving.http.limits import Limits
-from textgen.serving.http.metrics import Metrics
-from textgen.serving.http.predict import metadata, predict, status
+from textgen.serving.http.metrics import CountingMiddleware, Metrics
+from textgen.serving.http.named_version import NamedVersion
+from textgen.serving.http.predict import predict
+from textgen.serving.http.predict_answers import metadata, status
 from textgen.serving.http.security import Access, SecurityMiddleware
 from textgen.serving.http.served import ServedModel
 from textgen.serving.http.shelf import Shelf
@@ -71,14 +71,14 @@ class App:
         self._log_prompts = log_prompts
         self._schema = openapi.describe(limits)
         self._docs = openapi.docs_page(self._schema)
-        self._page = (resources.files("textgen.serving.http") / "page.html").read_text("utf-8")
+        self._page = page.read()
         # Requests that run a whole signature have one thread, beside those of the engines.
         self._runs: anyio.CapacityLimiter | None = None
 
     def asgi(self) -> ASGIApp:
         """Return the application that a server such as uvicorn runs."""
         middleware = [
-            Middleware(_CountRequests, metrics=self._metrics),
+            Middleware(CountingMiddleware, metrics=self._metrics),
             Middleware(SecurityMiddleware, access=self._access),
         ]
         if self._access.origins:
@@ -113,9 +113,9 @@ class App:
             exception_handlers={
                 ApiError: answer_api_error,
                 PredictError: answer_predict_error,
-                HTTPException: _answer_http_error,
-                ClientDisconnect: _answer_nothing,
-                Exception: _answer_unexpected,
+                HTTPException: answer_http_error,
+                ClientDisconnect: answer_nothing,
+                Exception: answer_unexpected,
             },
         )
 
@@ -232,8 +232,8 @@ class App:
         with self._use_version(request, message.format(**request.path_params)) as served:
             return JSONResponse({"model_version_status": status(served.entry.version)})
 
-    def _use_version(self, request: Request, message: str) -> _Version:
-        return _Version(self._shelf, request.path_params, message)
+    def _use_version(self, request: Request, message: str) -> NamedVersion:
+        return NamedVersion(self._shelf, request.path_params, message)
 
     async def _answer_health(self, _: Request) -> Response:
         models = {name: served.entry.version for name, served in self._shelf.models.items()}
@@ -253,13 +253,7 @@ class App:
         return JSONResponse(self._schema)
 
     async def _answer_page(self, _: Request) -> Response:
-        policy = (
-            "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; "
-            f"form-action 'none'; style-src {_hashes(self._page, 'style')}; "
-            f"script-src {_hashes(self._page, 'script')}; frame-ancestors 'none'"
-        )
-        headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
-        return HTMLResponse(self._page, headers=headers)
+        return HTMLResponse(self._page, headers=page.headers(self._page))
 
     async def _read_json(self, request: Request) -> Any:
         content = await self._read(request)
@@ -283,96 +277,8 @@ class App:
         return b"".join(parts)
 
 
-class _Version:
-    """A model by the name and the version of a path, for a block; errors are TensorFlow's."""
-
-    def __init__(self, shelf: Shelf, path: dict[str, Any], message: str) -> None:
-        self._shelf = shelf
-        self._name = path["name"]
-        self._version = path.get("version")
-        self._message = message
-        self._stack = ExitStack()
-
-    def __enter__(self) -> ServedModel:
-        names = [self._name]
-        if self._version is not None:
-            names.append(f"{self._name}/{self._version}")
-        for name in names:
-            try:
-                _, served = self._stack.enter_context(self._shelf.use(name))
-            except ApiError:
-                continue
-            if self._version in (None, str(served.entry.version)):
-                return served
-        self._stack.close()
-        spec = f"Latest({self._name})"
-        if self._version is not None:
-            spec = f"Specific({self._name}, {self._version})"
-        raise PredictError(404, self._message.format(spec))
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-
-class _CountRequests:
-    """Counts and times requests by their route."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and count it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started, answered = time.perf_counter(), 499  # nginx's word for a client that went away
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal answered
-            if message["type"] == "http.response.start":
-                answered = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            route = scope.get("route")
-            # The route, not the path, of which there are too many to count.
-            label = getattr(route, "path", "unknown")
-            seconds = time.perf_counter() - started
-            self._metrics.requests.labels(label, str(answered)).inc()
-            self._metrics.request_seconds.labels(label).observe(seconds)
-            logger.debug("%s %s %d, %.3f s", scope["method"], label, answered, seconds)
-
-
 def _model_name(body: Any) -> str | None:
     name = body.get("model") if isinstance(body, dict) else None
     if name is not None and not isinstance(name, str):
         raise ApiError(400, "model must be a string", param="model")
     return name
-
-
-def _hashes(page: str, tag: str) -> str:
-    """Return the sources that allow a page's own inline elements and no others."""
-    contents = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    digests = (hashlib.sha256(content.encode("utf-8")).digest() for content in contents)
-    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-
-
-async def _answer_http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    messages = {404: "There is nothing at this path", 405: "This path has another method"}
-    message = messages.get(error.status_code, error.detail)
-    headers = dict(error.headers) if error.headers else None
-    return JSONResponse(ApiError(error.status_code, message).to_dict(), error.status_code, headers)
-
-
-async def _answer_nothing(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # the client is gone
-
-
-async def _answer_unexpected(_: Request, error: Exception) -> Response:
-    # The error may quote the prompt, so its type is all that goes out.
-    logger.error("A request failed: %s", type(error).__name__)
-    return JSONResponse(ApiError(500, "The server failed to answer").to_dict(), 500)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textgen.serving.http.engine import Piece
+from textgen.serving.http.row import Piece
 
 # JSON has no infinity; OpenAI reports this number instead.
 _IMPOSSIBLE = -9999.0

@@ -18,9 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from textgen.serving.http.choice import Choice, LogprobsWriter, Token, prompt_tokens
 from textgen.serving.http.completion_request import CompletionRequest
-from textgen.serving.http.engine import EngineClosedError, Piece, QueueFullError, Row
+from textgen.serving.http.engine import EngineClosedError, QueueFullError
 from textgen.serving.http.errors import ApiError, busy
 from textgen.serving.http.metrics import Metrics
+from textgen.serving.http.row import Piece, Row
 from textgen.serving.http.served import ServedModel
 
 logger = logging.getLogger(__name__)

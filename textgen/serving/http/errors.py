@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+
+logger = logging.getLogger(__name__)
 
 # OpenAI's word for each status.
 _TYPES = {
@@ -86,3 +90,24 @@ async def answer_predict_error(_: Request, error: Exception) -> JSONResponse:
     """Return the response for a `PredictError`."""
     assert isinstance(error, PredictError)
     return JSONResponse({"error": str(error)}, error.status)
+
+
+async def answer_http_error(_: Request, error: Exception) -> Response:
+    """Return the response for a path or method that does not exist."""
+    assert isinstance(error, HTTPException)
+    messages = {404: "There is nothing at this path", 405: "This path has another method"}
+    message = messages.get(error.status_code, error.detail)
+    headers = dict(error.headers) if error.headers else None
+    return JSONResponse(ApiError(error.status_code, message).to_dict(), error.status_code, headers)
+
+
+async def answer_nothing(_: Request, __: Exception) -> Response:
+    """Return a response that reaches no client, because it is gone."""
+    return Response(status_code=400)
+
+
+async def answer_unexpected(_: Request, error: Exception) -> Response:
+    """Return the response for an error that should not happen."""
+    # The error may quote the prompt, so its type is all that goes out.
+    logger.error("A request failed: %s", type(error).__name__)
+    return JSONResponse(ApiError(500, "The server failed to answer").to_dict(), 500)

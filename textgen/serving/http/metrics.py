@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from textgen.serving.http.engine import Observer
+
+logger = logging.getLogger(__name__)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -74,3 +80,35 @@ class Metrics(Observer):
     def render(self) -> bytes:
         """Return all figures in Prometheus's text format."""
         return generate_latest(self.registry)
+
+
+class CountingMiddleware:
+    """Counts and times requests by their route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and count it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, answered = time.perf_counter(), 499  # nginx's word for a client that went away
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        finally:
+            route = scope.get("route")
+            # The route, not the path, of which there are too many to count.
+            label = getattr(route, "path", "unknown")
+            seconds = time.perf_counter() - started
+            self._metrics.requests.labels(label, str(answered)).inc()
+            self._metrics.request_seconds.labels(label).observe(seconds)
+            logger.debug("%s %s %d, %.3f s", scope["method"], label, answered, seconds)
