@@ -219,17 +219,17 @@ def test_epochs_become_steps(corpus, tmp_path):
 
 SENTENCE = "你好，这是一个文本生成模型。你好，你好！"
 VERSE = (
-    "The woods are lovely, dark and deep,\n"
-    "But I have promises to keep,\n"
-    "And miles to go before I sleep,\n"
-    "And miles to go before I wake.\n"
+    "Tyger Tyger, burning bright,\n"
+    "In the forests of the night;\n"
+    "What immortal hand or eye,\n"
+    "Could frame thy fearful symmetry?\n"
 )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["transformer", "lstm"])
 @pytest.mark.parametrize(
-    ("text", "prompt", "stop"), [(SENTENCE, "你好", "。"), (VERSE, "The woods", "wake")]
+    ("text", "prompt", "stop"), [(SENTENCE, "你好", "。"), (VERSE, "Tyger Tyger", "symmetry")]
 )
 def test_a_short_text_is_memorized(tmp_path, architecture, text, prompt, stop):
     (tmp_path / "corpus.txt").write_text(text, "utf-8")
