@@ -151,8 +151,8 @@ class ModelCard(_Part):
 
     Example:
         >>> with textgen.load("shakespeare") as model:
-        ...     model.card.corpus.num_characters
-        1115394
+        ...     model.card.model.architecture
+        'transformer'
     """
 
     name: str | None = None
