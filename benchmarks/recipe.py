@@ -35,6 +35,7 @@ from textgen.config import ModelConfig, TrainingConfig
 from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.tokenizer import learn_tokenizer
 from textgen.training import step
+from textgen.training.schedule import schedule_of
 
 KINDS = {"transformer": variants, "lstm": lstm_variants}
 VALIDATION_SPLIT = 0.1
@@ -112,11 +113,18 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
     # As many weights in three matrices as in the usual two.
     swiglu = not is_lstm and settings.activation == "swiglu"
     inner = 8 * round(args.width / 3) if swiglu else None
+    heads = {} if is_lstm else {"num_heads": args.heads, "intermediate_dim": inner}
     shape = ModelConfig(
-        args.model, args.layers, args.heads, args.width, args.context, args.dropout, inner
+        args.model,
+        num_layers=args.layers,
+        hidden_dim=args.width,
+        context_length=args.context,
+        dropout=args.dropout,
+        **heads,
     )
     step.build_model, step.build_optimizer = kind.builders(settings, args.batch)
     learner = step.Step(shape, config, vocab_size, tf.distribute.get_strategy())
+    schedule = schedule_of(config)
     times, means, done = [], Means(learner.model.trainable_variables), 0
     for stage in stages:
         if len(stages) > 1:
@@ -131,13 +139,14 @@ def _train(args, settings, seed: int, train, validation, vocab_size: int, ratio:
             if done > steps * (1 - settings.mean):
                 means.add()
             started = time.perf_counter()
-            learner.run(windows.batches(first, count), done)
+            rates = schedule.fractions(done, count)
+            learner.run(windows.batches(first, count), done, rates)
             times.append(1000 * (time.perf_counter() - started) / count)
             done += count
     if means.count:
         means.put_in()
     held_out = ValidationWindows(validation, args.context, 64)
-    total = sum(learner.validate(*batch)[0] for batch in held_out)
+    total = sum(float(learner.validate(*batch)[0]) for batch in held_out)
     carried = None
     if is_lstm:
         carried = ratio * lstm_variants.carried_loss(learner.model, validation, args.context)
