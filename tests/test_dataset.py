@@ -237,3 +237,10 @@ def test_a_corpus_in_small_pieces_has_the_tokens_of_its_whole_text(
     assert tokenizer.characters == sorted(set(whole[:cut]))
     assert store.train.tolist() == tokenizer.encode(whole[:cut]).tolist()
     assert store.validation.tolist() == tokenizer.encode(whole[cut:]).tolist()
+
+
+@pytest.mark.parametrize("num_tokens", [40, 63, 119, 500])
+def test_windows_reach_the_last_token_of_a_short_text(num_tokens):
+    windows = TrainingWindows(np.arange(num_tokens), context_length=16, batch_size=4, seed=0)
+    shown = windows.batches(0, 400)[..., 1:]
+    assert set(shown.ravel()) == set(range(1, num_tokens))

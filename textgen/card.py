@@ -151,8 +151,8 @@ class ModelCard(_Part):
 
     Example:
         >>> with textgen.load("shakespeare") as model:
-        ...     model.card.model.architecture
-        'transformer'
+        ...     model.card.tokenizer.kind
+        'character'
     """
 
     name: str | None = None

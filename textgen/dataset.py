@@ -168,7 +168,7 @@ class TrainingWindows:
 
     The tokens are cut into adjacent windows, so that an epoch shows each token once. The
     position of the first cut is also random in every epoch, so that a token is not always at
-    the same position of its window.
+    the same position of its window, and the last tokens are in a window, too.
 
     Args:
         tokens: int[num_tokens].
@@ -202,7 +202,7 @@ class TrainingWindows:
         """Return the start of an epoch's first window, and the order of its windows."""
         generator = np.random.default_rng([self._seed, epoch])
         spare = len(self.tokens) - 1 - self.num_windows * self.context_length
-        phase = int(generator.integers(min(spare, self.context_length - 1) + 1))
+        phase = int(generator.integers(spare + 1))
         return phase, Permutation(self.num_windows, generator)
 
     def batches(self, step: int, count: int) -> np.ndarray:

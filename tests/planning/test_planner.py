@@ -119,6 +119,7 @@ def test_what_no_plan_is_about_stays_as_it_is(corpus, seconds):
     config = RunConfig(training=TrainingConfig(seed=7, learning_rate=0.1, patience=3), min_count=2)
     training = make_plan(config, (), corpus, CPU, seconds).config.training
     planned = {"max_steps": 1, "batch_size": 1, "validate_every": 1}
+    planned |= {"schedule": "wsd", "warmup_steps": 1}
     assert dataclasses.replace(training, **planned) == dataclasses.replace(
         config.training, **planned
     )
