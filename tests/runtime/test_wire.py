@@ -1,10 +1,18 @@
 import contextlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.runtime.wire import WireError, as_signed, read_fields, read_varint, read_varints
+from textgen.runtime.wire import (
+    WireError,
+    as_signed,
+    read_fields,
+    read_tables,
+    read_varint,
+    read_varints,
+)
 
 
 def varint(value):
@@ -62,3 +70,55 @@ def test_damaged_messages(data):
 def test_any_bytes_are_read_or_refused(data):
     with contextlib.suppress(WireError):
         list(read_fields(data))
+
+
+def table_of(messages):
+    """Return the fields of messages as `read_tables` has them."""
+    table = read_tables(messages)
+    columns = (table.owners, table.numbers, table.starts, table.stops)
+    return [
+        (owner, number, table.data[start:stop])
+        for owner, number, start, stop in zip(*map(list, columns), strict=True)
+    ]
+
+
+FIELDS = st.lists(st.tuples(st.integers(1, 15), st.binary(max_size=300)), max_size=8)
+
+
+@given(st.lists(FIELDS))
+def test_many_messages_are_read_as_one_by_one(contents):
+    messages = [
+        b"".join(bytes([number << 3 | 2]) + varint(len(value)) + value for number, value in fields)
+        for fields in contents
+    ]
+    assert table_of(messages) == [
+        (owner, number, value)
+        for owner, message in enumerate(messages)
+        for number, value in read_fields(message)
+    ]
+
+
+def test_the_values_of_a_field_can_be_limited_to_some_messages():
+    table = read_tables([b"\x0a\x01a\x12\x01b", b"", b"\x0a\x01c\x0a\x01d"])
+    assert table.values(1) == ([0, 2, 2], [b"a", b"c", b"d"])
+    assert table.values(1, np.array([True, True, False])) == ([0], [b"a"])
+    assert table.counts(1, 3).tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\x0a", b"\x0a\x05hi", b"\x08\x01", b"\x02\x00", b"\x82\x01\x00", b"\x0a" + b"\xff" * 9],
+)
+def test_no_message_runs_over_into_the_next(data):
+    with pytest.raises(WireError):
+        read_tables([data, b"\x0a\x03abc"])
+
+
+@given(st.lists(st.binary()))
+def test_many_messages_of_any_bytes_are_read_as_one_by_one_or_refused(messages):
+    with contextlib.suppress(WireError):
+        assert table_of(messages) == [
+            (owner, number, value)
+            for owner, message in enumerate(messages)
+            for number, value in read_fields(message)
+        ]

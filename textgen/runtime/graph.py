@@ -8,7 +8,11 @@ node_def.proto, attr_value.proto and tensor.proto.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from textgen.runtime import dtypes
 from textgen.runtime.wire import (
@@ -20,6 +24,7 @@ from textgen.runtime.wire import (
     messages,
     only_message,
     read_fields,
+    read_tables,
 )
 
 # A string of a tensor is an object of this size in memory, besides long characters.
@@ -27,8 +32,7 @@ _STRING_SIZE = 24
 _COMPILED = b"_XlaMustCompile"
 
 
-@dataclasses.dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One operation of the main graph.
 
     Attributes:
@@ -37,7 +41,7 @@ class Node:
     """
 
     operation: str
-    inputs: tuple[str, ...]
+    inputs: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,61 +92,69 @@ def parse_graph(graph_def: bytes) -> Graph:
     Raises:
         WireError: If the bytes are not a GraphDef.
     """
-    reader = _NodeReader()
-    nodes: dict[str, Node] = {}
-    for message in messages(graph_def, 1):
-        name, node = reader.read(message)
-        if name in nodes:
-            raise WireError(f"its graph has two operations called {name}")
-        nodes[name] = node
-    functions: set[str] = set()
-    for function in messages(only_message(graph_def, 2), 1):
-        functions.update(reader.read(message)[1].operation for message in messages(function, 3))
-        if _COMPILED in function and _must_compile(function):
-            reader.compiled.add(as_text(only_message(only_message(function, 1), 1)))
-    return Graph(nodes, frozenset(functions), reader.constant_bytes, frozenset(reader.compiled))
+    functions = messages(only_message(graph_def, 2), 1)
+    node_messages = messages(graph_def, 1)
+    body_messages = [node for function in functions for node in messages(function, 3)]
+    main, bodies = _Nodes(node_messages), _Nodes(body_messages)
+    named = [(node, node) for node in node_messages + body_messages if _COMPILED in node]
+    named += [(f, only_message(f, 1)) for f in functions if _COMPILED in f]
+    compiled = {as_text(only_message(name, 1)) for holder, name in named if _must_compile(holder)}
+    constant_bytes = main.constant_bytes + bodies.constant_bytes
+    return Graph(main.by_name(), frozenset(bodies.operations), constant_bytes, frozenset(compiled))
 
 
-class _NodeReader:
-    """Reads NodeDef messages, and adds up what they hold."""
+class _Nodes:
+    """NodeDef messages, of which only what a check needs is decoded.
 
-    def __init__(self) -> None:
-        self.constant_bytes = 0
-        self.compiled: set[str] = set()
+    Attributes:
+        operations: The operation of each.
+        constant_bytes: What the constants among them take in memory.
+    """
+
+    def __init__(self, nodes: Sequence[bytes]) -> None:
+        self._count = len(nodes)
+        self._fields = read_tables(nodes)
+        self.operations = self._texts(2, "operation")
+        is_constant = np.array([operation == "Const" for operation in self.operations], bool)
         # Most constants occur many times.
-        self._sizes: dict[bytes, int] = {}
+        attributes = Counter(self._fields.values(5, is_constant)[1])
+        self.constant_bytes = sum(
+            _attribute_size(entry) * count for entry, count in attributes.items()
+        )
 
-    def read(self, message: bytes) -> tuple[str, Node]:
-        """Return a node and its name."""
-        name = operation = None
-        inputs = []
-        attributes = []
-        for number, value in read_fields(message):
-            if number == 3:
-                inputs.append(as_text(value).lstrip("^").partition(":")[0])
-            elif number == 5:
-                attributes.append(value)
-            elif number == 2:
-                if operation is not None:
-                    raise WireError("a node has two operations")
-                operation = as_text(value)
-            elif number == 1:
-                if name is not None:
-                    raise WireError("a node has two names")
-                name = as_text(value)
-        name, operation = name or "", operation or ""
-        if operation == "Const":
-            self.constant_bytes += sum(self._size(as_message(entry)) for entry in attributes)
-        if _COMPILED in message and _must_compile(message):
-            self.compiled.add(name)
-        return name, Node(operation, tuple(inputs))
+    def by_name(self) -> dict[str, Node]:
+        """Return the nodes.
 
-    def _size(self, entry: bytes) -> int:
-        """Return what the tensor in an attribute takes in memory, 0 if it holds none."""
-        if entry not in self._sizes:
-            tensors = messages(only_message(entry, 2), 8)
-            self._sizes[entry] = sum(map(_tensor_size, tensors))
-        return self._sizes[entry]
+        Raises:
+            WireError: If two have the same name.
+        """
+        inputs: list[list[str]] = [[] for _ in range(self._count)]
+        known: dict[bytes, str] = {}
+        for owner, value in zip(*self._fields.values(3), strict=True):
+            if value not in known:
+                known[value] = as_text(value).lstrip("^").partition(":")[0]
+            inputs[owner].append(known[value])
+        nodes = dict(zip(self._texts(1, "name"), map(Node, self.operations, inputs), strict=True))
+        if len(nodes) < self._count:
+            raise WireError("its graph has two operations of the same name")
+        return nodes
+
+    def _texts(self, number: int, label: str) -> list[str]:
+        """Return a string that each node has exactly once."""
+        if (self._fields.counts(number, self._count) != 1).any():
+            raise WireError(f"a node does not have exactly one {label}")
+        # Operations occur many times.
+        known: dict[bytes, str] = {}
+        _, values = self._fields.values(number)
+        for value in values:
+            if value not in known:
+                known[value] = as_text(value)
+        return [known[value] for value in values]
+
+
+def _attribute_size(entry: bytes) -> int:
+    """Return what the tensor in an attribute takes in memory, 0 if it holds none."""
+    return sum(map(_tensor_size, messages(only_message(entry, 2), 8)))
 
 
 def _tensor_size(tensor: bytes) -> int:

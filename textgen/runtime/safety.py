@@ -79,7 +79,7 @@ def _check_restore(saver: bytes, graph: Graph) -> None:
     fed = file_name.rpartition(":")[0]
     for name in restored:
         node = graph.nodes[name]
-        if node.operation == "RestoreV2" and node.inputs[:1] != (fed,):
+        if node.operation == "RestoreV2" and node.inputs[:1] != [fed]:
             raise UnsafeError("loading it reads another file than its variables")
 
 

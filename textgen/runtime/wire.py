@@ -9,7 +9,14 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+# Sizes below 2**28 take at most so many bytes, and no file that is read here is larger.
+_MAX_SIZE_BYTES = 4
 
 Field = tuple[int, int | bytes]
 
@@ -106,6 +113,77 @@ def read_fields(data: bytes) -> list[Field]:
     return fields
 
 
+class FieldTable(NamedTuple):
+    """The fields of many messages, in the order of the messages.
+
+    Attributes:
+        data: All messages, one after the other.
+        owners: Which message each field belongs to, int64[F].
+        numbers: Field numbers, uint8[F].
+        starts: Where each value begins in `data`, int64[F].
+        stops: Where it ends.
+    """
+
+    data: bytes
+    owners: np.ndarray
+    numbers: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+
+    def values(self, number: int, of: np.ndarray | None = None) -> tuple[list[int], list[bytes]]:
+        """Return the owners and the values of all fields with a number.
+
+        Args:
+            number: The field number.
+            of: Which messages to take them from, bool[num_messages]. Defaults to all.
+        """
+        is_chosen = self.numbers == number
+        chosen = np.flatnonzero(is_chosen if of is None else is_chosen & of[self.owners])
+        spans = zip(self.starts[chosen].tolist(), self.stops[chosen].tolist(), strict=True)
+        return self.owners[chosen].tolist(), [self.data[start:stop] for start, stop in spans]
+
+    def counts(self, number: int, num_messages: int) -> np.ndarray:
+        """Return how often a field occurs in each message, int64[num_messages]."""
+        return np.bincount(self.owners[self.numbers == number], minlength=num_messages)
+
+
+def read_tables(messages: Sequence[bytes]) -> FieldTable:
+    """Read the fields of many messages that hold only strings, bytes and messages.
+
+    The first fields of all messages are read together, then the second ones, and so on: a graph
+    has thousands of nodes with few fields each, and `read_fields` would take ten times as long.
+
+    Args:
+        messages: The bytes of each message; field numbers must be at most 15.
+
+    Raises:
+        WireError: If a message is cut off, or holds a number or a field above 15.
+    """
+    joined = b"".join(messages)
+    # The bytes after the end are read before a message is known to be cut off.
+    data = np.frombuffer(joined + bytes(1 + _MAX_SIZE_BYTES), np.uint8)
+    sizes = np.fromiter(map(len, messages), np.int64, len(messages))
+    ends = np.cumsum(sizes)
+    owners, positions = np.arange(len(messages)), ends - sizes
+    found = []
+    while (unread := np.flatnonzero(positions < ends)).size:
+        owners, positions, ends = owners[unread], positions[unread], ends[unread]
+        keys = data[positions]
+        if ((keys & 7 != _BYTES) | (keys < 8) | (keys > 0x7F)).any():
+            raise WireError("a field is neither a string nor a message, or is unknown")
+        starts, sizes = _read_sizes(data, positions + 1)
+        positions = starts + sizes
+        if (positions > ends).any():
+            raise WireError("a field is cut off")
+        found.append((owners, keys >> 3, starts, positions))
+    if not found:
+        empty = np.zeros(0, np.int64)
+        return FieldTable(joined, empty, empty, empty, empty)
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    return FieldTable(joined, *(column[order] for column in columns))
+
+
 def messages(data: bytes, number: int) -> list[bytes]:
     """Return the values of a repeated field of messages, strings or bytes.
 
@@ -116,7 +194,10 @@ def messages(data: bytes, number: int) -> list[bytes]:
     Raises:
         WireError: If the data is not a message, or the field holds numbers.
     """
-    return [as_message(value) for found, value in read_fields(data) if found == number]
+    found = [value for key, value in read_fields(data) if key == number]
+    if int in map(type, found):
+        raise WireError("a number stands where a message belongs")
+    return found  # type: ignore[return-value]
 
 
 def only_message(data: bytes, number: int) -> bytes:
@@ -175,3 +256,18 @@ def as_text(value: int | bytes) -> str:
         return as_message(value).decode("utf-8")
     except UnicodeDecodeError as error:
         raise WireError("a name is not UTF-8") from error
+
+
+def _read_sizes(data: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Read a number at each position; return the positions after them, and the numbers."""
+    last = data[positions].astype(np.int64)
+    sizes, positions = last & 0x7F, positions + 1
+    for number in range(1, _MAX_SIZE_BYTES + 1):
+        longer = np.flatnonzero(last > 0x7F)
+        if not longer.size:
+            return positions, sizes
+        last = np.zeros_like(last)
+        last[longer] = data[positions[longer]]
+        sizes[longer] |= (last[longer] & 0x7F) << 7 * number
+        positions[longer] += 1
+    raise WireError("a field is too large")
