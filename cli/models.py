@@ -9,6 +9,7 @@ from textgen.cli import options
 from textgen.cli.completion import complete_model
 from textgen.cli.screen import say, visible
 
+from textgen.card import ModelCard
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
 from textgen.models import registry
@@ -49,24 +50,43 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
     if as_json:
         click.echo(json.dumps({"path": str(entry.path), **card.to_dict()}, ensure_ascii=False))
         return
-    shape, corpus, training = card.model, card.corpus, card.training
-    documents = f"{corpus.num_documents:,} documents, " if corpus.has_documents else ""
+    shape = card.model
     lines = {
         "Model": entry.name + (f", version {entry.version}" if entry.version else ""),
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
         "Architecture": f"{shape.architecture}, {registry.describe(shape.to_dict())}",
         "Parameters": f"{card.num_parameters:,}",
         "Tokenizer": f"{card.tokenizer.kind}, {card.tokenizer.vocab_size:,} tokens",
-        "Trained on": f"{corpus.description} ({documents}{corpus.num_characters:,} characters)",
-        "Training": f"{card.steps:,} steps of {training.batch_size} windows with "
-        f"{training.optimizer}, ended by {training.ended_by}",
-        "Quality": f"validation loss {card.validation_loss:.3f} nats per token, "
-        f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}",
+        **_origin(card),
         "Created": f"{card.created} with textgen {card.versions.textgen}, "
         f"TensorFlow {card.versions.tensorflow}",
     }
     for name, text in lines.items():
-        click.echo(visible(f"{name + ':':<14}{text}"))
+        click.echo(visible(f"{name + ':':<15}{text}"))
+
+
+def _origin(card: ModelCard) -> dict[str, str]:
+    """Return where a model comes from, and what its training says of it."""
+    lines: dict[str, str] = {}
+    if (published := card.published) is not None:
+        license = published.license or "not named by the source"
+        lines |= {"Imported from": published.source, "License": license}
+    if (corpus := card.corpus) is not None:
+        documents = f"{corpus.num_documents:,} documents, " if corpus.has_documents else ""
+        lines["Trained on"] = (
+            f"{corpus.description} ({documents}{corpus.num_characters:,} characters)"
+        )
+    if (training := card.training) is not None and card.steps is not None:
+        lines["Training"] = (
+            f"{card.steps:,} steps of {training.batch_size} windows with {training.optimizer}, "
+            f"ended by {training.ended_by}"
+        )
+    if card.validation_loss is not None:
+        lines["Quality"] = (
+            f"validation loss {card.validation_loss:.3f} nats per token, "
+            f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}"
+        )
+    return lines
 
 
 def _summary(entry: ModelEntry) -> dict[str, object]:
@@ -76,7 +96,7 @@ def _summary(entry: ModelEntry) -> dict[str, object]:
         "version": entry.version,
         "architecture": card.model.architecture,
         "num_parameters": card.num_parameters,
-        "corpus": card.corpus.description,
+        "corpus": card.origin,
         "bits_per_character": card.bits_per_character,
         "num_bytes": entry.num_bytes,
         "created": card.created,
@@ -96,7 +116,7 @@ def _print_table(rows: list[dict]) -> None:
         "Version": [str(row["version"] or "") for row in rows],
         "Model": [row["architecture"] for row in rows],
         "Parameters": [f"{row['num_parameters']:,}" for row in rows],
-        "Bits/char": [f"{row['bits_per_character']:.3f}" for row in rows],
+        "Bits/char": [_bits(row["bits_per_character"]) for row in rows],
         "Size": [_size(row["num_bytes"]) for row in rows],
         "Trained on": [visible(row["corpus"]) for row in rows],
     }
@@ -116,6 +136,10 @@ def _print_table(rows: list[dict]) -> None:
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*cells)
     console.print(table)
+
+
+def _bits(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _size(num_bytes: int) -> str:

@@ -46,6 +46,40 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
     assert (card.steps, card.best_step, card.training.ended_by) == (9, 6, "patience")
 
 
+IMPORTED = {
+    "name": "smol",
+    "model": {
+        "architecture": "a",
+        "num_layers": 1,
+        "hidden_dim": 8,
+        "context_length": 4,
+    },
+    "num_parameters": 9,
+    "tokenizer": {"kind": "bpe", "vocab_size": 5},
+    "published": {"source": "smol.gguf", "digest": "0" * 64},
+    "created": "2000-01-01T00:00:00+00:00",
+    "versions": {"textgen": "0", "tensorflow": "0", "keras": "0"},
+}
+
+
+def test_the_card_of_an_imported_model_says_nothing_of_training():
+    card = ModelCard.from_dict(IMPORTED)
+    assert card.origin == "smol.gguf"
+    assert (card.corpus, card.training, card.published.license) == (None, None, None)
+    assert card.to_dict() == IMPORTED
+
+
+@pytest.mark.parametrize("change", [{"published": 1}, {"corpus": 1}, {"steps": "one"}])
+def test_a_field_that_may_be_missing_has_its_type_all_the_same(change):
+    with pytest.raises(TypeError):
+        ModelCard.from_dict({**IMPORTED, **change})
+
+
+def test_a_card_names_where_its_model_comes_from_or_how_it_was_trained():
+    with pytest.raises(KeyError, match="corpus"):
+        ModelCard.from_dict({name: v for name, v in IMPORTED.items() if name != "published"})
+
+
 def test_the_settings_of_the_run_stand_in_the_json_of_the_card():
     values = {"batch_size": 1, "optimizer": "adamw", "ended_by": "max_steps", "seed": 7}
     assert TrainingSummary.from_dict(values).to_dict() == values

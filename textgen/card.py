@@ -60,10 +60,14 @@ class _Part:
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """Return a field's value if it has the type that the field promises."""
-    is_part = isinstance(kind, type) and issubclass(kind, _Part)
-    # An integer is a float, too. Optional fields are a union.
-    allowed = typing.get_args(kind) or ((int, float) if kind is float else (kind,))
-    if not isinstance(value, dict if is_part else allowed):
+    # Optional fields are a union.
+    kinds = typing.get_args(kind) or (kind,)
+    if value is None and type(None) in kinds:
+        return value
+    kind = kinds[0]
+    is_part = issubclass(kind, _Part)
+    # An integer is a float, too.
+    if not isinstance(value, dict if is_part else (int, float) if kind is float else kind):
         raise TypeError(f"{name} is a {type(value).__name__}")
     if is_part:
         return kind.from_dict(value)
@@ -122,8 +126,23 @@ class TrainingSummary(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedSummary(_Part):
+    """Where a model comes from that others trained and published.
+
+    Attributes:
+        source: The folder, file or address that was imported.
+        digest: SHA-256 of the imported files.
+        license: The license that the source names, if any.
+    """
+
+    source: str
+    digest: str
+    license: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versions(_Part):
-    """The versions of the packages that trained a model."""
+    """The versions of the packages that made a model."""
 
     textgen: str
     tensorflow: str
@@ -134,11 +153,14 @@ class Versions(_Part):
 class ModelCard(_Part):
     """What people and programs should know about a model.
 
+    What only training can tell is `None` if the model was imported and not trained since.
+
     Attributes:
         name: The model's name when it was exported. `None` if an earlier version did not say.
         model: The model's shape.
         num_parameters: Number of weights.
         tokenizer: The tokenizer.
+        published: Where an imported model comes from.
         corpus: What the model learned from.
         training: How it was trained.
         steps: Training steps.
@@ -159,15 +181,38 @@ class ModelCard(_Part):
     model: ModelShape
     num_parameters: int
     tokenizer: TokenizerSummary
-    corpus: CorpusSummary
-    training: TrainingSummary
-    steps: int
+    published: PublishedSummary | None = None
+    corpus: CorpusSummary | None = None
+    training: TrainingSummary | None = None
+    steps: int | None = None
     best_step: int | None = None
-    validation_loss: float
-    perplexity: float
-    bits_per_character: float
+    validation_loss: float | None = None
+    perplexity: float | None = None
+    bits_per_character: float | None = None
     created: str
     versions: Versions
+
+    def __post_init__(self) -> None:
+        for name in _OF_TRAINING if self.published is None else ():
+            if getattr(self, name) is None:
+                raise KeyError(name)
+
+    @property
+    def origin(self) -> str:
+        """What the model learned from, or was imported from, in a few words."""
+        if self.corpus is not None:
+            return self.corpus.description
+        return self.published.source if self.published is not None else "unknown"
+
+
+_OF_TRAINING = (
+    "corpus",
+    "training",
+    "steps",
+    "validation_loss",
+    "perplexity",
+    "bits_per_character",
+)
 
 
 def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
@@ -178,8 +223,6 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
         run: The training run that produced the model.
         result: How the run ended.
     """
-    from importlib.metadata import version
-
     from textgen.training.optimizers import choose_optimizer
 
     config, loss = run.config, result.validation_loss
@@ -201,11 +244,23 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
         validation_loss=loss,
         perplexity=perplexity(loss),
         bits_per_character=bits_per_character(loss, run.tokens_per_character),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=Versions(
-            textgen=__version__,
-            tensorflow=version("tensorflow"),
-            keras=version("keras"),
-            other={"python": platform.python_version(), "keras-nlp": version("keras-nlp")},
-        ),
+        created=now(),
+        versions=current_versions(),
+    )
+
+
+def now() -> str:
+    """Return the time in UTC, as cards spell it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def current_versions() -> Versions:
+    """Return the versions of the installed packages."""
+    from importlib.metadata import version
+
+    return Versions(
+        textgen=__version__,
+        tensorflow=version("tensorflow"),
+        keras=version("keras"),
+        other={"python": platform.python_version(), "keras-nlp": version("keras-nlp")},
     )

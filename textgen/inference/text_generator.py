@@ -58,7 +58,9 @@ class TextGenerator:
         self.card: ModelCard = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
         try:
-            self._corpus_config = CorpusConfig.from_dict(self.card.corpus.config)
+            # An imported model takes texts as they are.
+            corpus = self.card.corpus
+            self._corpus_config = CorpusConfig.from_dict(corpus.config if corpus else {})
         except (KeyError, TypeError, ConfigError) as error:
             raise ModelDamagedError(
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
