@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
-from textgen.tokenizer import words
-from textgen.tokenizer.words import LETTER, MAX_CHARACTERS, OTHER, PATTERN, RANGES, SPACE, parts
+from textgen.tokenizer import splitter
+from textgen.tokenizer.words import LETTER, MAX_CHARACTERS, OTHER, PATTERN, RANGES, SPACE, SPLITTER
 
 SPLIT = pre_tokenizers.Split(Regex(PATTERN), behavior="isolated")
 runs = st.lists(
@@ -75,8 +75,8 @@ def test_the_pattern_follows_the_rules(text):
 @given(texts, st.integers(0, 5))
 def test_parts_end_only_between_words(text, size):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(words, "_PART_CHARACTERS", size)
-        cut = list(parts(text))
+        patch.setattr(splitter, "_PART_CHARACTERS", size)
+        cut = list(SPLITTER.parts(text))
     assert "".join(cut) == text
     assert [word for part in cut for word in split(part)] == split(text)
 
@@ -85,7 +85,7 @@ def test_parts_end_only_between_words(text, size):
     "text", ["to be or not to be\n" * 5000, "床前明月光，" * 9000, "7" * 90000]
 )
 def test_long_texts_are_cut_into_short_parts(text):
-    assert max(map(len, parts(text))) < 5000
+    assert max(map(len, SPLITTER.parts(text))) < 5000
 
 
 def test_ranges_ascend_and_latin_letters_are_letters():

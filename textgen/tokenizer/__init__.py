@@ -7,11 +7,15 @@ from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
 from textgen.tokenizer.learning import learn_tokenizer, recommended
 from textgen.tokenizer.loading import load_tokenizer
+from textgen.tokenizer.published import PublishedTokenizer
+from textgen.tokenizer.token_ids import SpecialTokens
 from textgen.tokenizer.tokenizer import Tokenizer
 
 __all__ = [
     "BytePairTokenizer",
     "CharacterTokenizer",
+    "PublishedTokenizer",
+    "SpecialTokens",
     "Tokenizer",
     "learn_tokenizer",
     "load_tokenizer",

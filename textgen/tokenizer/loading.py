@@ -8,7 +8,13 @@ from textgen.errors import TokenizerError
 from textgen.files import read_json
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
+from textgen.tokenizer.published import PublishedTokenizer
 from textgen.tokenizer.tokenizer import Tokenizer
+
+_KINDS: dict[str, type[CharacterTokenizer | BytePairTokenizer | PublishedTokenizer]] = {
+    tokenizer.kind: tokenizer
+    for tokenizer in (CharacterTokenizer, BytePairTokenizer, PublishedTokenizer)
+}
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
@@ -23,9 +29,8 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """
     try:
         values = read_json(path)
-        for tokenizer in (CharacterTokenizer, BytePairTokenizer):
-            if values["kind"] == tokenizer.kind:
-                return tokenizer.from_dict(values)
+        if tokenizer := _KINDS.get(values["kind"]):
+            return tokenizer.from_dict(values)
     except FileNotFoundError:
         raise TokenizerError(f"{path}: there is no tokenizer file.") from None
     except (ValueError, KeyError, TypeError, OSError, TokenizerError) as error:

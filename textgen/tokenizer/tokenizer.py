@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textgen.files import write_atomically
-from textgen.tokenizer.token_ids import SPECIAL, SpecialTokens
+from textgen.tokenizer.token_ids import SPECIAL, SPECIAL_NAMES, SpecialTokens
 
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import GraphTokenizer
@@ -37,6 +37,14 @@ class Tokenizer(ABC):
     @abstractmethod
     def pieces(self) -> list[bytes]:
         """The UTF-8 bytes of each token, by id. Special tokens have none."""
+
+    @property
+    def special_texts(self) -> dict[int, str]:
+        """What the tokens that stand for no text are called, by id.
+
+        Such a text in a prompt is ordinary text.
+        """
+        return dict(zip(SPECIAL, SPECIAL_NAMES, strict=True))
 
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, int32[num_tokens], without BOS or EOS.

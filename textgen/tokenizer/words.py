@@ -23,8 +23,7 @@ separates words. Apostrophes are letters, for "don't" and "l’eau".
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from textgen.tokenizer.splitter import WordSplitter, members
 
 LETTER, OTHER, SPACE, SINGLE = range(4)
 
@@ -72,18 +71,9 @@ RANGES = (
 MAX_CHARACTERS = 64
 
 
-def _members(wanted: int) -> str:
-    """Return the characters of a class as the inside of a regular expression's brackets."""
-    ends = [start - 1 for start, _ in RANGES[1:]] + [0x10FFFF]
-    return "".join(
-        f"{chr(start)}-{chr(end)}"
-        for (start, kind), end in zip(RANGES, ends, strict=True)
-        if kind == wanted
-    )
-
-
-_LETTER, _SPACE, _SINGLE = (f"[{_members(kind)}]" for kind in (LETTER, SPACE, SINGLE))
-_OTHER = f"[^{_members(LETTER)}{_members(SPACE)}{_members(SINGLE)}]"
+_LETTER, _SPACE, _SINGLE, _OTHER = (
+    f"[{members(RANGES, kind)}]" for kind in (LETTER, SPACE, SINGLE, OTHER)
+)
 
 # Matches word after word, in Python and in `tokenizers`. The last alternative leaves the last
 # of several spaces to the letter or other character after it.
@@ -98,30 +88,5 @@ PATTERN = "|".join(
     )
 )
 
-# After a match a word starts, whatever follows.
-_SEAM = f"{_SINGLE}|{_LETTER}(?!{_LETTER})"
-_PART_CHARACTERS = 2**12
-
-
-def words(text: str) -> list[str]:
-    """Cut a text into words, whose concatenation is the text.
-
-    Example:
-        >>> words("The quick, brown fox.")
-        ['The', ' quick', ',', ' brown', ' fox', '.']
-    """
-    return re.findall(PATTERN, text)
-
-
-def parts(text: str) -> Iterator[str]:
-    """Cut a long text between words into parts of about 4 thousand characters.
-
-    A part is longer only if no digit, line end or end of a run of letters follows.
-    """
-    pattern = re.compile(_SEAM)  # slow to compile, so not at import
-    start = 0
-    while start < len(text):
-        seam = pattern.search(text, start + _PART_CHARACTERS)
-        end = seam.end() if seam else len(text)
-        yield text[start:end]
-        start = end
+# After a digit, a line end or a run of letters a word starts, whatever follows.
+SPLITTER = WordSplitter(PATTERN, seam=f"{_SINGLE}|{_LETTER}(?!{_LETTER})")

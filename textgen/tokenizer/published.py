@@ -1,0 +1,207 @@
+"""The tokenizer of a published model: byte-level BPE with the vocabulary of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from textgen.errors import TokenizerError
+from textgen.tokenizer.byte_level import ByteLevelTokenizer
+from textgen.tokenizer.byte_symbols import from_symbols, to_symbols
+from textgen.tokenizer.character_classes import CharacterClasses
+from textgen.tokenizer.published_words import PATTERNS, published_splitter
+from textgen.tokenizer.splitter import WordSplitter
+from textgen.tokenizer.token_ids import SpecialTokens
+
+if TYPE_CHECKING:
+    from textgen.tokenizer.graph import WordStarts
+
+
+class PublishedTokenizer(ByteLevelTokenizer):
+    """A vocabulary with the ids of a published model, such as GPT-2, SmolLM, Llama 3 or Qwen.
+
+    Its ids equal those of Hugging Face's `tokenizers` for any text. Use `from_vocabulary`
+    unless the classes of characters are known.
+
+    Args:
+        pieces: The bytes of each token, by id. Special and unused tokens have none.
+        merges: Left and right bytes of each merge, in order.
+        pattern: How texts are cut into words, a key of `PATTERNS`.
+        classes: Which characters are letters, numbers and spaces.
+        special: Ids of the special tokens. A vocabulary without an unknown token names any
+            special one as `unknown`: it fills what is over, and is never sampled.
+        special_texts: Names of all special tokens, by id, as a prompt template spells them.
+        keeps_whole_words: Whether a word that is a token is never merged of parts.
+
+    Raises:
+        TokenizerError: If the parts contradict each other.
+    """
+
+    kind = "published_bpe"
+
+    def __init__(
+        self,
+        pieces: Sequence[bytes],
+        merges: Sequence[tuple[bytes, bytes]],
+        pattern: str,
+        classes: CharacterClasses,
+        special: SpecialTokens,
+        special_texts: Mapping[int, str],
+        keeps_whole_words: bool = False,
+    ) -> None:
+        if pattern not in PATTERNS:
+            raise TokenizerError(
+                f"pattern must be one of {', '.join(PATTERNS)}. Received: {pattern!r}"
+            )
+        self.pattern = pattern
+        self.classes = classes
+        self.merges = list(merges)
+        self.special = special
+        self.keeps_whole_words = keeps_whole_words
+        self._pieces = list(pieces)
+        self._special_texts = dict(special_texts)
+        self.ids = {
+            piece: token
+            for token, piece in enumerate(self._pieces)
+            if piece and token not in self._special_texts
+        }
+        self._check()
+
+    def _check(self) -> None:
+        for token in {*self.special, *self._special_texts}:
+            if not 0 <= token < len(self._pieces):
+                raise TokenizerError(
+                    f"Ids of special tokens must be in [0, {len(self._pieces) - 1}]. "
+                    f"Received: {token}"
+                )
+        for token in self.special:
+            if self._pieces[token]:
+                raise TokenizerError(
+                    f"A special token must have no bytes. Received: {self._pieces[token]!r}"
+                )
+        for token, text in self._special_texts.items():
+            if len(text) < 2:
+                raise TokenizerError(
+                    "The text of a special token must have 2 characters or more. "
+                    f"Received: {text!r} for token {token}"
+                )
+        if missing := [byte for byte in range(256) if bytes([byte]) not in self.ids]:
+            raise TokenizerError(
+                f"A byte-level vocabulary must hold every byte. Received: none for {missing[0]:#x}"
+            )
+        for left, right in self.merges:
+            if not (left in self.ids and right in self.ids and left + right in self.ids):
+                raise TokenizerError(
+                    "A merge must make a token of two tokens of the vocabulary. "
+                    f"Received: {left!r} and {right!r}"
+                )
+
+    @classmethod
+    def from_vocabulary(
+        cls,
+        pieces: Sequence[bytes],
+        merges: Sequence[tuple[int, int]],
+        pattern: str,
+        special: SpecialTokens,
+        special_texts: Mapping[int, str],
+        keeps_whole_words: bool = False,
+    ) -> PublishedTokenizer:
+        """Build the tokenizer from what a published file says.
+
+        The installed `tokenizers` says which characters are letters, numbers and spaces. That
+        takes two seconds; the file of the tokenizer keeps the answer.
+
+        Args:
+            pieces: The bytes of each token, by id. Special and unused tokens have none.
+            merges: The ids of the two tokens of each merge, in order.
+            pattern: `"gpt2"`, `"smollm"`, `"llama3"` or `"qwen2"`.
+            special: Ids of the special tokens.
+            special_texts: Names of all special tokens, by id.
+            keeps_whole_words: Whether a word that is a token is never merged of parts
+                (`ignore_merges` in tokenizer.json).
+
+        Raises:
+            TokenizerError: If the parts contradict each other.
+
+        Example:
+            >>> pieces = [b"", *(bytes([byte]) for byte in range(256)), b"be"]
+            >>> tokenizer = PublishedTokenizer.from_vocabulary(
+            ...     pieces, [(99, 102)], "gpt2", SpecialTokens(0, 0, 0), {0: "<|endoftext|>"}
+            ... )
+            >>> tokenizer.encode("to be")
+            array([117, 112,  33, 257], dtype=int32)
+        """
+        pairs = [(pieces[left], pieces[right]) for left, right in merges]
+        return cls(
+            pieces,
+            pairs,
+            pattern,
+            CharacterClasses.of_library(),
+            special,
+            special_texts,
+            keeps_whole_words,
+        )
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of tokens, including special and unused ones."""
+        return len(self._pieces)
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token, by id; they may end within a character."""
+        return self._pieces
+
+    @property
+    def special_texts(self) -> dict[int, str]:
+        """What special tokens are called, by id."""
+        return self._special_texts
+
+    @cached_property
+    def splitter(self) -> WordSplitter:  # type: ignore[override]
+        """Cuts texts into words."""
+        return published_splitter(PATTERNS[self.pattern], self.classes)
+
+    def prefix_id(self, has_documents: bool) -> int:
+        """Return the BOS token, which every text that the model was trained on began with."""
+        return self.special.bos
+
+    def _word_starts(self) -> WordStarts:
+        from textgen.tokenizer.graph.published_starts import PublishedStarts
+
+        return PublishedStarts(PATTERNS[self.pattern], self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values from which `from_dict` builds the tokenizer again."""
+        return {
+            "kind": self.kind,
+            "pattern": self.pattern,
+            "keeps_whole_words": self.keeps_whole_words,
+            "special_tokens": self.special._asdict(),
+            "special_texts": {str(token): text for token, text in self._special_texts.items()},
+            "classes": self.classes.to_dict(),
+            "merges": [f"{to_symbols(left)} {to_symbols(right)}" for left, right in self.merges],
+            "tokens": list(map(to_symbols, self._pieces)),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PublishedTokenizer:
+        """Build the tokenizer from the result of `to_dict`.
+
+        Raises:
+            TokenizerError: If the values are not those of a tokenizer.
+        """
+        try:
+            merges = [tuple(map(from_symbols, pair.split(" "))) for pair in values["merges"]]
+            return cls(
+                list(map(from_symbols, values["tokens"])),
+                [(left, right) for left, right in merges],
+                values["pattern"],
+                CharacterClasses.from_dict(values["classes"]),
+                SpecialTokens(**values["special_tokens"]),
+                {int(token): text for token, text in values["special_texts"].items()},
+                bool(values["keeps_whole_words"]),
+            )
+        except (AttributeError, TypeError, ValueError) as error:
+            raise TokenizerError(f"The values are not those of a tokenizer ({error}).") from error
