@@ -192,7 +192,8 @@ EVERYWHERE_ELSE = [
 @pytest.mark.parametrize("path", EVERYWHERE_ELSE, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_models_names_a_family(path):
     families = "|".join(architectures())
-    assert not re.findall(rf"\b(?:{families})\b", path.read_text("utf-8"))
+    # A program whose formulas we quote has the name of a family, too.
+    assert not re.findall(rf"\b(?:{families})\b(?!\.cpp)", path.read_text("utf-8"))
 
 
 # One of our options, whose names have no underscore, or of our commands.

@@ -16,7 +16,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
 @pytest.mark.parametrize(
     ("name", "rule", "values"),
     [
-        ("architecture", "must be one of lstm, transformer", ["gru", "LSTM", None]),
+        ("architecture", "must be one of llama, lstm, transformer", ["gru", "LSTM", None]),
         *(
             (name, "must be an integer >= 1", [0, -1, 2.0, "4", True])
             for name in ("num_layers", "num_heads", "hidden_dim", "context_length")
@@ -95,5 +95,5 @@ def test_a_size_can_be_overridden(architecture, size):
 def test_unknown_sizes_and_architectures_are_refused():
     with pytest.raises(ConfigError, match=r"size must be one of tiny, small, base\. .*'huge'"):
         ModelConfig.of_size("lstm", "huge")
-    with pytest.raises(ConfigError, match="architecture must be one of lstm, transformer"):
+    with pytest.raises(ConfigError, match="architecture must be one of llama, lstm, transformer"):
         ModelConfig.of_size("gru", "tiny")

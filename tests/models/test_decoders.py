@@ -15,11 +15,33 @@ SHAPES = [
         ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
         for kind in ("learned", "sinusoidal", "rotary")
     ),
+    ModelConfig(
+        "llama", num_layers=2, num_heads=2, hidden_dim=16, context_length=12, query_bias=True
+    ),
+    ModelConfig(
+        "llama",
+        num_layers=2,
+        num_heads=4,
+        num_key_value_heads=2,
+        head_dim=6,
+        hidden_dim=16,
+        context_length=12,
+        tie_embeddings=False,
+        query_norm=True,
+        rope_scaling={
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 24,
+        },
+    ),
 ]
 
 
 def name(config):
     kind = getattr(config, "positions", "")
+    if getattr(config, "query_norm", False):
+        kind = "grouped"
     return f"{config.architecture}-{config.hidden_dim}" + (kind and f"-{kind}")
 
 

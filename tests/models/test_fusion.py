@@ -15,10 +15,31 @@ SHAPES = [
         ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
         for kind in ("learned", "sinusoidal", "rotary")
     ),
+    ModelConfig(
+        "llama",
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=16,
+        context_length=12,
+        query_bias=True,
+    ),
+    ModelConfig(
+        "llama",
+        num_layers=2,
+        num_heads=4,
+        num_key_value_heads=2,
+        head_dim=6,
+        hidden_dim=16,
+        context_length=12,
+        tie_embeddings=False,
+        query_norm=True,
+    ),
 ]
 
 
 def name(config):
+    if getattr(config, "query_norm", False):
+        return "llama-grouped"
     return getattr(config, "positions", config.architecture)
 
 

@@ -37,7 +37,7 @@ def test_its_config_is_chosen_by_name_and_kept_as_json(family):
     config = textgen.ModelConfig("trigram", slope=0.5)
     assert isinstance(config, family.config_class)
     assert textgen.ModelConfig.from_dict(config.to_dict()) == config
-    with pytest.raises(ConfigError, match="must be one of lstm, transformer, trigram"):
+    with pytest.raises(ConfigError, match="must be one of llama, lstm, transformer, trigram"):
         textgen.ModelConfig("fourgram")
     with pytest.raises(ConfigError, match="slope is for the trigram"):
         textgen.ModelConfig.of_settings("lstm", {"slope": 0.5})

@@ -10,7 +10,7 @@ from textgen.planning import Machine, cost
 MACHINE = Machine("2 CPU cores", 200e9)
 
 
-@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+@pytest.mark.parametrize("architecture", ["transformer", "llama", "lstm"])
 def test_the_weights_of_matrices_are_those_of_the_model(architecture):
     from textgen.models import build_model
 

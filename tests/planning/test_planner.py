@@ -31,7 +31,7 @@ corpora = st.builds(
     compressed_bits=st.floats(0.1, 20),
 )
 seconds = st.floats(1, 10**6)
-architectures = st.sampled_from(["transformer", "lstm"])
+architectures = st.sampled_from(["transformer", "llama", "lstm"])
 
 
 def plan(corpus, seconds, *, machine=CPU, architecture="transformer", **kept):

@@ -3,6 +3,7 @@
 import pytest
 
 from textgen.config import ModelConfig
+from textgen.models.registry import architectures
 from textgen.runtime import exported_operations
 from textgen.runtime.directory import find_serving_graph
 from textgen.runtime.graph import parse_graph
@@ -23,7 +24,7 @@ def paths(exported_models, export_model):
         *(exported.path for exported in exported_models.values()),
         *(
             export_model(f"{name}-bytes", ModelConfig(name, **shape), tokenizer, seed=2).path
-            for name in exported_models
+            for name in architectures()
         ),
     ]
 

@@ -35,7 +35,7 @@ def test_the_update_of_a_matrix_is_about_orthogonal():
     assert stretches.max() < 1.3
 
 
-@pytest.mark.parametrize("architecture", ["transformer", "lstm"])
+@pytest.mark.parametrize("architecture", ["transformer", "llama", "lstm"])
 def test_muon_takes_every_kernel_and_adam_the_rest(architecture):
     shape = ModelConfig(architecture, num_layers=1, num_heads=HEADS, hidden_dim=WIDTH)
     variables = build_model(shape, vocab_size=11).trainable_variables

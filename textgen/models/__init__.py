@@ -1,8 +1,7 @@
 """The families of language models and their common contract.
 
 Importing this package, a config or a profile loads no TensorFlow; `build_model` does. A new
-family is a folder beside `lstm` and `transformer` and a line here; see
-`textgen.models.profile`.
+family is a folder beside `lstm` and a line here; see `textgen.models.profile`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textgen.models.config import ModelConfig
+from textgen.models.llama.profile import LlamaProfile
 from textgen.models.lstm.profile import LSTMProfile
 from textgen.models.registry import register
 from textgen.models.transformer.profile import TransformerProfile
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from textgen.models.base import LanguageModel
 
 # The first family is the default.
-for profile in (TransformerProfile(), LSTMProfile()):
+for profile in (TransformerProfile(), LlamaProfile(), LSTMProfile()):
     register(profile)
 
 

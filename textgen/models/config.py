@@ -25,7 +25,7 @@ class ModelConfig(Record):
     `TransformerConfig`, which may have more settings than these.
 
     Attributes:
-        architecture: The family, `"transformer"` or `"lstm"`.
+        architecture: The family: `"transformer"`, `"llama"` or `"lstm"`.
         num_layers: Number of layers or blocks.
         hidden_dim: Width of the embedding and of every layer. If left out, 128 or what suits
             the family's other settings.

@@ -18,6 +18,8 @@ from textgen.models import ModelConfig
 _MUON_ADAM_RATIO = 0.2
 # SGD's momentum, and its peak learning rate.
 _SGD_MOMENTUM, _SGD_RATE = 0.9, 0.1
+# How the paths of biases and of the parameters of norms end.
+_UNDECAYED = ("bias", "gamma", "beta", "scale")
 
 
 def choose_optimizer(config: TrainingConfig, model: ModelConfig) -> str:
@@ -141,7 +143,7 @@ def build_optimizer(
     # Biases and the parameters of norms do not decay, as in GPT-2's recipe.
     if name in ("muon", "adamw"):
         optimizer.exclude_from_weight_decay(
-            var_list=[v for v in variables if v.path.endswith(("bias", "gamma", "beta"))]
+            var_list=[v for v in variables if v.path.endswith(_UNDECAYED)]
         )
     optimizer.build(variables)
     return optimizer

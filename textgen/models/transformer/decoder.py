@@ -10,27 +10,22 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from textgen.models.base import Decoder
+from textgen.models.cached_decoder import CachedDecoder, put
 from textgen.models.transformer.config import TransformerConfig
 from textgen.models.transformer.fusion import MASK
 
 LAYER_NORM_EPSILON = 1e-5
 
 
-class TransformerDecoder(Decoder):
-    """Prefill and step of a Transformer with the weights of `fuse`.
-
-    The state is (keys, values) of each block, float32[B, H, C, K]. C is the capacity, not the
-    context length: attention to empty positions costs as much as to others.
-    """
+class TransformerDecoder(CachedDecoder):
+    """Prefill and step of a Transformer with the weights of `fuse`; all heads are cached."""
 
     config: TransformerConfig
-    _first_indices: tf.Tensor | None = None
 
     @property
-    def max_positions(self) -> int:
-        """The context length."""
-        return self.config.context_length
+    def num_cached_heads(self) -> int:
+        """The number of heads, H."""
+        return self.config.num_heads
 
     def prefill(self, token_ids, lengths, state=None):
         """Process the beginnings of texts; see `Decoder.prefill`."""
@@ -51,36 +46,10 @@ class TransformerDecoder(Decoder):
             caches += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(caches)
 
-    def capacity(self, state):
-        """Return the number of positions in the caches; see `Decoder.capacity`."""
-        return tf.shape(state[0])[2]
-
-    def reserve(self, state, position, num_positions):
-        """Return caches of at least `num_positions`, zero past `position`; see `Decoder.reserve`.
-
-        `step` adds to these zeros.
-        """
-        capacity = self.capacity(state)
-        is_read = tf.sequence_mask(position, capacity)[:, None, :, None]
-        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - capacity, 0)], [0, 0]]
-        return tuple(tf.pad(tf.where(is_read, cache, 0.0), padding) for cache in state)
-
-    def for_rows(self, num_rows):
-        """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
-        copy = type(self)(self.config, self.vocab_size, {})
-        copy.weights = self.weights
-        copy._first_indices = _first_indices(num_rows, self.config.num_heads)
-        return copy
-
     def step(self, token_ids, state, position):
         """Process one more token per row; see `Decoder.step`."""
         heads, width = self.config.num_heads, self.config.hidden_dim
-        positions = position[:, None, None, None]
-        # The (row, head, position) of this token's keys and values, which are B x H x 1 vectors.
-        first = self._first_indices
-        if first is None:
-            first = _first_indices(tf.shape(token_ids)[0], heads)
-        indices = first + positions * [0, 0, 1]
+        indices = self.indices_at(position)
         biases = self._score_biases(position[:, None], self.capacity(state))
         rotate, x = self._rotation(position[:, None]), self._embed(token_ids, position)
         new_state: list[tf.Tensor] = []
@@ -89,8 +58,8 @@ class TransformerDecoder(Decoder):
             qkv = tf.reshape(qkv, (-1, 3 * heads, 1, width // heads))
             q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
             q, k = rotate(q), rotate(k)
-            keys = _put(state[2 * index], indices, k)
-            values = _put(state[2 * index + 1], indices, v)
+            keys = put(state[2 * index], indices, k)
+            values = put(state[2 * index + 1], indices, v)
             mixed = _attend(q, keys, values, biases[index])
             x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
@@ -143,21 +112,6 @@ class TransformerDecoder(Decoder):
         """Normalize centered vectors, without scale and offset; see `fuse`."""
         variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
         return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
-
-
-def _first_indices(num_rows, heads):
-    """Return the indices of the vectors at position 0: int32[B, H, 1, 3] of (row, head, 0)."""
-    rows, columns = tf.meshgrid(tf.range(num_rows), tf.range(heads), indexing="ij")
-    return tf.stack([rows, columns, tf.zeros_like(rows)], -1)[:, :, None]
-
-
-def _put(cache, indices, vectors):
-    """Return the cache with vectors at indices that hold zeros.
-
-    TensorFlow adds in place if the cache has no other user, while
-    `tf.tensor_scatter_nd_update` copies the whole cache every time.
-    """
-    return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=indices, updates=vectors)
 
 
 def _attend(q, k, v, bias):

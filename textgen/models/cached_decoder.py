@@ -1,0 +1,85 @@
+"""A decoder whose state is a cache of the keys and values of attention.
+
+Letters in shapes: B batch, G heads of keys and values, C capacity, K width of a head.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from textgen.models.base import Decoder
+
+
+class CachedDecoder(Decoder):
+    """A decoder with the state (keys, values) of each block, float32[B, G, C, K].
+
+    C is the capacity, not the context length: attention to empty positions costs as much as to
+    others.
+    """
+
+    _first_indices: tf.Tensor | None = None
+
+    @property
+    def num_cached_heads(self) -> int:
+        """The heads that have keys and values, G."""
+        raise NotImplementedError
+
+    @property
+    def max_positions(self) -> int:
+        """The context length."""
+        return self.config.context_length
+
+    def capacity(self, state):
+        """Return the number of positions in the caches; see `Decoder.capacity`."""
+        return tf.shape(state[0])[2]
+
+    def reserve(self, state, position, num_positions):
+        """Return caches of at least `num_positions`, zero past `position`; see `Decoder.reserve`.
+
+        `put` adds to these zeros.
+        """
+        capacity = self.capacity(state)
+        is_read = tf.sequence_mask(position, capacity)[:, None, :, None]
+        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - capacity, 0)], [0, 0]]
+        return tuple(tf.pad(tf.where(is_read, cache, 0.0), padding) for cache in state)
+
+    def for_rows(self, num_rows):
+        """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
+        copy = type(self)(self.config, self.vocab_size, {})
+        copy.weights = self.weights
+        copy._first_indices = _first_indices(num_rows, self.num_cached_heads)
+        return copy
+
+    def indices_at(self, position: tf.Tensor) -> tf.Tensor:
+        """Return where `put` puts the newest token: the (row, head, position) of each vector.
+
+        Args:
+            position: int32[B], tokens that each row of the state holds.
+
+        Returns:
+            int32[B, G, 1, 3].
+        """
+        first = self._first_indices
+        if first is None:
+            first = _first_indices(tf.shape(position)[0], self.num_cached_heads)
+        return first + position[:, None, None, None] * [0, 0, 1]
+
+
+def put(cache: tf.Tensor, indices: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    """Return the cache with vectors at indices that hold zeros.
+
+    TensorFlow adds in place if the cache has no other user, while
+    `tf.tensor_scatter_nd_update` copies the whole cache every time.
+
+    Args:
+        cache: float32[B, G, C, K].
+        indices: int32[B, G, 1, 3], from `indices_at`.
+        vectors: float32[B, G, 1, K].
+    """
+    return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=indices, updates=vectors)
+
+
+def _first_indices(num_rows, heads):
+    """Return the indices of the vectors at position 0: int32[B, G, 1, 3] of (row, head, 0)."""
+    rows, columns = tf.meshgrid(tf.range(num_rows), tf.range(heads), indexing="ij")
+    return tf.stack([rows, columns, tf.zeros_like(rows)], -1)[:, :, None]

@@ -1,0 +1,183 @@
+"""The Llama family's model that generates: plain TensorFlow ops, fused weights, a cache.
+
+Letters in shapes: B batch, T time, N = B x T, D hidden_dim, H heads, G heads of keys and values,
+R = H / G, K width of a head, C capacity.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from textgen.models.cached_decoder import CachedDecoder, put
+from textgen.models.llama.config import LlamaConfig
+from textgen.models.llama.rotation import rotation_rates
+
+# A prompt is processed in parts of this many tokens. The attention scores of a long one as a
+# whole would take more memory than the model.
+_PART = 256
+_MASK = -1e9
+
+
+class LlamaDecoder(CachedDecoder):
+    """Prefill and step of a model of the Llama family with the weights of `fuse`."""
+
+    config: LlamaConfig
+
+    @property
+    def num_cached_heads(self) -> int:
+        """The number of heads of keys and values, G."""
+        return self.config.key_value_heads
+
+    def prefill(self, token_ids, lengths, state=None):
+        """Process the beginnings of texts; see `Decoder.prefill`."""
+        batch_size, time = tf.unstack(tf.shape(token_ids))
+        groups, head_width, width = self._widths()
+        num_caches = 2 * self.config.num_layers
+
+        def extend(start, hidden, caches):
+            more, caches = self._extend(token_ids[:, start : start + _PART], start, caches)
+            return start + tf.shape(more)[1], tf.concat([hidden, more], 1), caches
+
+        _, hidden, caches = tf.while_loop(
+            lambda start, *_: start < time,
+            extend,
+            (
+                tf.constant(0),
+                tf.zeros((batch_size, 0, width)),
+                (tf.zeros((batch_size, groups, 0, head_width)),) * num_caches,
+            ),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([None, None, width]),
+                (tf.TensorShape([None, groups, None, head_width]),) * num_caches,
+            ),
+        )
+        return hidden, caches
+
+    def _extend(self, token_ids, start, caches):
+        """Process tokens int32[B, T] that follow `start` others, whose keys are in the caches.
+
+        Returns:
+            The hidden vectors [B, T, D], and the caches with the tokens' keys and values.
+        """
+        batch_size, time = tf.unstack(tf.shape(token_ids))
+        groups, head_width, width = self._widths()
+        repeats = self.config.num_heads // groups
+        positions = start + tf.range(time)
+        rotate = self._rotation(positions)
+        # Padding needs no mask: no real token looks to the right. The queries of a group are in
+        # the order of time, R each.
+        mask = tf.repeat(_score_mask(positions, start + time), repeats, axis=0)  # [T R, C]
+        x = tf.reshape(tf.gather(self.weights["token_embedding"], token_ids), (-1, width))
+        new_caches: list[tf.Tensor] = []
+        for index in range(self.config.num_layers):
+            block, cached = f"block_{index}", caches[2 * index : 2 * index + 2]
+            q, k, v = self._project(x, (batch_size, time), rotate, block)
+            keys, values = (
+                tf.concat([cache, tf.transpose(new, (0, 2, 1, 3))], 2)
+                for cache, new in zip(cached, (k, v), strict=True)
+            )
+            q = tf.reshape(q, (batch_size, time, groups, repeats, head_width))
+            q = tf.reshape(
+                tf.transpose(q, (0, 2, 1, 3, 4)), (batch_size, groups, time * repeats, head_width)
+            )
+            mixed = _attend(q, keys, values, mask)
+            mixed = tf.reshape(mixed, (batch_size, groups, time, repeats, head_width))
+            mixed = tf.reshape(
+                tf.transpose(mixed, (0, 2, 1, 3, 4)),
+                (batch_size * time, groups * repeats * head_width),
+            )
+            x = self._finish_block(x, mixed, block)
+            new_caches += [keys, values]
+        return tf.reshape(self._last_norm(x), (batch_size, time, width)), tuple(new_caches)
+
+    def step(self, token_ids, state, position):
+        """Process one more token per row; see `Decoder.step`."""
+        groups, head_width, _ = self._widths()
+        indices = self.indices_at(position)
+        rotate = self._rotation(position)
+        mask = _score_mask(position, self.capacity(state))[:, None, None]
+        x = tf.gather(self.weights["token_embedding"], token_ids)
+        new_state: list[tf.Tensor] = []
+        for index in range(self.config.num_layers):
+            block = f"block_{index}"
+            q, k, v = self._project(x, (-1,), rotate, block)
+            keys = put(state[2 * index], indices, k[:, :, None])
+            values = put(state[2 * index + 1], indices, v[:, :, None])
+            q = tf.reshape(q, (-1, groups, self.config.num_heads // groups, head_width))
+            mixed = _attend(q, keys, values, mask)
+            mixed = tf.reshape(mixed, (-1, self.config.num_heads * head_width))
+            x = self._finish_block(x, mixed, block)
+            new_state += [keys, values]
+        return self._last_norm(x), tuple(new_state)
+
+    def logits(self, hidden):
+        """Predict the next token; see `Decoder.logits`."""
+        if self.config.tie_embeddings:
+            return tf.matmul(hidden, self.weights["token_embedding"], transpose_b=True)
+        return tf.matmul(hidden, self.kernel("logits"))
+
+    def _widths(self):
+        """Return G, K and D."""
+        config = self.config
+        return config.key_value_heads, config.head_width, config.hidden_dim
+
+    def _project(self, x, shape, rotate, block):
+        """Return queries [..., H, K], keys and values [..., G, K] of x [N, D].
+
+        Args:
+            x: The residual stream.
+            shape: The dimensions that stand for N in what is returned.
+            rotate: The result of `_rotation`.
+            block: The name of the block.
+        """
+        groups, head_width, _ = self._widths()
+        heads = self.config.num_heads
+        qkv = tf.matmul(self._norm(x), self.kernel(f"{block}/qkv"))
+        if self.config.query_bias:
+            qkv = tf.nn.bias_add(qkv, self.weights[f"{block}/qkv/bias"])
+        qkv = tf.reshape(qkv, (*shape, heads + 2 * groups, head_width))
+        qk, v = tf.split(qkv, (heads + groups, groups), axis=-2)
+        if self.config.query_norm:
+            qk = self._norm(qk) * self.weights[f"{block}/query_key_norm/gamma"]
+        q, k = tf.split(rotate(qk), (heads, groups), axis=-2)
+        return q, k, v
+
+    def _rotation(self, positions):
+        """Return a function that turns vectors [..., T, heads, K] at positions int32[T]."""
+        angles = tf.cast(positions, tf.float32)[:, None] * rotation_rates(self.config)
+        cosines, sines = tf.cos(angles), tf.sin(angles)
+        cosines = tf.concat([cosines, cosines], 1)[:, None]
+        sines = tf.concat([-sines, sines], 1)[:, None]
+
+        def rotate(x):
+            first, second = tf.split(x, 2, axis=-1)
+            return x * cosines + tf.concat([second, first], -1) * sines
+
+        return rotate
+
+    def _finish_block(self, x, mixed, block):
+        """Project the mixed heads [N, H K] and run the gated layer; x is [N, D]."""
+        x += tf.matmul(mixed, self.kernel(f"{block}/output"))
+        both = tf.matmul(self._norm(x), self.kernel(f"{block}/gate_expand"))
+        gate, expanded = tf.split(both, 2, axis=1)
+        opened = gate * tf.sigmoid(gate) * expanded
+        return x + tf.matmul(opened, self.kernel(f"{block}/contract"))
+
+    def _norm(self, x):
+        """Normalize vectors, without scale; see `fuse`."""
+        mean_square = tf.reduce_mean(tf.square(x), -1, keepdims=True)
+        return x * tf.math.rsqrt(mean_square + self.config.norm_epsilon)
+
+    def _last_norm(self, x):
+        return self._norm(x) * self.weights["norm/gamma"]
+
+
+def _score_mask(positions, capacity):
+    """Return what is added to the scores of keys, float32[T, capacity], for queries int32[T]."""
+    return tf.where(positions[:, None] < tf.range(capacity), _MASK, 0.0)
+
+
+def _attend(q, k, v, mask):
+    """Dot-product attention of queries that were divided by sqrt(K)."""
+    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + mask), v)
