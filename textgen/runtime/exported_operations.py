@@ -12,8 +12,8 @@ LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean Mi
 MulNoNan Neg NotEqual OneHot Pack Pad PadV2 Placeholder PlaceholderWithDefault Pow Prod
 RaggedRange RaggedTensorToTensor RandomUniformInt Range ReadVariableOp RealDiv ReduceJoin
 Reshape RightShift Rsqrt ScatterNd ScatterNdNonAliasingAdd SegmentMin SelectV2 Shape Sigmoid
-Sin Size Slice Softmax Split Square Squeeze StatelessIf StatelessWhile StopGradient StridedSlice
-StringJoin StringLength Sub Substr Sum Tanh TensorListFromTensor TensorListReserve
+Sin Size Slice Softmax Split SplitV Square Squeeze StatelessIf StatelessWhile StopGradient
+StridedSlice StringJoin StringLength Sub Substr Sum Tanh TensorListFromTensor TensorListReserve
 TensorListSetItem TensorListStack TensorScatterUpdate Tile Timestamp TopKV2 Transpose
 UnicodeDecode UnicodeTranscode Unpack UnsortedSegmentMax UnsortedSegmentSum UpperBound
 VarHandleOp Where While ZerosLike

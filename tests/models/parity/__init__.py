@@ -1,0 +1,1 @@
+"""Our models beside those of `transformers`, with the same weights."""
