@@ -234,6 +234,10 @@ class ValidationWindows:
         batch_size: B, windows per batch.
         max_targets: Most tokens to predict, but at least one window.
 
+    Attributes:
+        starts: int64[num_windows], the position of each window's first token.
+        num_targets: Tokens that are predicted.
+
     Raises:
         CorpusError: If there are fewer than two tokens.
 
@@ -260,18 +264,18 @@ class ValidationWindows:
         last = len(tokens) - 1
         all_windows = -(-last // context_length)
         num_windows = min(all_windows, max(1, max_targets // context_length))
-        self._starts = np.arange(num_windows) * all_windows // num_windows * context_length
-        self.num_targets = int(np.minimum(last - self._starts, context_length).sum())
+        self.starts = np.arange(num_windows) * all_windows // num_windows * context_length
+        self.num_targets = int(np.minimum(last - self.starts, context_length).sum())
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield windows, int32[B, T + 1], and whether each target is real, bool[B, T]."""
         offsets = np.arange(self.context_length + 1)
         last = len(self.tokens) - 1
-        num_batches = -(-len(self._starts) // self.batch_size)
+        num_batches = -(-len(self.starts) // self.batch_size)
         # Padding rows start at the last token, so that none of their targets is real and every
         # batch has the same shape.
-        padding = num_batches * self.batch_size - len(self._starts)
-        starts = np.concatenate([self._starts, np.full(padding, last)])
+        padding = num_batches * self.batch_size - len(self.starts)
+        starts = np.concatenate([self.starts, np.full(padding, last)])
         for batch in starts.reshape(num_batches, self.batch_size):
             positions = batch[:, None] + offsets
             real = positions[:, 1:] <= last

@@ -115,6 +115,22 @@ def test_a_text_scores_what_its_tokens_had_when_written(model):
     np.testing.assert_allclose(scored["logprob"], scored["logprobs"].sum(1), rtol=1e-5)
 
 
+def test_tokens_score_in_a_window_what_their_text_scores(model):
+    # The text "abcd ab" is predicted after the prefix token, which is a newline.
+    text = model.run("score", texts=["abcd ab"])
+    window = model.run("score", texts=["\nabcd ab"])["token_ids"]
+    tokens = model.run("score_tokens", token_ids=window)
+    np.testing.assert_allclose(tokens["logprobs"], text["logprobs"], atol=2e-5)
+    assert (tokens["best_logprobs"] >= tokens["logprobs"]).all()
+
+
+@pytest.mark.parametrize("token_ids", [[[5]], [[-9, 10**9, 3]], [[4] * 200], np.empty((0, 3), int)])
+def test_no_tokens_make_a_request_fail(model, token_ids):
+    scored = model.run("score_tokens", token_ids=token_ids)
+    assert len(scored["logprobs"]) == len(token_ids)
+    assert np.isfinite(scored["logprobs"]).all()
+
+
 def test_texts_of_any_length_score_the_same_in_any_batch(model):
     texts = ["", "a", "abcd é。" * 9, "字" * 10, "b" * 11]
     together = model.run("score", texts=texts)

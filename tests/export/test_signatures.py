@@ -97,7 +97,7 @@ def types(tensors):
 
 def test_the_signatures_are_those_documented(meta_graph):
     signatures = meta_graph.signature_def
-    own = {"generate", "serving_default", "prefill", "decode", "score"}
+    own = {"generate", "serving_default", "prefill", "decode", "score", "score_tokens"}
     assert set(signatures) == {*own, *SEARCHES}
     assert types(signatures["serving_default"].inputs) == {"prompts": INPUTS["prompts"]}
     assert types(signatures["serving_default"].outputs) == OUTPUTS
@@ -105,6 +105,9 @@ def test_the_signatures_are_those_documented(meta_graph):
     assert types(signatures["generate"].outputs) == OUTPUTS
     assert types(signatures["score"].inputs) == {"texts": (STRING, 1)}
     assert types(signatures["score"].outputs) == SCORES
+    assert types(signatures["score_tokens"].inputs) == {"token_ids": (INT32, 2)}
+    scores = {"logprobs": (FLOAT, 2), "best_logprobs": (FLOAT, 2)}
+    assert types(signatures["score_tokens"].outputs) == scores
 
 
 @pytest.mark.parametrize("name", SEARCHES)

@@ -4,7 +4,8 @@
 
 `prefill` ends at the first state, `decode` begins there and ends at the second, `generate`
 covers both, and `serving_default` leaves the controls out. `beam_search` takes another way from
-the state to the text; `contrastive_search` and `score` process their texts themselves.
+the state to the text; `contrastive_search`, `score` and `score_tokens` process their inputs
+themselves.
 
 Inputs with a default are PlaceholderWithDefault ops, and so is the state, whose default is the
 result of the prefill. The graph is built flat, without `tf.function`: TensorFlow would optimize
@@ -54,6 +55,7 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     beams, beams_defaults = _inputs(beam_search_inputs())
     contrast, contrast_defaults = _inputs(contrastive_search_inputs())
     texts = _v1.placeholder(tf.string, [None], "texts")
+    token_ids = _v1.placeholder(tf.int32, [None, None], "token_ids")
     asked = generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given))
     start = (asked, generator.prefill(_ranked(prompts), asked))
     state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
@@ -71,6 +73,7 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
         _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast)
     )
     scored = generator.score(_ranked(texts))
+    scored_tokens = generator.score_tokens(_ranked(token_ids))
     return {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
         "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
@@ -93,6 +96,9 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
             {**defaults, **contrast_defaults},
         ),
         "score": _signature("score", {"texts": texts}, scored._asdict()),
+        "score_tokens": _signature(
+            "score_tokens", {"token_ids": token_ids}, scored_tokens._asdict()
+        ),
     }
 
 

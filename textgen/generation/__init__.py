@@ -13,6 +13,7 @@ from textgen.generation.outputs import (
     ContrastiveSearchOutput,
     GenerationOutput,
     ScoreOutput,
+    TokenScoreOutput,
 )
 from textgen.generation.state import GenerationState, Request
 from textgen.generation.training_sample import SampleGenerator
@@ -28,6 +29,7 @@ __all__ = [
     "Request",
     "SampleGenerator",
     "ScoreOutput",
+    "TokenScoreOutput",
     "beam_search_inputs",
     "contrastive_search_inputs",
     "default_inputs",

@@ -19,11 +19,12 @@ from textgen.generation.outputs import (
     ContrastiveSearchOutput,
     GenerationOutput,
     ScoreOutput,
+    TokenScoreOutput,
 )
 from textgen.generation.prefill import prefill
 from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.rows import largest
-from textgen.generation.scoring import score
+from textgen.generation.scoring import score, score_tokens
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.window import newest
 from textgen.models.base import Decoder, LanguageModel
@@ -216,6 +217,14 @@ class Generator(tf.Module):
             texts: string[B], UTF-8.
         """
         return score(self.decoder.snapshot(), *self._encode(texts))
+
+    def score_tokens(self, token_ids: tf.Tensor) -> TokenScoreOutput:
+        """Return how likely tokens are in their rows; see `textgen.generation.scoring`.
+
+        Args:
+            token_ids: int32[B, 1 + T].
+        """
+        return score_tokens(self.decoder.snapshot(), token_ids)
 
     def _encode(self, texts):
         """Encode texts after the prefix token: int32[B, T], and the tokens in each row."""

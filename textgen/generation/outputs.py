@@ -98,3 +98,17 @@ class ScoreOutput(NamedTuple):
     logprobs: tf.Tensor
     logprob: tf.Tensor
     num_tokens: tf.Tensor
+
+
+class TokenScoreOutput(NamedTuple):
+    """How likely given tokens are to the model.
+
+    Attributes:
+        logprobs: float32[B, T], natural logarithm of every token's probability after those
+            before it in its row.
+        best_logprobs: float32[B, T], that of the most likely token at each position. Where the
+            two are equal, the model's first choice was right.
+    """
+
+    logprobs: tf.Tensor
+    best_logprobs: tf.Tensor

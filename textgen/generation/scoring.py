@@ -1,10 +1,10 @@
-"""How likely a text is to a model."""
+"""How likely texts and tokens are to a model."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from textgen.generation.outputs import ScoreOutput
+from textgen.generation.outputs import ScoreOutput, TokenScoreOutput
 from textgen.generation.prefill import CHUNK
 from textgen.models.base import Decoder
 
@@ -29,6 +29,33 @@ def score(decoder: Decoder, token_ids: tf.Tensor, lengths: tf.Tensor) -> ScoreOu
         logprobs=logprobs,
         logprob=tf.reduce_sum(logprobs, axis=1),
         num_tokens=lengths - 1,
+    )
+
+
+def score_tokens(decoder: Decoder, token_ids: tf.Tensor) -> TokenScoreOutput:
+    """Score tokens in windows of the caller's choice, as training does.
+
+    The caller decides what each token is predicted from, and may include BOS and EOS, which no
+    text can. So a program can measure a model under any protocol.
+
+    Args:
+        decoder: A snapshot of the model.
+        token_ids: int32[B, 1 + T]. The first token of a row is only predicted from. What is
+            past the decoder's longest window is left out, and ids that do not exist are clamped.
+    """
+    longest = tf.int32.max if decoder.max_positions is None else decoder.max_positions + 1
+    window = tf.clip_by_value(token_ids[:, :longest], 0, decoder.vocab_size - 1)
+    # At least one token to predict, so that no shape of a request fails.
+    window = tf.pad(window, [[0, 0], [0, tf.maximum(2 - tf.shape(window)[1], 0)]])
+    rows, size = tf.unstack(tf.shape(window))
+    hidden, _ = decoder.prefill(window[:, :-1], tf.fill([rows], size - 1))
+    logits = decoder.logits(tf.reshape(hidden, [-1, decoder.config.hidden_dim]))
+    total = tf.reduce_logsumexp(logits, axis=1)
+    own = tf.gather(logits, tf.reshape(window[:, 1:], [-1]), batch_dims=1)
+    shape = [rows, size - 1]
+    return TokenScoreOutput(
+        logprobs=tf.reshape(own - total, shape),
+        best_logprobs=tf.reshape(tf.reduce_max(logits, axis=1) - total, shape),
     )
 
 

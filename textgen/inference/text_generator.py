@@ -53,7 +53,7 @@ class TextGenerator:
         ...     text = model.generate("ROMEO:", temperature=0.7, stop=["."]).text
     """
 
-    def __init__(self, entry: ModelEntry) -> None:
+    def __init__(self, entry: ModelEntry, num_threads: int = 1) -> None:
         self.entry = entry
         self.card: ModelCard = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
@@ -65,7 +65,7 @@ class TextGenerator:
             raise ModelDamagedError(
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
             ) from error
-        self.saved_model = SavedModel(entry.path)
+        self.saved_model = SavedModel(entry.path, intra_op_threads=num_threads)
         for flaw in contract_flaws(self.saved_model.signatures):
             raise ModelDamagedError(
                 f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "

@@ -1,6 +1,6 @@
 """Training runs on disk: settings, tokenizer, tokens, and the tokens' reuse."""
 
-from textgen.run.exported import exported_step, record_export
+from textgen.run.exported import exported_step, exported_version, record_export
 from textgen.run.folder import ModelRuns, RunFolder
 from textgen.run.lock import RunLock
 from textgen.run.new import begin_run, read_or_reuse
@@ -15,6 +15,7 @@ __all__ = [
     "RunLock",
     "begin_run",
     "exported_step",
+    "exported_version",
     "has_same_corpus",
     "read_or_reuse",
     "record_export",

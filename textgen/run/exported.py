@@ -38,3 +38,16 @@ def exported_step(folder: RunFolder) -> int | None:
         return record["step"] if folder.path.with_name(record["version"]).is_dir() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def exported_version(folder: RunFolder) -> str | None:
+    """Return the name of the version folder that a run was last exported as, if recorded.
+
+    Args:
+        folder: The run's folder.
+    """
+    try:
+        version = read_json(folder.exported)["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, str) else None

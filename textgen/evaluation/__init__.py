@@ -1,0 +1,31 @@
+"""How good a model is: measured on a text, compared, and set beside simple models.
+
+from textgen.evaluation import evaluate
+
+evaluation = evaluate(["mine", "yours"])
+for comparison in evaluation.comparisons:
+    print(comparison.verdict)
+"""
+
+from textgen.evaluation.bootstrap import Bootstrap, Figure
+from textgen.evaluation.characters import Alphabet
+from textgen.evaluation.evaluate import Baseline, Comparison, Evaluation, evaluate
+from textgen.evaluation.kneser_ney import KneserNey
+from textgen.evaluation.measure import Measurement, measure
+from textgen.evaluation.units import Units
+from textgen.evaluation.windows import PROTOCOLS
+
+__all__ = [
+    "PROTOCOLS",
+    "Alphabet",
+    "Baseline",
+    "Bootstrap",
+    "Comparison",
+    "Evaluation",
+    "Figure",
+    "KneserNey",
+    "Measurement",
+    "Units",
+    "evaluate",
+    "measure",
+]

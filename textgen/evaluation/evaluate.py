@@ -1,0 +1,328 @@
+"""Measures models on the same text, next to what gives their numbers a meaning."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from textgen.catalog import Catalog, ModelEntry
+from textgen.errors import ConfigError, CorpusError
+from textgen.evaluation.bootstrap import Figure
+from textgen.evaluation.characters import Alphabet
+from textgen.evaluation.compression import compressed_bits
+from textgen.evaluation.kneser_ney import KneserNey
+from textgen.evaluation.measure import Measurement, bits_difference, measure
+from textgen.evaluation.texts import (
+    EvaluatedText,
+    Part,
+    corpus_config,
+    own_run,
+    read_files,
+    read_part,
+    training_text,
+    with_reading,
+)
+from textgen.evaluation.units import Units
+from textgen.inference import TextGenerator
+from textgen.metrics import bits
+
+MAX_CHARACTERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a simple model or a compressor needs for the same text.
+
+    Attributes:
+        name: Such as `"Kneser-Ney 5"`.
+        bits_per_character: Without an interval for a compressor, whose cost has no parts.
+        unit_nats: float64[U], the cost of each document or block; `None` for a compressor.
+    """
+
+    name: str
+    bits_per_character: Figure
+    unit_nats: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which of two is better on the same characters.
+
+    Attributes:
+        better: The name of the better one.
+        worse: The name of the other.
+        difference: How many bits per character the better one saves.
+    """
+
+    better: str
+    worse: str
+    difference: Figure
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.difference.low is not None and self.difference.low > 0
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in one sentence."""
+        figure = self.difference
+        if figure.low is None or figure.high is None:
+            return (
+                f"{self.better} needs {figure.value:.3f} bits per character less than "
+                f"{self.worse}; the text is too short to say how certain that is."
+            )
+        interval = f"95 %: {figure.low:.3f} to {figure.high:.3f}"
+        if self.is_certain:
+            return (
+                f"{self.better} is better than {self.worse} by {figure.value:.3f} bits per "
+                f"character ({interval})."
+            )
+        return (
+            f"{self.better} and {self.worse} are as good as each other on this text: the "
+            f"difference is {figure.value:.3f} bits per character ({interval})."
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models measured on the same text.
+
+    Attributes:
+        text: What the text is, in a few words.
+        num_characters: Its length.
+        num_units: Number of documents or blocks that the intervals are made from.
+        unit_kind: `"documents"` or `"blocks"`.
+        models: One entry per model, in the order given.
+        baselines: What simple models and compressors need, the worst first.
+        comparisons: Each pair of models; a single model and the best simple model.
+        notes: What a reader must know to trust the numbers, one sentence each.
+    """
+
+    text: str
+    num_characters: int
+    num_units: int
+    unit_kind: str
+    models: tuple[Measurement, ...]
+    baselines: tuple[Baseline, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "text": self.text,
+            "num_characters": self.num_characters,
+            "intervals": {"level": 0.95, "over": self.unit_kind, "num": self.num_units},
+            "models": [
+                {
+                    "name": model.name,
+                    "version": model.version,
+                    "protocol": "full",
+                    **{name: figure.to_dict() for name, figure in model.figures.items()},
+                    "losses": {name: figure.to_dict() for name, figure in model.losses.items()},
+                    "num_tokens": model.num_tokens,
+                    "num_unknown_characters": model.num_unknown,
+                    "bits_per_unknown_character": model.unknown_bits,
+                    "memory_bytes": model.memory_bytes,
+                }
+                for model in self.models
+            ],
+            "baselines": [
+                {"name": each.name, "bits_per_character": each.bits_per_character.to_dict()}
+                for each in self.baselines
+            ],
+            "comparisons": [
+                {
+                    "better": each.better,
+                    "worse": each.worse,
+                    "bits_per_character": each.difference.to_dict(),
+                    "verdict": each.verdict,
+                }
+                for each in self.comparisons
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def evaluate(
+    names: Sequence[str | None],
+    paths: Sequence[str] = (),
+    models_dir: str | os.PathLike[str] | None = None,
+    *,
+    part: Part = "auto",
+    max_characters: int | None = MAX_CHARACTERS,
+    baselines: bool = True,
+    encoding: str | None = None,
+    text_column: str | None = None,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Evaluation:
+    """Measure models on the same text.
+
+    Args:
+        names: Names or paths of models; `None` is the newest.
+        paths: Files, folders or globs. Defaults to the part of the first model's corpus that it
+            was not trained on.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        part: `validation`, `test`, or `auto`: the test part if there is one.
+        max_characters: Where to cut a longer text; `None` for all of it.
+        baselines: Whether to compare with simple models and compressors.
+        encoding: Text encoding of the files. Defaults to that of the corpus.
+        text_column: Column or key of the text in tables. Defaults to that of the corpus.
+        on_progress: Called with what is measured, and the tokens done and in all.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+        CorpusError: If there is no text, or the corpus of the first model is not there.
+        ModelNotFoundError: If there is no such model.
+
+    Example:
+        >>> evaluate(["mine"]).models[0].figures["bits_per_character"].value < 8
+        True
+    """
+    if max_characters is not None and max_characters < 1:
+        raise ConfigError(f"max_characters must be at least 1. Received: {max_characters}")
+    catalog = Catalog(models_dir)
+    entries = [catalog.find(name) for name in names]
+    run = own_run(entries[0])
+    texts = [
+        _text(entry, entries[0], run, paths, part, max_characters, (encoding, text_column))
+        for entry in entries
+    ]
+    text = texts[0]
+    units = Units(text.documents)
+    notes = _notes(text, entries, texts, run is not None and not paths)
+    measured = []
+    for entry, own in zip(entries, texts, strict=True):
+        with TextGenerator(entry, num_threads=_num_threads()) as model:
+            own_units = units if own.documents == text.documents else Units(own.documents)
+            tokens = own.tokens if entry.path == entries[0].path else None
+            measured.append(
+                measure(
+                    model,
+                    own.documents,
+                    own_units,
+                    tokens,
+                    lambda done, total, name=entry.name: on_progress(name, done, total),
+                )
+            )
+    simple: list[Baseline] = []
+    if baselines and run is not None:
+        on_progress("baselines", 0, 1)
+        simple = _baselines(text.documents, training_text(run), units)
+        on_progress("baselines", 1, 1)
+    elif baselines:
+        notes.append("There is no training part to learn simple models from.")
+    for model in measured:
+        if model.num_unknown:
+            notes.append(
+                f"{model.name} cannot write {model.num_unknown:,} of the characters: each costs "
+                f"{model.unknown_bits:.1f} bits more than the unknown token."
+            )
+    comparable = [m for m, own in zip(measured, texts, strict=True) if own == text or paths == ()]
+    comparable = [
+        m for m, own in zip(measured, texts, strict=True) if own.documents == text.documents
+    ]
+    return Evaluation(
+        text.name,
+        text.num_characters,
+        len(units),
+        units.kind,
+        tuple(measured),
+        tuple(simple),
+        tuple(_compare(comparable, simple, units)),
+        tuple(notes),
+    )
+
+
+def _text(
+    entry: ModelEntry, first: ModelEntry, run, paths, part: Part, max_characters, reading
+) -> EvaluatedText:
+    """Return what a model is measured on: files, or the first model's own part."""
+    if paths:
+        config = with_reading(corpus_config(entry), *reading)
+        return read_files(paths, config, max_characters)
+    if run is None:
+        raise CorpusError(
+            f"The corpus that {first.name} was trained on is not in its folder, or has changed "
+            "since: name a file to evaluate it on."
+        )
+    text = read_part(first, run, part, max_characters)
+    config = corpus_config(entry)
+    if entry is first or not config.cleans:
+        return text
+    from textgen.corpus import clean
+
+    documents = [cleaned for each in text.documents if (cleaned := clean(each, config))]
+    return EvaluatedText(text.name, documents, text.is_cut)
+
+
+def _notes(
+    text: EvaluatedText,
+    entries: Sequence[ModelEntry],
+    texts: Sequence[EvaluatedText],
+    is_own_part: bool,
+) -> list[str]:
+    notes = []
+    if text.is_cut:
+        notes.append(f"The text is longer: its first {text.num_characters:,} characters count.")
+    for entry, own in zip(entries[1:], texts[1:], strict=True):
+        if own.documents != text.documents:
+            notes.append(
+                f"{entry.name} cleans texts otherwise than {entries[0].name}, so the two are not "
+                "compared."
+            )
+        first, other = entries[0].card.corpus, entry.card.corpus
+        if is_own_part and (first is None or other is None or first.digest != other.digest):
+            notes.append(f"{entry.name} was trained on another corpus, which may hold this text.")
+    return notes
+
+
+def _baselines(documents: Sequence[str], training: str, units: Units) -> list[Baseline]:
+    """Return what simple models of the training part and compressors need."""
+    alphabet = Alphabet(training)
+    kneser_ney = KneserNey(training, alphabet)
+    # A line end stands for the end of a document, and costs nothing.
+    joined = "\n" + "\n".join(documents)
+    is_text = np.ones(len(joined), bool)
+    lengths = np.array([len(text) + 1 for text in documents])
+    is_text[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = False
+    found = []
+    for name, nats in (
+        ("uniform", alphabet.uniform_nats(joined)),
+        ("unigram", alphabet.unigram_nats(joined)),
+        ("Kneser-Ney 5", kneser_ney.nats(joined)),
+    ):
+        unit_nats = units.sum_characters(nats[is_text])
+        figure = units.bootstrap.ratio(unit_nats, units.characters).map(bits)
+        found.append(Baseline(name, figure, unit_nats))
+    text = "\n".join(documents).encode()
+    for name, size in compressed_bits(text, training.encode()).items():
+        found.append(Baseline(name, Figure(size / units.num_characters)))
+    return sorted(found, key=lambda each: -each.bits_per_character.value)
+
+
+def _compare(
+    models: Sequence[Measurement], baselines: Sequence[Baseline], units: Units
+) -> list[Comparison]:
+    costs = [(model.name, model.unit_nats) for model in models]
+    if len(models) == 1:
+        simple = [(each.name, each.unit_nats) for each in baselines if each.unit_nats is not None]
+        costs += simple[-1:]
+    elif len({name for name, _ in costs}) < len(costs):
+        costs = [(f"{m.name}, version {m.version},", m.unit_nats) for m in models]
+    return [_comparison(*pair, units) for pair in itertools.combinations(costs, 2)]
+
+
+def _comparison(one, other, units: Units) -> Comparison:
+    (better, low), (worse, high) = sorted((one, other), key=lambda each: each[1].sum())
+    return Comparison(better, worse, bits_difference(high - low, units))
+
+
+def _num_threads() -> int:
+    return min(len(os.sched_getaffinity(0)), 127)

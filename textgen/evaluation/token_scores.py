@@ -1,0 +1,112 @@
+"""Runs an exported model over windows of tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from textgen.errors import GenerationError, ModelDamagedError
+from textgen.evaluation.windows import Windows
+from textgen.inference import TextGenerator
+
+_SIGNATURE = "score_tokens"
+# A call of so many tokens keeps two cores busy; more only takes memory.
+_MAX_TOKENS_PER_CALL = 1 << 13
+# The logits are the largest tensor of a call: 256 MB of them in float32.
+_MAX_LOGITS_PER_CALL = 1 << 26
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """How likely tokens are to a model.
+
+    Attributes:
+        targets: int64[N], the position of each token that was predicted, in the windows' tokens.
+        logprobs: float64[N], the natural logarithm of its probability.
+        best_logprobs: float64[N], that of the most likely token in its place.
+        seconds: float64[K], the time of each call of the model.
+        tokens_per_call: int64[K], the tokens that each call predicted.
+    """
+
+    targets: np.ndarray
+    logprobs: np.ndarray
+    best_logprobs: np.ndarray
+    seconds: np.ndarray
+    tokens_per_call: np.ndarray
+
+    @property
+    def is_right(self) -> np.ndarray:
+        """Whether the model found each token the most likely one, bool[N]."""
+        return self.logprobs >= self.best_logprobs
+
+
+def score_windows(
+    model: TextGenerator,
+    windows: Windows,
+    on_tokens: Callable[[int, int], None] = lambda done, total: None,
+) -> TokenScores:
+    """Score the tokens of windows with an exported model.
+
+    Args:
+        model: An open model.
+        windows: What to score.
+        on_tokens: Called with the tokens scored so far and their total.
+
+    Returns:
+        The scores of all tokens that count, ordered by window.
+
+    Raises:
+        ModelDamagedError: If the model was exported before it could be evaluated.
+        GenerationError: If the model's weights are not numbers.
+    """
+    if _SIGNATURE not in model.saved_model.signatures:
+        raise ModelDamagedError(
+            f"{model.entry.path}: it was exported by a textgen that could not evaluate. Train it "
+            "again, or resume its training."
+        )
+    ends = np.cumsum(windows.lengths - windows.skips)
+    total = int(ends[-1]) if len(ends) else 0
+    targets = np.empty(total, np.int64)
+    own, best = np.empty(total), np.empty(total)
+    seconds, counts = [], []
+    done = 0
+    for rows in _batches(windows.lengths, model.tokenizer.vocab_size):
+        width = int(windows.lengths[rows].max())
+        columns = windows.starts[rows, None] + np.arange(width + 1)
+        token_ids = windows.tokens[np.minimum(columns, len(windows.tokens) - 1)]
+        started = time.perf_counter()
+        outputs = model.saved_model.run(_SIGNATURE, token_ids=token_ids.astype(np.int32))
+        seconds.append(time.perf_counter() - started)
+        position = np.arange(width)
+        counts_in = (position >= windows.skips[rows, None]) & (
+            position < windows.lengths[rows, None]
+        )
+        into = (ends[rows] - windows.lengths[rows])[:, None] + position
+        into = into[counts_in]
+        targets[into] = columns[:, 1:][counts_in]
+        own[into] = outputs["logprobs"][counts_in]
+        best[into] = outputs["best_logprobs"][counts_in]
+        counts.append(len(into))
+        done += len(into)
+        on_tokens(done, total)
+    if not np.isfinite(own).all():
+        raise GenerationError(
+            f"{model.entry.path}: the model returns probabilities that are not numbers; its "
+            "weights are broken."
+        )
+    return TokenScores(targets, own, best, np.array(seconds), np.array(counts))
+
+
+def _batches(lengths: np.ndarray, vocab_size: int) -> list[np.ndarray]:
+    """Return the rows of each call: of similar lengths, so that little of a call is padding."""
+    budget = max(1, min(_MAX_TOKENS_PER_CALL, _MAX_LOGITS_PER_CALL // vocab_size))
+    order = np.argsort(lengths, kind="stable")[::-1]
+    batches, start = [], 0
+    while start < len(order):
+        rows = max(1, budget // int(lengths[order[start]]))
+        batches.append(order[start : start + rows])
+        start += rows
+    return batches
