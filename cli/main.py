@@ -22,6 +22,7 @@ _COMMANDS = {
     "train": ("train.train", "Train a model on a corpus."),
     "generate": ("generate.generate", "Continue a prompt with a trained model."),
     "score": ("score.score", "Measure how likely a model finds a text."),
+    "evaluate": ("evaluate.evaluate", "Measure models on a text, and compare them."),
     "list": ("models.list_models", "List models, newest first."),
     "info": ("models.info", "Show what a model is and how good it is."),
     "serve": ("serve.serve", "Serve models over HTTP, with a page to write on."),

@@ -60,6 +60,10 @@ ALLOWED = {
         *("card", "catalog", "config", "corpus", "errors", "metrics", "runtime", "tokenizer"),
         "unicode",
     },
+    "evaluation": {
+        *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
+        *("run", "tokenizer"),
+    },
 }
 STANDARD_LIBRARY_ONLY = {
     *("card", "catalog", "checks", "config", "corpus", "errors", "files", "metrics", "record"),
@@ -71,7 +75,7 @@ FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
-    *("inference", "job", "pipeline", "reporter"),
+    *("evaluation", "inference", "job", "pipeline", "reporter"),
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))
@@ -255,7 +259,7 @@ def test_what_a_module_exports_exists(path):
         assert all(hasattr(module, exported) for exported in module.__all__)
 
 
-COMMANDS = ["train", "generate", "score", "list", "info", "serve", "export", "demo"]
+COMMANDS = ["train", "generate", "score", "evaluate", "list", "info", "serve", "export", "demo"]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,16 @@ for comparison in evaluation.comparisons:
     print(comparison.verdict)
 """
 
+from textgen.evaluation.baselines import Baseline
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.characters import Alphabet
-from textgen.evaluation.evaluate import Baseline, Comparison, Evaluation, evaluate
+from textgen.evaluation.comparison import Comparison
+from textgen.evaluation.evaluate import Evaluation, evaluate
 from textgen.evaluation.kneser_ney import KneserNey
 from textgen.evaluation.measure import Measurement, measure
+from textgen.evaluation.references import ReferenceScores, score_references
+from textgen.evaluation.saved import read_evaluations, save_evaluation
+from textgen.evaluation.texts import join_blocks
 from textgen.evaluation.units import Units
 from textgen.evaluation.windows import PROTOCOLS
 
@@ -25,7 +30,12 @@ __all__ = [
     "Figure",
     "KneserNey",
     "Measurement",
+    "ReferenceScores",
     "Units",
     "evaluate",
+    "join_blocks",
     "measure",
+    "read_evaluations",
+    "save_evaluation",
+    "score_references",
 ]

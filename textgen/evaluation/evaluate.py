@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ConfigError, CorpusError
-from textgen.evaluation.bootstrap import Figure
-from textgen.evaluation.characters import Alphabet
-from textgen.evaluation.compression import compressed_bits
-from textgen.evaluation.kneser_ney import KneserNey
-from textgen.evaluation.measure import Measurement, bits_difference, measure
+from textgen.evaluation.baselines import Baseline, measure_baselines
+from textgen.evaluation.comparison import Comparison, compare
+from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.texts import (
     EvaluatedText,
     Part,
@@ -29,64 +25,9 @@ from textgen.evaluation.texts import (
 )
 from textgen.evaluation.units import Units
 from textgen.inference import TextGenerator
-from textgen.metrics import bits
+from textgen.run import Run
 
 MAX_CHARACTERS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What a simple model or a compressor needs for the same text.
-
-    Attributes:
-        name: Such as `"Kneser-Ney 5"`.
-        bits_per_character: Without an interval for a compressor, whose cost has no parts.
-        unit_nats: float64[U], the cost of each document or block; `None` for a compressor.
-    """
-
-    name: str
-    bits_per_character: Figure
-    unit_nats: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Which of two is better on the same characters.
-
-    Attributes:
-        better: The name of the better one.
-        worse: The name of the other.
-        difference: How many bits per character the better one saves.
-    """
-
-    better: str
-    worse: str
-    difference: Figure
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.difference.low is not None and self.difference.low > 0
-
-    @property
-    def verdict(self) -> str:
-        """The comparison in one sentence."""
-        figure = self.difference
-        if figure.low is None or figure.high is None:
-            return (
-                f"{self.better} needs {figure.value:.3f} bits per character less than "
-                f"{self.worse}; the text is too short to say how certain that is."
-            )
-        interval = f"95 %: {figure.low:.3f} to {figure.high:.3f}"
-        if self.is_certain:
-            return (
-                f"{self.better} is better than {self.worse} by {figure.value:.3f} bits per "
-                f"character ({interval})."
-            )
-        return (
-            f"{self.better} and {self.worse} are as good as each other on this text: the "
-            f"difference is {figure.value:.3f} bits per character ({interval})."
-        )
 
 
 @dataclass(frozen=True)
@@ -197,34 +138,26 @@ def evaluate(
     text = texts[0]
     units = Units(text.documents)
     notes = _notes(text, entries, texts, run is not None and not paths)
-    measured = []
+    measured: list[Measurement] = []
     for entry, own in zip(entries, texts, strict=True):
         with TextGenerator(entry, num_threads=_num_threads()) as model:
             own_units = units if own.documents == text.documents else Units(own.documents)
             tokens = own.tokens if entry.path == entries[0].path else None
-            measured.append(
-                measure(
-                    model,
-                    own.documents,
-                    own_units,
-                    tokens,
-                    lambda done, total, name=entry.name: on_progress(name, done, total),
-                )
-            )
+            on_tokens = partial(on_progress, entry.name)
+            measured.append(measure(model, own.documents, own_units, tokens, on_tokens))
     simple: list[Baseline] = []
     if baselines and run is not None:
         on_progress("baselines", 0, 1)
-        simple = _baselines(text.documents, training_text(run), units)
+        simple = measure_baselines(text.documents, training_text(run), units)
         on_progress("baselines", 1, 1)
     elif baselines:
         notes.append("There is no training part to learn simple models from.")
-    for model in measured:
-        if model.num_unknown:
-            notes.append(
-                f"{model.name} cannot write {model.num_unknown:,} of the characters: each costs "
-                f"{model.unknown_bits:.1f} bits more than the unknown token."
-            )
-    comparable = [m for m, own in zip(measured, texts, strict=True) if own == text or paths == ()]
+    notes += [
+        f"{each.name} cannot write {each.num_unknown:,} of the characters: each costs "
+        f"{each.unknown_bits:.1f} bits more than the unknown token."
+        for each in measured
+        if each.num_unknown
+    ]
     comparable = [
         m for m, own in zip(measured, texts, strict=True) if own.documents == text.documents
     ]
@@ -235,13 +168,19 @@ def evaluate(
         units.kind,
         tuple(measured),
         tuple(simple),
-        tuple(_compare(comparable, simple, units)),
+        tuple(compare(comparable, simple, units)),
         tuple(notes),
     )
 
 
 def _text(
-    entry: ModelEntry, first: ModelEntry, run, paths, part: Part, max_characters, reading
+    entry: ModelEntry,
+    first: ModelEntry,
+    run: Run | None,
+    paths: Sequence[str],
+    part: Part,
+    max_characters: int | None,
+    reading: tuple[str | None, str | None],
 ) -> EvaluatedText:
     """Return what a model is measured on: files, or the first model's own part."""
     if paths:
@@ -281,47 +220,6 @@ def _notes(
         if is_own_part and (first is None or other is None or first.digest != other.digest):
             notes.append(f"{entry.name} was trained on another corpus, which may hold this text.")
     return notes
-
-
-def _baselines(documents: Sequence[str], training: str, units: Units) -> list[Baseline]:
-    """Return what simple models of the training part and compressors need."""
-    alphabet = Alphabet(training)
-    kneser_ney = KneserNey(training, alphabet)
-    # A line end stands for the end of a document, and costs nothing.
-    joined = "\n" + "\n".join(documents)
-    is_text = np.ones(len(joined), bool)
-    lengths = np.array([len(text) + 1 for text in documents])
-    is_text[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = False
-    found = []
-    for name, nats in (
-        ("uniform", alphabet.uniform_nats(joined)),
-        ("unigram", alphabet.unigram_nats(joined)),
-        ("Kneser-Ney 5", kneser_ney.nats(joined)),
-    ):
-        unit_nats = units.sum_characters(nats[is_text])
-        figure = units.bootstrap.ratio(unit_nats, units.characters).map(bits)
-        found.append(Baseline(name, figure, unit_nats))
-    text = "\n".join(documents).encode()
-    for name, size in compressed_bits(text, training.encode()).items():
-        found.append(Baseline(name, Figure(size / units.num_characters)))
-    return sorted(found, key=lambda each: -each.bits_per_character.value)
-
-
-def _compare(
-    models: Sequence[Measurement], baselines: Sequence[Baseline], units: Units
-) -> list[Comparison]:
-    costs = [(model.name, model.unit_nats) for model in models]
-    if len(models) == 1:
-        simple = [(each.name, each.unit_nats) for each in baselines if each.unit_nats is not None]
-        costs += simple[-1:]
-    elif len({name for name, _ in costs}) < len(costs):
-        costs = [(f"{m.name}, version {m.version},", m.unit_nats) for m in models]
-    return [_comparison(*pair, units) for pair in itertools.combinations(costs, 2)]
-
-
-def _comparison(one, other, units: Units) -> Comparison:
-    (better, low), (worse, high) = sorted((one, other), key=lambda each: each[1].sum())
-    return Comparison(better, worse, bits_difference(high - low, units))
 
 
 def _num_threads() -> int:

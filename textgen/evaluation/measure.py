@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from textgen.dataset import MAX_VALIDATION_TARGETS, ValidationWindows
+from textgen.dataset import ValidationWindows
 from textgen.errors import CorpusError
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.calibration import calibration_error
 from textgen.evaluation.characters import unknown_nats
-from textgen.evaluation.token_scores import TokenScores, score_windows
+from textgen.evaluation.token_scores import TokenScores, has_limit, score_windows
 from textgen.evaluation.units import Units
 from textgen.evaluation.windows import adjacent, full_context, random_starts
 from textgen.inference import TextGenerator
 from textgen.metrics import bits, perplexity
+from textgen.tokenizer.token_ids import SpecialTokens
 
+# nanoGPT predicts 200 batches; these are known to 2 / sqrt(2**16) = 0.008 nats.
+_RANDOM_TARGETS = 1 << 16
 _FIRST_BYTES_OF_CHARACTERS = bytes(b for b in range(256) if b & 0xC0 != 0x80)
 
 
@@ -83,9 +85,9 @@ def measure(
     texts = [text for text in np.split(ids, np.cumsum(counts)[:-1]) if len(text)]
     has_documents = card.corpus is not None and card.corpus.has_documents
     prefix_id = tokenizer.prefix_id(has_documents)
-    context, has_limit = card.model.context_length, _has_limit(model)
+    context, is_limited = card.model.context_length, has_limit(model)
     _forget_peak_memory()
-    windows = full_context(texts, prefix_id, context, has_limit)
+    windows = full_context(texts, prefix_id, context, is_limited)
     scores = score_windows(model, windows, on_tokens)
     memory = _peak_memory()
     # One window after the other, so the tokens come in the order of the text.
@@ -128,7 +130,7 @@ def _losses(model: TextGenerator, tokens: np.ndarray, context: int) -> dict[str,
     if len(tokens) < 2:
         return {}
     adjacent_starts = ValidationWindows(tokens, context, 1).starts
-    count = min(max(MAX_VALIDATION_TARGETS // context, 1), len(adjacent_starts))
+    count = min(max(_RANDOM_TARGETS // context, 1), len(adjacent_starts))
     starts = {
         "windows": adjacent_starts,
         "random": random_starts(len(tokens), context, count),
@@ -143,20 +145,14 @@ def _losses(model: TextGenerator, tokens: np.ndarray, context: int) -> dict[str,
     return losses
 
 
-def _has_limit(model: TextGenerator) -> bool:
-    """Return whether the model can see no more than its context at once."""
-    outputs = model.saved_model.run(
-        "score_tokens", token_ids=np.zeros((1, model.card.model.context_length + 2), np.int32)
-    )
-    return outputs["logprobs"].shape[1] <= model.card.model.context_length
-
-
 def _characters_per_token(pieces: Sequence[bytes]) -> np.ndarray:
     """Return how many characters begin in each token, int64[V]."""
     return np.array([len(p) - len(p.translate(None, _FIRST_BYTES_OF_CHARACTERS)) for p in pieces])
 
 
-def _as_trained(texts: Sequence[np.ndarray], special, has_documents: bool) -> np.ndarray:
+def _as_trained(
+    texts: Sequence[np.ndarray], special: SpecialTokens, has_documents: bool
+) -> np.ndarray:
     """Return the tokens of texts as a training run would store them."""
     if not has_documents:
         return np.concatenate(texts)
@@ -183,14 +179,3 @@ def _peak_memory() -> int:
         line = next(line for line in lines if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     return 0
-
-
-def bits_difference(nats: np.ndarray, units: Units) -> Figure:
-    """Return a difference in nats per unit as bits per character.
-
-    Args:
-        nats: float64[U].
-        units: The units.
-    """
-    figure = units.bootstrap.ratio(nats, units.characters)
-    return figure.map(lambda value: value / math.log(2))

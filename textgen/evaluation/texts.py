@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -173,5 +173,5 @@ def with_reading(
     config: CorpusConfig, encoding: str | None, text_column: str | None
 ) -> CorpusConfig:
     """Return a config that reads other files than the corpus."""
-    changes = {"encoding": encoding, "text_column": text_column}
+    changes: dict[str, Any] = {"encoding": encoding, "text_column": text_column}
     return dataclasses.replace(config, **{k: v for k, v in changes.items() if v is not None})

@@ -43,6 +43,26 @@ class TokenScores:
         return self.logprobs >= self.best_logprobs
 
 
+def has_limit(model: TextGenerator) -> bool:
+    """Return whether a model can see no more than its context at once.
+
+    Args:
+        model: An open model.
+
+    Raises:
+        ModelDamagedError: If the model was exported before it could be evaluated.
+    """
+    if _SIGNATURE not in model.saved_model.signatures:
+        raise ModelDamagedError(
+            f"{model.entry.path}: it was exported by a textgen that could not evaluate. Train it "
+            "again, or resume its training."
+        )
+    context = model.card.model.context_length
+    token_ids = np.zeros((1, context + 2), np.int32)
+    outputs = model.saved_model.run(_SIGNATURE, token_ids=token_ids)
+    return outputs["logprobs"].shape[1] <= context
+
+
 def score_windows(
     model: TextGenerator,
     windows: Windows,
@@ -59,14 +79,8 @@ def score_windows(
         The scores of all tokens that count, ordered by window.
 
     Raises:
-        ModelDamagedError: If the model was exported before it could be evaluated.
         GenerationError: If the model's weights are not numbers.
     """
-    if _SIGNATURE not in model.saved_model.signatures:
-        raise ModelDamagedError(
-            f"{model.entry.path}: it was exported by a textgen that could not evaluate. Train it "
-            "again, or resume its training."
-        )
     ends = np.cumsum(windows.lengths - windows.skips)
     total = int(ends[-1]) if len(ends) else 0
     targets = np.empty(total, np.int64)
