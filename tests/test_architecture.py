@@ -26,6 +26,7 @@ ALLOWED = {
     "version": set(),
     "files": set(),
     "unicode": set(),
+    "digests": {"files"},
     "splitmix": set(),
     "checks": {"errors", "unicode"},
     "record": {"errors"},
@@ -38,12 +39,12 @@ ALLOWED = {
     "reporter": {"metrics", "planning"},
     "permutation": {"splitmix"},
     "metrics": set(),
-    "dataset": {"corpus", "tokenizer", "errors", "files", "permutation"},
+    "dataset": {"corpus", "digests", "tokenizer", "errors", "files", "permutation"},
     "run": {
-        *("config", "corpus", "dataset", "errors", "files", "reporter", "tokenizer"),
+        *("config", "corpus", "dataset", "digests", "errors", "files", "reporter", "tokenizer"),
     },
     "card": {"metrics", "run", "training", "version"},
-    "catalog": {"card", "errors", "files"},
+    "catalog": {"card", "digests", "errors", "files"},
     "sampling": {"config", "splitmix"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {
@@ -66,8 +67,8 @@ ALLOWED = {
     },
 }
 STANDARD_LIBRARY_ONLY = {
-    *("card", "catalog", "checks", "config", "corpus", "errors", "files", "metrics", "record"),
-    *("splitmix", "unicode", "version"),
+    *("card", "catalog", "checks", "config", "corpus", "digests", "errors", "files", "metrics"),
+    *("record", "splitmix", "unicode", "version"),
 }
 # The modules of models that say what a family is, without loading it.
 FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.catalog import CARD_PATH, MODELS_VARIABLE, Catalog, check_name
+from textgen.catalog import CARD_PATH, DIGESTS_PATH, MODELS_VARIABLE, Catalog, check_name
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 
 CARD = {
@@ -302,8 +302,9 @@ def test_a_rename_that_fails_otherwise_is_not_tried_again(catalog, monkeypatch, 
 
 
 def test_the_size_counts_all_files(catalog):
-    put(catalog, "mine", "x" * 1000)
-    assert catalog.find("mine").num_bytes == 1000 + len(json.dumps(CARD))
+    path = put(catalog, "mine", "x" * 1000)
+    size = (path / DIGESTS_PATH).stat().st_size
+    assert catalog.find("mine").num_bytes == 1000 + len(json.dumps(CARD)) + size
 
 
 def test_a_card_is_read(catalog):
@@ -340,3 +341,28 @@ def test_a_card_without_one_of_its_fields_is_damaged(catalog, field, change):
     (path / CARD_PATH).write_text(json.dumps(card))
     with pytest.raises(ModelDamagedError, match=name):
         _ = catalog.find("mine").card
+
+
+def test_a_version_knows_its_files(catalog):
+    path = put(catalog, "mine")
+    entry = catalog.find("mine")
+    entry.check_files(all_files=True)
+    (path / "saved_model.pb").write_text("grapf")
+    with pytest.raises(
+        ModelDamagedError, match=r"saved_model\.pb has changed since it was written"
+    ):
+        entry.check_files(all_files=True)
+
+
+def test_a_version_that_something_else_wrote_is_not_checked(catalog):
+    path = put(catalog, "mine")
+    (path / DIGESTS_PATH).unlink()
+    catalog.find("mine").check_files(all_files=True)
+
+
+def test_a_copy_keeps_the_digests_of_its_writer(catalog):
+    def write(folder):
+        (folder / DIGESTS_PATH.parent).mkdir()
+        (folder / DIGESTS_PATH).write_text("{}")
+
+    assert (catalog.add_version("mine", write) / DIGESTS_PATH).read_text() == "{}"

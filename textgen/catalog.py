@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textgen.card import ModelCard
+from textgen.digests import DIGESTS_NAME, DigestError, check_digests, record_digests
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 from textgen.files import publish, read_json, scratch_folder
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
 TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
+DIGESTS_PATH = Path("assets.extra", DIGESTS_NAME)
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")
@@ -55,6 +57,24 @@ class ModelEntry:
             raise ModelDamagedError(
                 f"{self.path}: the model card {CARD_PATH} is missing or damaged ({error!r})."
             ) from error
+
+    def check_files(self, *, all_files: bool = False) -> None:
+        """Check that files are as they were written, if their digests were.
+
+        Args:
+            all_files: Whether to check all files. Defaults to those that are small and read by
+                textgen: TensorFlow checks the weights, which may be large, with its own sums.
+
+        Raises:
+            ModelDamagedError: If a file has changed, or cannot be read.
+        """
+        names = [path.as_posix() for path in (CARD_PATH, TOKENIZER_PATH, Path("saved_model.pb"))]
+        try:
+            check_digests(self.path, self.path / DIGESTS_PATH, None if all_files else names)
+        except FileNotFoundError:
+            return  # Another program wrote it.
+        except (OSError, DigestError) as error:
+            raise ModelDamagedError(f"{self.path} is damaged: {error}.") from error
 
     @property
     def num_bytes(self) -> int:
@@ -168,7 +188,8 @@ class Catalog:
 
         Args:
             name: The model's name.
-            write: Writes the SavedModel into the folder that it is passed.
+            write: Writes the SavedModel into the folder that it is passed. Unless it also
+                writes digests, those of its files are added.
 
         Returns:
             The version's folder. Its number follows those that exist once it is written.
@@ -179,6 +200,8 @@ class Catalog:
         folder = self.model_folder(name)
         with scratch_folder(folder) as scratch:
             write(scratch)
+            if not (scratch / DIGESTS_PATH).exists():
+                record_digests(scratch, scratch / DIGESTS_PATH)
             while True:
                 path = folder / str(max(_versions(folder), default=0) + 1)
                 try:

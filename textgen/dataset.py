@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from textgen.corpus import Block
+from textgen.digests import DIGESTS_NAME, DigestError, check_digests, record_digests
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
 from textgen.permutation import Permutation
@@ -55,7 +56,7 @@ class TokenStore:
         self._folder = folder
 
     def check(self, vocab_size: int, has_validation: bool = True) -> None:
-        """Read all tokens once and check that they are valid.
+        """Read all tokens and check that they are valid and those that were written.
 
         Args:
             vocab_size: All token ids must be below this.
@@ -64,13 +65,18 @@ class TokenStore:
         Raises:
             CorpusError: If they are not.
         """
+        damaged = f"{self._folder}: the token store is damaged; begin a new run."
+        try:
+            check_digests(self._folder, self._folder / DIGESTS_NAME)
+        except (OSError, DigestError) as error:
+            raise CorpusError(f"{damaged} ({error})") from error
         filled = [self.train] if self.test is None else [self.train, self.test]
         if has_validation:
             filled.append(self.validation)
         for tokens in filled:
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
             if not is_sound or tokens.max() >= vocab_size:
-                raise CorpusError(f"{self._folder}: the token store is damaged; begin a new run.")
+                raise CorpusError(damaged)
 
     def seen(self, vocab_size: int) -> np.ndarray:
         """Return which tokens appear in the training part, bool[vocab_size]."""
@@ -105,6 +111,7 @@ class TokenStore:
             for part, blocks in (parts if test is None else {**parts, "test": test}).items():
                 pieces = _encode(blocks, tokenizer, has_documents)
                 _write_array(scratch / f"{part}.npy", pieces, dtype)
+            record_digests(scratch, scratch / DIGESTS_NAME)
         return cls(folder)
 
 

@@ -59,6 +59,33 @@ def test_tokens_of_a_damaged_run_are_not_reused(begin, tmp_path, name):
     assert begin().names == AFRESH
 
 
+FILES = ("config.json", "tokenizer.json", "tokens/train.npy", "tokens/validation.npy")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_in_any_file_of_a_run_is_noticed(begin, tmp_path, name):
+    begin()
+    folder = ModelRuns(tmp_path / "mine").newest
+    file = folder.path / name
+    content = file.read_bytes()
+    for position in range(0, len(content), len(content) // 12):
+        damaged = bytearray(content)
+        damaged[position] ^= 2
+        file.write_bytes(damaged)
+        with pytest.raises(TextgenError):
+            reopen_run(folder)
+    file.write_bytes(content)
+    reopen_run(folder)
+
+
+def test_other_valid_tokens_are_noticed(begin, tmp_path):
+    begin()
+    folder = ModelRuns(tmp_path / "mine").newest
+    np.save(folder.tokens / "train.npy", np.ones(500, np.uint16))
+    with pytest.raises(TextgenError, match=r"train\.npy has changed"):
+        reopen_run(folder)
+
+
 def other_id(folder):
     tokens = np.load(folder / "tokens" / "train.npy")
     np.save(folder / "tokens" / "train.npy", np.where(tokens == tokens[0], 999, tokens))

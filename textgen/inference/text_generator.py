@@ -65,6 +65,7 @@ class TextGenerator:
             raise ModelDamagedError(
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
             ) from error
+        entry.check_files()
         self.saved_model = SavedModel(entry.path, intra_op_threads=num_threads)
         for flaw in contract_flaws(self.saved_model.signatures):
             raise ModelDamagedError(

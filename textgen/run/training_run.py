@@ -11,6 +11,7 @@ from typing import Any
 from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
 from textgen.dataset import TokenStore
+from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import read_json, write_atomically
 from textgen.run.folder import RunFolder
@@ -60,7 +61,12 @@ class Run:
         """
         self.tokenizer.save(self.folder.tokenizer)
         # Written last: a run that has settings is complete.
-        settings = {"run": self.config.to_dict(), "corpus": self.corpus.to_dict()}
+        settings = {
+            "run": self.config.to_dict(),
+            "corpus": self.corpus.to_dict(),
+            "tokenizer": digest_file(self.folder.tokenizer),
+        }
+        settings["digest"] = digest_json(settings)
         write_atomically(self.folder.settings, json.dumps(settings, indent=2).encode())
 
     def with_config(self, config: RunConfig) -> Run:
@@ -96,6 +102,8 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
     """
     try:
         settings = read_json(folder.settings)
+        if settings.pop("digest") != digest_json(settings):
+            raise ValueError("it has changed since it was written")
         config = RunConfig.from_dict(settings["run"])
         corpus = CorpusFacts.from_dict(settings["corpus"])
     except FileNotFoundError:
@@ -104,6 +112,10 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
         raise CheckpointError(f"{folder.settings} is damaged ({error}).") from error
     config = _changed(config, changes or {})
     tokenizer = load_tokenizer(folder.tokenizer)
+    if digest_file(folder.tokenizer) != settings["tokenizer"]:
+        raise CheckpointError(
+            f"{folder.tokenizer} is damaged: it has changed since it was written."
+        )
     store = TokenStore(folder.tokens)
     store.check(tokenizer.vocab_size, has_validation=corpus.validation_characters > 0)
     return Run(folder, config, corpus, tokenizer, store)

@@ -22,6 +22,7 @@ TITLES = {
     "signatures": "the documented signatures, with their types",
     "batch": "every input and output has the batch first",
     "defaults": "every input but the prompts has a default",
+    "digests": "every file is as it was written",
     "card": "the model card is complete",
     "tokenizer": "the tokenizer is the card's",
     "load": "TensorFlow loads it with XLA forbidden",
@@ -58,7 +59,7 @@ def test_an_exported_model_passes(exported):
 def test_what_is_no_saved_model_fails_without_being_asked(tmp_path):
     results = list(prove(tmp_path))
     assert {result.title for result in results} == {
-        title for name, title in TITLES.items() if name not in ("warmup", "sample")
+        title for name, title in TITLES.items() if name not in ("digests", "warmup", "sample")
     }
     assert all(result.failure for result in results)
 
@@ -98,6 +99,11 @@ def test_an_output_without_a_batch_is_named(copy):
 
     edit(copy, drop)
     assert "score.logprob" in failures_of_files(copy)[TITLES["batch"]]
+
+
+def test_a_file_that_has_changed_is_named(copy):
+    edit(copy, lambda graph: graph.graph_def.node.add(name="another", op="NoOp"))
+    assert "saved_model.pb has changed" in failures_of_files(copy)[TITLES["digests"]]
 
 
 def test_a_card_that_lacks_something_is_told(copy):

@@ -64,12 +64,17 @@ def _tokenizer(path: Path) -> None:
     expect(told == found, f"the card tells of {told}, the file is {found}")
 
 
+def _digests(path: Path) -> None:
+    ModelEntry(path.name, None, path).check_files(all_files=True)
+
+
 # What each check proves.
 FILE_CHECKS = {
     "only operations that textgen exports, without XLA": _operations,
     "the documented signatures, with their types": _signatures,
     "every input and output has the batch first": _batch_first,
     "every input but the prompts has a default": _defaults,
+    "every file is as it was written": _digests,
     "the model card is complete": _card,
     "the tokenizer is the card's": _tokenizer,
 }

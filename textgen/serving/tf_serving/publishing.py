@@ -26,6 +26,7 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
 
     Raises:
         ConfigError: If the copy would be inside the original.
+        ModelDamagedError: If a file is not as it was written.
         OSError: If a file cannot be read or written, or is not a plain file; nothing appears.
     """
     catalog = Catalog(folder)
@@ -34,7 +35,12 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
             f"A model must be published outside of its own folder {entry.path}. "
             f"Received: {os.fspath(folder)!r}"
         )
-    path = catalog.add_version(entry.name, lambda scratch: _copy(entry.path, scratch))
+
+    def copy(scratch: Path) -> None:
+        _copy(entry.path, scratch)
+        ModelEntry(entry.name, entry.version, scratch).check_files(all_files=True)
+
+    path = catalog.add_version(entry.name, copy)
     write_configuration(path.parent, entry.name)
     return path
 
