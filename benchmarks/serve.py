@@ -4,7 +4,8 @@
 
 The model takes one step of training: what it writes does not matter, how long it takes does. The
 server is a process of its own; clients are asyncio tasks in this one. Every part is bounded in
-requests and in time; see README.md beside this file.
+requests and in time; all of them take three to four minutes on a machine with nothing else to do.
+The table is printed at the end. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ PARTS = ("start", "streams", "chaos", "cancel", "memory", "short")
 # No part may take longer.
 PART_SECONDS = 600
 
+# What was measured, what it should be, and what it is.
+Row = tuple[str, str, str]
+
 
 def main() -> None:
     args = _parse_args()
@@ -40,8 +44,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder)
         subprocess.run([sys.executable, __file__, "--export", str(models)], check=True)
+        rows: list[Row] = [("measured", "bar", "result"), ("---", "---", "---")]
         for part in args.only:
-            asyncio.run(asyncio.wait_for(_MEASURES[part](models, args.scale), PART_SECONDS))
+            started = time.perf_counter()
+            rows += asyncio.run(asyncio.wait_for(_MEASURES[part](models, args.scale), PART_SECONDS))
+            print(f"{part}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
 
 
 def _parse_args() -> argparse.Namespace:
@@ -135,7 +144,7 @@ def _server(models: Path) -> Iterator[Server]:
         process.wait(60)
 
 
-async def _measure_start(models: Path, _: float) -> None:
+async def _measure_start(models: Path, _: float) -> list[Row]:
     ours, imports = [], []
     for turn in range(4):
         started = time.perf_counter()
@@ -149,13 +158,11 @@ async def _measure_start(models: Path, _: float) -> None:
             ours.clear()
             imports.clear()
     ratio = statistics.median(a / b for a, b in zip(ours, imports, strict=True))
-    print(
-        f"start to first answer: {statistics.median(ours):.2f} s, "
-        f"{ratio:.2f} x import tensorflow ({statistics.median(imports):.2f} s)"
-    )
+    seconds = f"{statistics.median(ours):.2f} s, {statistics.median(imports):.2f} s"
+    return [("start to first answer, over import tensorflow", "0.5", f"{ratio:.2f} ({seconds})")]
 
 
-async def _measure_streams(models: Path, _: float) -> None:
+async def _measure_streams(models: Path, _: float) -> list[Row]:
     body = {"prompt": PROMPT, "max_tokens": 400}
     with _server(models) as server:
         await server.stream(**body)
@@ -169,14 +176,14 @@ async def _measure_streams(models: Path, _: float) -> None:
             firsts += [first for first, *_ in results]
         ratio = statistics.median(b / a for a, b in zip(single, many, strict=True))
     p95 = statistics.quantiles(firsts, n=20)[-1]
-    print(
-        f"1 stream {statistics.median(single):,.0f} tokens/s, 16 streams "
-        f"{statistics.median(many):,.0f} tokens/s, {ratio:.2f} x; "
-        f"first token p95 {1000 * p95:.0f} ms"
-    )
+    rates = f"{statistics.median(single):,.0f}, {statistics.median(many):,.0f} tokens/s"
+    return [
+        ("throughput of 16 streams, over one stream's", "4", f"{ratio:.2f} ({rates})"),
+        ("first token at 16 streams, p95", "100 ms + a block of 30 ms", f"{1000 * p95:.0f} ms"),
+    ]
 
 
-async def _measure_chaos(models: Path, scale: float) -> None:
+async def _measure_chaos(models: Path, scale: float) -> list[Row]:
     """64 clients; a third of the requests disconnect, a tenth are malformed."""
     chance = random.Random(0)
     wanted: dict[int, str] = {}
@@ -210,13 +217,11 @@ async def _measure_chaos(models: Path, scale: float) -> None:
                     completed += 1
 
         await asyncio.gather(*(client() for _ in range(64)))
-    print(
-        f"64 clients, {int(2000 * scale):,} requests: {completed:,} completed, "
-        f"{wrong} wrong texts, {lost} lost, {mixed} mixed"
-    )
+    label = f"64 clients, {int(2000 * scale):,} requests: wrong texts, lost, mixed"
+    return [(label, "0, 0, 0", f"{wrong}, {lost}, {mixed} ({completed:,} completed)")]
 
 
-async def _measure_cancel(models: Path, scale: float) -> None:
+async def _measure_cancel(models: Path, scale: float) -> list[Row]:
     left = []
     with _server(models) as server:
         for _ in range(int(1000 * scale) // 50):
@@ -231,10 +236,11 @@ async def _measure_cancel(models: Path, scale: float) -> None:
                 writer.transport.abort()
             await asyncio.sleep(0.2)
             left.append(await server.figure("textgen_rows_running"))
-    print(f"{50 * len(left):,} disconnects: at most {max(left):.0f} rows running 200 ms later")
+    label = f"rows running 200 ms after {50 * len(left):,} disconnects"
+    return [(label, "0", f"{sum(left):.0f}")]
 
 
-async def _measure_memory(models: Path, scale: float) -> None:
+async def _measure_memory(models: Path, scale: float) -> list[Row]:
     count = int(20_000 * scale)
     with _server(models) as server:
 
@@ -246,10 +252,11 @@ async def _measure_memory(models: Path, scale: float) -> None:
         before = server.megabytes
         await asyncio.gather(*(ask(count) for _ in range(32)))
         after = server.megabytes
-    print(f"{count:,} requests: memory {before:.0f} to {after:.0f} MB, {after - before:+.1f} MB")
+    sizes = f"{after - before:+.1f} MB ({before:.0f} to {after:.0f} MB)"
+    return [(f"growth of memory over {count:,} requests", "20 MB", sizes)]
 
 
-async def _measure_short(models: Path, scale: float) -> None:
+async def _measure_short(models: Path, scale: float) -> list[Row]:
     count = int(960 * scale)
     with _server(models) as server:
 
@@ -261,7 +268,7 @@ async def _measure_short(models: Path, scale: float) -> None:
         started = time.perf_counter()
         await asyncio.gather(*(ask() for _ in range(32)))
         seconds = time.perf_counter() - started
-    print(f"16 tokens, 32 clients: {count / seconds:,.0f} completions/s")
+    return [("completions of 16 tokens, 32 clients", "-", f"{count / seconds:,.0f} per second")]
 
 
 _MEASURES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ from textgen.serving.http.errors import (
     answer_unexpected,
 )
 from textgen.serving.http.limits import Limits
+from textgen.serving.http.mailbox import Mailbox
 from textgen.serving.http.metrics import CountingMiddleware, Metrics
 from textgen.serving.http.named_version import NamedVersion
 from textgen.serving.http.predict import predict
@@ -74,6 +76,7 @@ class App:
         self._page = page.read()
         # Requests that run a whole signature have one thread, beside those of the engines.
         self._runs: anyio.CapacityLimiter | None = None
+        self._mailbox: Mailbox | None = None
 
     def asgi(self) -> ASGIApp:
         """Return the application that a server such as uvicorn runs."""
@@ -121,12 +124,16 @@ class App:
 
     async def _answer_completion(self, request: Request) -> Response:
         parsed = parse_completion(await self._read_json(request), self._limits)
+        if await request.is_disconnected():
+            raise ClientDisconnect
+        if self._mailbox is None:
+            self._mailbox = Mailbox(asyncio.get_running_loop())
         stack = ExitStack()
         try:
             name, served = stack.enter_context(self._shelf.use(parsed.model))
             if self._log_prompts:
                 logger.info("Prompts for %s: %r", name, parsed.prompts)
-            completion = Completion(served, name, parsed, self._metrics)
+            completion = Completion(served, name, parsed, self._metrics, self._mailbox)
             completion.start()
         except BaseException:
             stack.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ from textgen.serving.http.choice import Choice, LogprobsWriter, Token, prompt_to
 from textgen.serving.http.completion_request import CompletionRequest
 from textgen.serving.http.engine import EngineClosedError, QueueFullError
 from textgen.serving.http.errors import ApiError, busy
+from textgen.serving.http.mailbox import Mailbox
 from textgen.serving.http.metrics import Metrics
 from textgen.serving.http.row import Piece, Row
 from textgen.serving.http.served import ServedModel
@@ -39,11 +39,18 @@ class Completion:
         name: What the client calls it.
         request: What it asked for.
         metrics: Where times and tokens are counted.
+        mailbox: Brings texts from the engine's threads to the event loop.
     """
 
     def __init__(
-        self, served: ServedModel, name: str, request: CompletionRequest, metrics: Metrics
+        self,
+        served: ServedModel,
+        name: str,
+        request: CompletionRequest,
+        metrics: Metrics,
+        mailbox: Mailbox,
     ) -> None:
+        self._mailbox = mailbox
         self._served = served
         self._request = request
         self._metrics = metrics
@@ -55,6 +62,7 @@ class Completion:
         self._choices = [Choice(request.config.stop, pieces) for _ in range(count)]
         self._writers = [LogprobsWriter(served.token_names, pieces) for _ in range(count)]
         self._rows: list[Row] = []
+        self._num_running = 0
         self._is_cancelled = False
         self._header = {
             "id": f"cmpl-{uuid.uuid4().hex}",
@@ -80,18 +88,25 @@ class Completion:
         return {**self._header, "choices": answers, "usage": self._usage()}
 
     async def events(self) -> AsyncIterator[bytes]:
-        """Yield the response as server-sent events; errors become the last one."""
+        """Yield the response as server-sent events; errors become the last one.
+
+        Events that are ready together are one value, so that they are sent together.
+        """
         usage = {"usage": None} if self._request.include_usage else {}
+        ready: list[bytes] = []
         try:
             async for index, text, tokens, reason in self._parts():
                 choice = self._choice(index, text, tokens, reason)
-                yield _event({**self._header, "choices": [choice], **usage})
+                ready.append(_event({**self._header, "choices": [choice], **usage}))
+                if self._num_running and self._pieces.empty():
+                    yield b"".join(ready)
+                    ready.clear()
         except ApiError as error:
-            yield _event(error.to_dict())
+            ready.append(_event(error.to_dict()))
         else:
             if self._request.include_usage:
-                yield _event({**self._header, "choices": [], "usage": self._usage()})
-        yield _DONE
+                ready.append(_event({**self._header, "choices": [], "usage": self._usage()}))
+        yield b"".join([*ready, _DONE])
 
     def start(self) -> None:
         """Queue the texts.
@@ -101,15 +116,9 @@ class Completion:
         """
         if self._request.is_empty:
             return
-        loop = asyncio.get_running_loop()
 
-        def receiver(index: int) -> Any:
-            def receive(piece: Piece) -> None:
-                # A closed loop raises: the server has stopped, and nothing is waiting any more.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._pieces.put_nowait, (index, piece))
-
-            return receive
+        def receiver(index: int) -> Callable[[Piece], None]:
+            return lambda piece: self._mailbox.post(self._pieces.put_nowait, (index, piece))
 
         texts = [text for text, _ in self._prompts]
         prompts = self._served.prompts(self._request, texts, self._seeds)
@@ -123,7 +132,7 @@ class Completion:
             raise busy() from None
         except EngineClosedError as error:
             raise ApiError(503, f"{error}") from None
-        self._rows = rows
+        self._rows, self._num_running = rows, len(rows)
 
     def cancel(self) -> None:
         """Free the rows that still run."""
@@ -141,8 +150,7 @@ class Completion:
             if self._request.is_empty:
                 for index in range(len(self._choices)):
                     yield index, "", [], "length"
-            num_running = len(self._rows)
-            while num_running:
+            while self._num_running:
                 index, piece = await self._pieces.get()
                 if piece.error is not None:
                     raise _failure(piece.error)
@@ -156,7 +164,7 @@ class Completion:
                     self._metrics.observe_first_token(now - started)
                 previous = now
                 text, tokens = self._choices[index].add(piece)
-                num_running -= piece.is_last
+                self._num_running -= piece.is_last
                 if text or tokens or piece.is_last:
                     yield index, text, tokens, _FINISH_REASONS[piece.finish_reason]
         finally:

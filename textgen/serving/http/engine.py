@@ -21,9 +21,10 @@ from textgen.serving.http.row import Piece, Row, make_piece
 
 logger = logging.getLogger(__name__)
 
-# How long a block should take. Rows join and leave only between blocks, and a call costs half a
-# millisecond beside its tokens.
-_SECONDS_PER_BLOCK = 0.02
+# How much processor time a block should take. Rows join and leave only between blocks, and a call
+# costs a millisecond or two beside its tokens. Not the time on the clock: while other programs
+# are busy, short blocks would cost most of what is left.
+_SECONDS_PER_BLOCK = 0.03
 _MAX_TOKENS_PER_BLOCK = 32
 # Prompts that are processed in one call; padding them to the longest costs time.
 _MAX_PROMPTS_PER_CALL = 16
@@ -220,12 +221,13 @@ class _Worker(threading.Thread):
 
     def _decode(self) -> None:
         affordable = int(_SECONDS_PER_BLOCK / max(self._seconds_per_step, 1e-6))
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.thread_time()
         outputs = self._batch.decode(max(1, min(affordable, _MAX_TOKENS_PER_BLOCK)))
         seconds = time.perf_counter() - started
         counts = outputs["num_tokens"]
         num_steps = max(int(counts.max()), 1)
-        self._seconds_per_step += (seconds / num_steps - self._seconds_per_step) / 4
+        per_step = (time.thread_time() - processor) / num_steps
+        self._seconds_per_step += (per_step - self._seconds_per_step) / 4
         pieces = [make_piece(outputs, index, row) for index, row in enumerate(self.rows)]
         rows = self.rows
         self._keep([index for index, piece in enumerate(pieces) if not piece.is_last])
