@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import typing
+from collections.abc import Hashable
 from typing import Any
 
 from textgen.errors import ConfigError
@@ -62,7 +64,12 @@ def choices(config: type, name: str) -> tuple[str, ...]:
         >>> choices(CorpusConfig, "normalize")
         ('none', 'nfc', 'nfkc')
     """
-    return typing.get_args(typing.get_type_hints(config)[name])
+    return typing.get_args(_type_hints(typing.cast(Hashable, config))[name])
+
+
+@functools.cache  # a plan checks thousands of configs
+def _type_hints(config: Any) -> dict[str, Any]:
+    return typing.get_type_hints(config)
 
 
 def check_choice(config: Any, name: str) -> None:
