@@ -7,7 +7,7 @@ import pytest
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.planning import Machine, cost
 
-MACHINE = Machine("2 CPU cores", 200e9)
+MACHINE = Machine("2 CPU cores", 240e9)
 
 
 @pytest.mark.parametrize("architecture", ["transformer", "llama", "lstm"])
@@ -47,4 +47,4 @@ def test_muon_and_dropout_take_time_and_devices_share_it():
 
     assert seconds(optimizer="muon") > seconds()
     assert seconds(dropout=0.1) > seconds()
-    assert seconds(Machine("2 devices", 200e9, num_devices=2)) < seconds()
+    assert seconds(Machine("2 devices", 240e9, num_devices=2)) < seconds()

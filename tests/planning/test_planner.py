@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textgen.config import ModelConfig, RunConfig, TrainingConfig
 from textgen.planning import CorpusSize, Machine, make_plan
 
-CPU = Machine("2 CPU cores", 200e9)
+CPU = Machine("2 CPU cores", 240e9)
 NOVEL = CorpusSize(1_003_854, 111_540, 345_842, 43_427, 2048, 2.35)
 FABLES = CorpusSize(30_600, 3_400, 30_600, 3_400, 70, 2.53)
 LIBRARY = CorpusSize(9 * 10**8, 10**8, 3 * 10**8, 2**18, 16384, 2.0)

@@ -100,11 +100,27 @@ def test_a_few_steps_are_taken_even_if_that_is_late(start):
     assert machine.now - 1000 + EXPORT < 9 + 2.5
 
 
-def test_steps_that_take_too_long_are_not_waited_for(start):
+def test_steps_that_take_too_long_are_waited_for_a_quarter_of_the_time(start):
     machine, pace, state, clock = start(lambda now: 2.0, seconds=30)
     machine.run(pace, state, clock)
-    assert state.step < 20
-    assert machine.now - 1000 + EXPORT < 35
+    assert 10 < state.step < 20
+    assert machine.now - 1000 + EXPORT < 30 * 1.25 + 2.0
+
+
+def test_a_first_sample_that_would_take_a_tenth_of_the_time_is_left_out(start):
+    for seconds, affords in ((30, False), (300, True)):
+        _, pace, _, _ = start(lambda now: 0.05, seconds=seconds)
+        assert pace.affords_sample == affords
+    pace.validated(1.0, sample_seconds=3.0)
+    assert pace.affords_sample
+
+
+def test_the_time_of_the_first_sample_tells_how_long_the_export_will_take(start):
+    machine, pace, state, clock = start(lambda now: 0.05)
+    machine.run(pace, state, clock, calls=10)
+    steps = pace.expected_end
+    pace.validated(1.0, sample_seconds=20.0)
+    assert pace.expected_end < steps - 200
 
 
 def test_a_decision_is_repeated_without_the_clock(start):

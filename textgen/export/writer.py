@@ -15,6 +15,9 @@ from textgen.generation import Generator
 from textgen.tokenizer import Tokenizer
 
 _v1 = tf.compat.v1
+# Every part of the graph runs here once at most, which is quicker than to optimize it.
+_UNOPTIMIZED = _v1.ConfigProto()
+_UNOPTIMIZED.graph_options.rewrite_options.disable_meta_optimizer = True
 
 
 def write_saved_model(
@@ -40,7 +43,7 @@ def write_saved_model(
     try:
         if folder.is_dir():
             folder.rmdir()  # the builder creates it
-        with tf.Graph().as_default(), _v1.Session() as session:
+        with tf.Graph().as_default(), _v1.Session(config=_UNOPTIMIZED) as session:
             # Initial values that are fed leave no copy of the weights in the graph.
             fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
             decoder = generator.decoder.with_weights(fed)

@@ -43,6 +43,7 @@ class Generator(tf.Module):
         is_seen: bool[V], the tokens of the training part; others are never sampled. `None` if
             unknown.
         tree: The tokens by their prefixes. Built from the tokenizer by default.
+        heals: Whether prompts may be healed; see `textgen.generation.healing`.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Generator(tf.Module):
         has_documents: bool,
         is_seen: np.ndarray | None = None,
         tree: PrefixTree | None = None,
+        heals: bool = True,
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
@@ -62,7 +64,7 @@ class Generator(tf.Module):
         self._is_seen = is_seen
         self._tree = tree
         # A token of one character is not the beginning of another.
-        if tree is None and tokenizer.max_overhang > 0:
+        if heals and tree is None and tokenizer.max_overhang > 0:
             self._tree = PrefixTree(tokenizer.all_pieces)
 
     @property
@@ -77,6 +79,7 @@ class Generator(tf.Module):
         tokenizer: Tokenizer,
         has_documents: bool,
         is_seen: np.ndarray | None = None,
+        heals: bool = True,
     ) -> Generator:
         """Return a generator with the current weights of a model.
 
@@ -85,9 +88,11 @@ class Generator(tf.Module):
             tokenizer: The tokenizer of the model.
             has_documents: Whether the model is trained on whole documents.
             is_seen: bool[V], the tokens of the training part, if known.
+            heals: Whether prompts may be healed.
         """
         prefix_id = tokenizer.prefix_id(has_documents)
-        return cls(model.decoder(), tokenizer.in_graph(), prefix_id, has_documents, is_seen)
+        graph = tokenizer.in_graph()
+        return cls(model.decoder(), graph, prefix_id, has_documents, is_seen, heals=heals)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs only in the decoder."""
@@ -98,6 +103,7 @@ class Generator(tf.Module):
             self._has_documents,
             self._is_seen,
             self._tree,
+            heals=self.heals_prompts,
         )
 
     def generate(

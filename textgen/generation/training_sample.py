@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
@@ -10,6 +13,18 @@ from textgen.models.base import LanguageModel
 from textgen.tokenizer import Tokenizer
 
 _NUM_TOKENS = 120
+
+
+@contextlib.contextmanager
+def _unoptimized() -> Iterator[None]:
+    """Keep TensorFlow from optimizing graphs: for few short samples, that takes too long."""
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        is_disabled = before.get("disable_meta_optimizer", False)
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": is_disabled})
 
 
 class SampleGenerator:
@@ -34,8 +49,9 @@ class SampleGenerator:
     def __call__(self, model: LanguageModel) -> str:
         """Return what the model, the same one in every call, generates from an empty prompt."""
         if self._generator is None:
+            # An empty prompt needs no healing, which is half of the graph.
             self._generator = Generator.of_model(
-                model, self._tokenizer, self._has_documents, self._is_seen
+                model, self._tokenizer, self._has_documents, self._is_seen, heals=False
             )
             # AutoGraph would analyze all of it for seconds and change nothing.
             self._graph = tf.function(self._generator.generate, autograph=False)
@@ -45,5 +61,6 @@ class SampleGenerator:
             "max_new_tokens": tf.constant([_NUM_TOKENS]),
             "seed": tf.constant([0], tf.int64),
         }
-        output = self._graph(tf.constant([""]), inputs)
+        with _unoptimized():
+            output = self._graph(tf.constant([""]), inputs)
         return output.text_bytes.numpy()[0].decode("utf-8", errors="replace")

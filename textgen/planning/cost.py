@@ -2,8 +2,9 @@
 
 docs/explanation/laboratory.md has the measurements.
 
-Work is counted in operations of the machine's probe, a matrix product: how many of them it would
-do in the same time.
+There are two kinds of work, because processors differ in how much faster the one is than the
+other: that of matrix products, in operations, and everything else, in activations. Both are
+measured for a machine; see `textgen.planning.machine`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from textgen.config import TrainingConfig
 from textgen.models import ModelConfig
 from textgen.planning.machine import Machine
 
-# The work of one operation of a matrix product in a training step.
-_MATRIX_WORK = 0.45
-# The work of writing and reading one activation, forward and backward.
-_ACTIVATION_WORK = 200.0
-# The work of drawing one random number for dropout.
-_DROPOUT_WORK = 1150.0
-# The work of the optimizer's reads and writes for one weight.
-_WEIGHT_WORK = 800.0
+# A training step's matrix products take this fraction of the time that their operations take in a
+# large matrix product.
+_MATRIX_WORK = 0.54
+# The activations that take as long as writing and reading one number, forward and backward,
+_ACTIVATION_WORK = 0.5
+# as drawing one random number for dropout,
+_DROPOUT_WORK = 2.9
+# and as the optimizer's reads and writes for one weight.
+_WEIGHT_WORK = 2.0
 # The seconds of the host's part of a step, whatever the size.
 _STEP_OVERHEAD = 0.001
 # The seconds of overhead of one iteration of a sequential loop.
@@ -36,7 +38,7 @@ _COMPILE_LAYER_SECONDS = 1.0
 _EXPORT_SECONDS = 6.0
 # The seconds of generating a sample.
 _SAMPLE_SECONDS = 0.7
-# The speed of the machine on which the seconds above were measured, in the probe's FLOP/s.
+# The speed of the machine on which the seconds above were measured, in FLOP/s.
 _REFERENCE_FLOPS = 200e9
 
 _NEWTON_SCHULZ_ITERATIONS = 5
@@ -49,7 +51,7 @@ def count_matrix_weights(model: ModelConfig) -> int:
 
 def activation_bytes(model: ModelConfig, vocab_size: int) -> int:
     """Return the bytes per token that activations take until their gradients are known."""
-    return 4 * (model.profile.activations(model) + 3 * vocab_size)
+    return 4 * _activations(model, vocab_size)
 
 
 def step_seconds(
@@ -57,16 +59,21 @@ def step_seconds(
 ) -> float:
     """Return the estimated seconds per training step."""
     tokens = training.batch_size * model.context_length / machine.num_devices
-    work = tokens * _token_work(model, vocab_size) + _update_work(model, training, vocab_size)
-    return work / machine.flops + _overhead(model, machine)
+    operations, activations = _work_per_token(model, vocab_size)
+    more_operations, more_activations = _update_work(model, training, vocab_size)
+    seconds = (tokens * operations + more_operations) / machine.flops
+    seconds += (tokens * activations + more_activations) / machine.activations_per_second
+    return seconds * machine.contention + _overhead(model, machine)
 
 
 def validation_seconds(
     model: ModelConfig, num_tokens: int, vocab_size: int, machine: Machine
 ) -> float:
     """Return the estimated seconds of a validation of `num_tokens` and its sample."""
-    work = _FORWARD_FRACTION * num_tokens / machine.num_devices * _token_work(model, vocab_size)
-    return work / machine.flops + _SAMPLE_SECONDS * _slowness(machine)
+    operations, activations = _work_per_token(model, vocab_size)
+    seconds = operations / machine.flops + activations / machine.activations_per_second
+    tokens = _FORWARD_FRACTION * num_tokens / machine.num_devices
+    return tokens * seconds * machine.contention + _SAMPLE_SECONDS * _slowness(machine)
 
 
 def compile_seconds(model: ModelConfig, machine: Machine) -> float:
@@ -83,7 +90,8 @@ def export_seconds(machine: Machine) -> float:
 def _slowness(machine: Machine) -> float:
     """Return how many times as long the host's own work takes as on the reference machine."""
     # The speed of a GPU says nothing about its host.
-    return 1.0 if machine.is_gpu else max(1.0, _REFERENCE_FLOPS / machine.flops)
+    slowness = 1.0 if machine.is_gpu else max(1.0, _REFERENCE_FLOPS / machine.flops)
+    return slowness * machine.contention
 
 
 def _overhead(model: ModelConfig, machine: Machine) -> float:
@@ -94,31 +102,35 @@ def _overhead(model: ModelConfig, machine: Machine) -> float:
     return (_STEP_OVERHEAD + iterations * _ITERATION_OVERHEAD) * _slowness(machine)
 
 
-def _token_work(model: ModelConfig, vocab_size: int) -> float:
-    """Return the work per token, forward and backward.
+def _activations(model: ModelConfig, vocab_size: int) -> int:
+    """Return the numbers per token that the backward pass needs, logits and their loss included."""
+    return model.profile.activations(model) + 3 * vocab_size
+
+
+def _work_per_token(model: ModelConfig, vocab_size: int) -> tuple[float, float]:
+    """Return the operations and the activations per token, forward and backward.
 
     A weight takes 6 operations (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361).
     """
     profile = model.profile
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
     draws = profile.dropout_draws(model) if model.dropout else 0
-    return (
-        _MATRIX_WORK * (6 * weights + profile.attention_operations(model))
-        + _ACTIVATION_WORK * (profile.activations(model) + vocab_size)
-        + _DROPOUT_WORK * draws
-    )
+    operations = 6 * weights + profile.attention_operations(model)
+    activations = _ACTIVATION_WORK * _activations(model, vocab_size) + _DROPOUT_WORK * draws
+    return _MATRIX_WORK * operations, activations
 
 
-def _update_work(model: ModelConfig, training: TrainingConfig, vocab_size: int) -> float:
-    """Return the work of the optimizer per step, which does not depend on the batch."""
+def _update_work(
+    model: ModelConfig, training: TrainingConfig, vocab_size: int
+) -> tuple[float, float]:
+    """Return the operations and the activations of the optimizer per step."""
     profile = model.profile
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
-    work = _WEIGHT_WORK * weights
     optimizer = profile.optimizer if training.optimizer == "auto" else training.optimizer
+    operations = 0
     if optimizer == "muon":
         operations = sum(_newton_schulz(*shape) for shape in profile.matrix_shapes(model))
-        work += _MATRIX_WORK * _NEWTON_SCHULZ_ITERATIONS * operations
-    return work
+    return _MATRIX_WORK * _NEWTON_SCHULZ_ITERATIONS * operations, _WEIGHT_WORK * weights
 
 
 def _newton_schulz(rows: int, columns: int) -> int:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _PROBE_SECONDS = 0.5
 _ROWS, _WIDTH, _WIDER = 1024, 256, 1024
 # How much of all cores a layer uses on an idle machine.
 _PARALLEL_EFFICIENCY = 0.85
+# Operations of a matrix product per activation, on the machine to which the costs were fitted.
+_OPERATIONS_PER_ACTIVATION = 480
+# From this contention on, the description of the machine mentions other programs.
+_NOTICED_CONTENTION = 1.5
 
 
 @dataclass(frozen=True)
@@ -19,56 +24,91 @@ class Machine:
 
     Attributes:
         description: The devices that train, in a few words.
-        flops: Floating-point operations per second of one device, measured with the feed-forward
-            layer of a small Transformer.
+        flops: Floating-point operations per second of one device in a matrix product, as if
+            nothing else were running.
         is_gpu: Whether the devices are GPUs.
         num_devices: Number of devices that train together.
+        activations: Activations per second, forward and backward through a GELU, a softmax and
+            a normalization. If `None`, in proportion to `flops`.
+        contention: How many times as long as alone everything takes at the moment, because
+            other programs use the processor.
     """
 
     description: str
     flops: float
     is_gpu: bool = False
     num_devices: int = 1
+    activations: float | None = None
+    contention: float = 1.0
+
+    @property
+    def activations_per_second(self) -> float:
+        """Activations per second, measured or estimated."""
+        return self.activations or self.flops / _OPERATIONS_PER_ACTIVATION
 
 
 def measure_machine(num_devices: int = 1) -> Machine:
     """Measure the device that TensorFlow would use.
 
-    A layer's time stands for a step's, because compiling a step only to time it would take
-    longer than many runs do. The best of many counts: other programs that are busy now may be
-    idle later, and a run with a time limit follows the clock anyway.
+    A matrix product and a few activations stand for a step, because compiling a step only to
+    time it would take longer than many runs do. Both are measured, because processors differ in
+    how much faster the one is than the other. They are compiled as a step is.
 
     Args:
         num_devices: Number of devices like it that train together.
     """
     import tensorflow as tf
 
-    rows = tf.random.normal((_ROWS, _WIDTH))
-    expand, contract = tf.random.normal((_WIDTH, _WIDER)), tf.random.normal((_WIDER, _WIDTH))
-
-    def layer() -> None:
-        wide = tf.nn.gelu(tf.matmul(rows, expand))
-        tf.reduce_sum(tf.matmul(wide, contract)).numpy()  # .numpy() waits for the result
-
-    layer()  # the first call creates the kernels
-    elapsed: list[float] = []
-    used: list[float] = []
-    end = time.perf_counter() + _PROBE_SECONDS
-    while not elapsed or time.perf_counter() < end:
-        started, processor = time.perf_counter(), time.process_time()
-        layer()
-        elapsed.append(time.perf_counter() - started)
-        used.append(time.process_time() - processor)
     gpus = tf.config.list_physical_devices("GPU")
-    seconds = min(elapsed)
-    if not gpus:
-        # Whatever else runs, the processor time of all threads stays the same.
-        seconds = min(seconds, statistics.median(used) / _num_cores() / _PARALLEL_EFFICIENCY)
-    flops = 2 * 2 * _ROWS * _WIDTH * _WIDER / max(seconds, 1e-6)
+    rows, weights = tf.random.normal((_ROWS, _WIDTH)), tf.random.normal((_WIDTH, _WIDER))
+    inputs = tf.random.normal((_ROWS, _WIDER))
+
+    @tf.function(jit_compile=not gpus, autograph=False)
+    def multiply() -> tf.Tensor:
+        return tf.matmul(rows, weights)
+
+    @tf.function(jit_compile=not gpus, autograph=False)
+    def activate() -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = tf.nn.softmax(tf.nn.gelu(inputs))
+            outputs *= tf.math.rsqrt(tf.reduce_mean(outputs**2, axis=-1, keepdims=True) + 1e-5)
+        return tape.gradient(outputs, inputs)
+
+    multiplying, slowed = _measure(multiply, has_cores=not gpus)
+    activating, slowed_too = _measure(activate, has_cores=not gpus)
+    flops = 2 * _ROWS * _WIDTH * _WIDER / multiplying
+    activations = _ROWS * _WIDER / activating
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
         return Machine(_count(num_devices, name), flops, is_gpu=True, num_devices=num_devices)
-    return Machine(_count(_num_cores(), "CPU core"), flops, num_devices=num_devices)
+    contention = max(1.0, (slowed + slowed_too) / 2)
+    description = _count(_num_cores(), "CPU core")
+    if contention >= _NOTICED_CONTENTION:
+        description += ", shared with other programs"
+    return Machine(description, flops, False, num_devices, activations, contention)
+
+
+def _measure(compute: Callable, has_cores: bool) -> tuple[float, float]:
+    """Return the seconds that a computation takes alone, and how many times as long it takes now.
+
+    The best of many counts, or what the processor time of all threads allows: that stays the
+    same whatever else runs.
+    """
+    elapsed: list[float] = []
+    used: list[float] = []
+    compute()[0, 0].numpy()  # the first call compiles
+    end = time.perf_counter() + _PROBE_SECONDS / 2
+    while not elapsed or time.perf_counter() < end:
+        started, processor = time.perf_counter(), time.process_time()
+        compute()[0, 0].numpy()  # .numpy() waits for the result
+        elapsed.append(time.perf_counter() - started)
+        used.append(time.process_time() - processor)
+    seconds = min(elapsed)
+    if has_cores:
+        seconds = min(seconds, statistics.median(used) / _num_cores() / _PARALLEL_EFFICIENCY)
+    seconds = max(seconds, 1e-6)
+    return seconds, statistics.mean(elapsed) / seconds
 
 
 def _num_cores() -> int:

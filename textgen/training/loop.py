@@ -116,7 +116,8 @@ class Trainer:
                 killed before its model was exported, takes no more steps.
             should_stop: Called between calls into TensorFlow; returns the reason to stop, or
                 `None`.
-            write_sample: Returns a text that the model generates; called after every validation.
+            write_sample: Returns a text that the model generates; called after every validation,
+                unless there is too little time for it.
             exported_step: The step from which the run's model was last exported.
             deadline: When the model must be exported, on the clock of `time.monotonic`; see
                 `textgen.training.pace`. A resumed run continues with the time that it had left.
@@ -264,9 +265,12 @@ class Trainer:
             except OSError as error:
                 self._checkpoint_manager.warn_unwritten(state.step, error)
         self.reporter.validation(validation)
-        if write_sample and self.is_chief:
+        validated = time.monotonic()
+        sample_seconds = None
+        if write_sample and self.is_chief and self._pace.affords_sample:
             self.reporter.sample(write_sample(self.model))
-        self._pace.validated(time.monotonic() - started)
+            sample_seconds = time.monotonic() - validated
+        self._pace.validated(validated - started, sample_seconds)
         self.reporter.phase("training")
 
     @property

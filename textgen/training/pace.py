@@ -24,9 +24,13 @@ from textgen.training.schedule import (
 
 # Validations take at most this fraction of the time, and there are at most so many.
 _VALIDATION_FRACTION, _MIN_VALIDATIONS, _MAX_VALIDATIONS = 0.06, 2, 10
-# Seconds by which the first validation takes longer than its steps: it compiles, and its sample
-# does.
-_FIRST_SAMPLE_SECONDS = 3.0
+# Seconds by which the first validation takes longer than its steps, because it compiles.
+_COMPILE_SECONDS = 2.0
+# The first sample builds a graph as the export does, but a smaller one: how many of them take as
+# long as the export. A later sample takes this fraction of the first one's time.
+_SAMPLES_PER_EXPORT, _LATER_SAMPLE = 1.5, 0.1
+# There are no samples if the first would take more than this fraction of the time.
+_MAX_SAMPLE_FRACTION = 0.1
 # A descent is planned anew if its length is off by this much, but only now and then.
 _TOLERANCE, _SECONDS_BETWEEN_DECISIONS = 0.1, 2.0
 # A descent may be late by this fraction of the time, so that it ends at a rate of zero.
@@ -34,8 +38,8 @@ _SLACK = 0.03
 _SECONDS_BETWEEN_PROBES, _PROBE_SECONDS = 5.0, 0.01
 # Seconds of an export on an idle machine, if nothing better is known.
 EXPORT_SECONDS = 6.0
-# A model that has taken fewer steps generates noise. A run may be late for them, if they take at
-# most this fraction of its time.
+# A model that has taken fewer steps generates noise. For them, a run may be late by this fraction
+# of its time.
 _MIN_STEPS, _MAX_DELAY = 200, 0.25
 # More steps than any run takes.
 _MANY_STEPS = 2**31 - 1
@@ -70,7 +74,10 @@ class Pace:
         self._state = state
         self._clock = clock
         self._validation_steps = validation_steps
+        self._num_validations = 0
         self._validation_seconds: float | None = None
+        self._sample_seconds: float | None = None
+        self._training_seconds = math.inf
         self._deadline = deadline
         self._closing_seconds = closing_seconds
         self._seconds = deadline - now
@@ -160,9 +167,21 @@ class Pace:
         """Return whether the schedule has a validation at this step."""
         return self._state.step in (self._next_validation(before=True), self.end)
 
-    def validated(self, seconds: float) -> None:
-        """Record how long a validation took, and decide on the next."""
-        self._validation_seconds = seconds
+    @property
+    def affords_sample(self) -> bool:
+        """Whether there is time for a sample; the first one takes longest."""
+        if not self._is_limited or self._sample_seconds is not None:
+            return True
+        left = self._training_end - time.monotonic()
+        return self._first_sample_seconds() <= min(_MAX_SAMPLE_FRACTION * self._seconds, left)
+
+    def validated(self, seconds: float, sample_seconds: float | None = None) -> None:
+        """Record how long a validation and its sample took, and decide on the next."""
+        if self._num_validations:  # the first one compiled
+            self._validation_seconds = seconds + (sample_seconds or 0.0)
+        self._num_validations += 1
+        if self._sample_seconds is None:
+            self._sample_seconds = sample_seconds
         self._state.next_validation = None
         self._plan_validation()
 
@@ -173,9 +192,11 @@ class Pace:
         """
         if not self._follows_clock or not math.isfinite(self._clock.seconds_per_step):
             return False
+        now, step = time.monotonic(), self._state.step
+        if math.isinf(self._training_seconds):
+            self._training_seconds = max(self._training_end - now, 0.0)
         if self._state.next_validation is None:
             self._plan_validation()
-        now, step = time.monotonic(), self._state.step
         if self._probed_at + _SECONDS_BETWEEN_PROBES <= now:
             self._probed_at = now
             self._contention = 0.5 * self._contention + 0.5 * contention()
@@ -199,17 +220,23 @@ class Pace:
     @property
     def _training_end(self) -> float:
         """When the last validation must be done, on the clock of `time.monotonic`."""
+        if self._sample_seconds is not None:
+            return self._deadline - _SAMPLES_PER_EXPORT * self._sample_seconds
+        return self._deadline - max(self._closing_seconds, EXPORT_SECONDS * self._contention)
+
+    def _first_sample_seconds(self) -> float:
         closing = max(self._closing_seconds, EXPORT_SECONDS * self._contention)
-        return self._deadline - closing
+        return closing / _SAMPLES_PER_EXPORT
 
     @property
     def _missing_steps(self) -> int:
-        """The steps without which the time so far is wasted, unless they take too long."""
+        """The steps without which the time so far is wasted: as many as a delay may take."""
         missing = max(0, _MIN_STEPS - (self._state.step - self._state.leg_start))
         seconds_per_step = self._clock.seconds_per_step
         if not math.isfinite(seconds_per_step):
             return missing if self._seconds > 0 else 0
-        return missing if missing * seconds_per_step <= _MAX_DELAY * self._seconds else 0
+        seconds = self._training_end + _MAX_DELAY * self._seconds - time.monotonic()
+        return min(missing, max(0, int(seconds / seconds_per_step)))
 
     def _steps_left(self) -> int:
         """Return how many steps fit into the time left, next to validations and the export."""
@@ -221,16 +248,21 @@ class Pace:
         return max(1, steps, self._missing_steps)
 
     def _seconds_per_validation(self) -> float:
+        """Return the seconds of the next validation with its sample."""
         if self._validation_seconds is not None:
             return self._validation_seconds
-        seconds = _FIRST_SAMPLE_SECONDS * self._contention
+        seconds = 0.0 if self._num_validations else _COMPILE_SECONDS * self._contention
         if math.isfinite(self._clock.seconds_per_step):
             seconds += self._validation_steps * self._clock.seconds_per_step
-        return seconds
+        if self._sample_seconds is not None:
+            return seconds + _LATER_SAMPLE * self._sample_seconds
+        return seconds + (self._first_sample_seconds() if self.affords_sample else 0.0)
 
     def _validation_interval(self) -> float:
         """Return the seconds between validations."""
-        seconds = self._seconds
+        seconds = self._training_seconds
+        if math.isinf(seconds):
+            seconds = max(self._training_end - time.monotonic(), 0.0)
         interval = self._seconds_per_validation() / _VALIDATION_FRACTION
         return min(max(interval, seconds / _MAX_VALIDATIONS), seconds / _MIN_VALIDATIONS)
 
