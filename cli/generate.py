@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -30,6 +31,12 @@ _SAMPLES_PER_BATCH = 64
 @click.argument("prompt", required=False)
 @options.model
 @options.output("-i", "--interactive", is_flag=True, help="Choose among proposals.")
+@options.output(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="With -i, keep the text in FILE after every turn. If FILE exists, continue its text.",
+)
 @options.output(
     "--stream/--no-stream",
     default=None,
@@ -58,6 +65,7 @@ def generate(
     model: str | None,
     num_samples: int | None,
     interactive: bool,
+    save: Path | None,
     stream: bool | None,
     echo: bool,
     as_json: bool,
@@ -82,8 +90,10 @@ def generate(
         sampling,
     )
     config = SamplingConfig(**sampling)
+    if save is not None and not interactive:
+        raise click.UsageError("--save needs --interactive.")
     # Standard input is the prompt, or the answers of the interactive mode.
-    prompt = prompt or "" if interactive else _prompt(prompt)
+    prompt = _beginning(prompt, save) if interactive else _prompt(prompt)
     from textgen.inference import load
 
     with load(model, models_dir) as generator:
@@ -95,7 +105,7 @@ def generate(
         if interactive:
             from textgen.cli.interactive import write_together
 
-            write_together(generator, prompt, config, num_samples or _PROPOSALS, echo)
+            write_together(generator, prompt, config, num_samples or _PROPOSALS, echo, save)
             return
         if stream is None:
             stream = search is None and not as_json and num_samples in (None, 1) and is_terminal()
@@ -183,6 +193,20 @@ def _print(results: Iterator[Generation], before: str, model: str | None) -> boo
             print_text(("---\n" if index else "") + before + result.text)
         failed |= result.finish_reason == "error"
     return failed
+
+
+def _beginning(prompt: str | None, save: Path | None) -> str:
+    """Return what an interactive text begins with: the prompt, or the file to continue."""
+    if save is None or not save.exists():
+        return prompt or ""
+    if prompt:
+        raise click.UsageError(
+            f"{visible(str(save))} exists, and its text is what to continue. Leave out PROMPT, or "
+            "name another file."
+        )
+    from textgen.corpus import decode_chunks
+
+    return "".join(decode_chunks([save.read_bytes()], "utf-8", visible(str(save))))
 
 
 def _prompt(argument: str | None) -> str:

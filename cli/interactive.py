@@ -1,6 +1,7 @@
 """`textgen generate --interactive`: the model proposes, the user chooses.
 
-Proposals and questions go to standard error; the finished text goes to standard output.
+Paragraph, proposals and questions go to standard error; the finished text goes to standard output
+and, after every turn, to a file if one is named.
 """
 
 from __future__ import annotations
@@ -8,29 +9,43 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from textgen.cli.escapes import unescape
+from textgen.cli.line_input import LineInput
 from textgen.cli.sampling import no_token_left
 from textgen.cli.screen import print_text, visible
 from textgen.cli.unseen import warn_of_unseen
+from textgen.cli.wrap import WordWrapper
 
 from textgen.config import SamplingConfig
+from textgen.files import write_atomically
 
 if TYPE_CHECKING:
     from textgen.inference import Generation, TextGenerator
 
 _MAX_WORDS = 4
 _MAX_TOKENS = 32
-_HELP = r"""A number accepts a proposal, Enter requests others, u undoes, q quits.
-Anything else is added to the text literally: start with a space for a new
-word; \n is a line end, \t a tab, \\ a backslash; +q adds a q."""
+_HINT = "Accept a proposal by its number, or type what comes next. ? shows more."
+_HELP = r"""  1       accepts proposal 1
+  Enter   requests other proposals
+  u       removes the last addition
+  ?       shows this
+  q       ends; so does Ctrl-D
+Anything else is added to the text literally: start with a space for a new word;
+\n is a line end, \t a tab, \\ a backslash; +q adds a q. The arrow keys recall
+what you typed."""
 
 
 def write_together(
-    generator: TextGenerator, prompt: str, config: SamplingConfig, count: int, echo: bool
+    generator: TextGenerator,
+    prompt: str,
+    config: SamplingConfig,
+    count: int,
+    echo: bool,
+    save: Path | None = None,
 ) -> None:
     """Let the model and the user continue a text in turns, then print it.
 
@@ -40,15 +55,17 @@ def write_together(
         config: How to sample.
         count: Number of proposals per turn.
         echo: Whether to print the prompt before the text.
+        save: A file that has the whole text, the prompt included, after every turn.
 
     Raises:
         click.exceptions.Exit: If Ctrl-C ended it.
         GenerationError: If the settings or a broken model exclude every token.
+        OSError: If the file cannot be written.
     """
     parts: list[str] = []
-    click.echo(_HELP, err=True)
+    click.echo(_HINT, err=True)
     try:
-        _take_turns(_Proposer(generator, config, count), prompt, parts)
+        _take_turns(_Proposer(generator, config, count), prompt, parts, save)
     except KeyboardInterrupt:
         click.echo(err=True)
         raise click.exceptions.Exit(130) from None
@@ -94,39 +111,38 @@ def _first_words(result: Generation) -> str:
     return "".join(words[:_MAX_WORDS])
 
 
-def _take_turns(proposer: _Proposer, prompt: str, parts: list[str]) -> None:
+def _take_turns(proposer: _Proposer, prompt: str, parts: list[str], save: Path | None) -> None:
     """Append to `parts` what the user accepts and types, until `q` or the end of input."""
-    proposals = _show(proposer.propose(prompt))
-    while (answer := _ask(prompt + "".join(parts))) not in (None, "q"):
+    lines = LineInput()
+    proposals = _show(prompt, proposer)
+    while (answer := lines.ask("> ")) not in (None, "q"):
         if answer in proposals:
             parts.append(proposals[answer])
         elif answer.isdecimal():
             click.echo(f"There is no proposal {answer}; +{answer} adds it to the text.", err=True)
+            continue
+        elif answer == "?":
+            click.echo(_HELP, err=True)
             continue
         elif answer == "u":
             del parts[-1:]
         elif answer:
             parts.append(unescape(answer.removeprefix("+")))
             warn_of_unseen(proposer.generator, parts[-1])
-        proposals = _show(proposer.propose(prompt + "".join(parts)))
+        text = prompt + "".join(parts)
+        if save is not None:
+            write_atomically(save, text.encode())
+        proposals = _show(text, proposer)
 
 
-def _show(proposals: dict[str, str]) -> dict[str, str]:
-    for number, text in proposals.items():
-        click.echo(f"{number:>3}|{visible(text)}", err=True)
+def _show(text: str, proposer: _Proposer) -> dict[str, str]:
+    """Show the newest paragraph, and proposals for what comes next."""
+    wrapper = WordWrapper(shutil.get_terminal_size().columns)
+    paragraph = wrapper.feed(visible(text.rpartition("\n")[2])) + wrapper.flush()
+    click.echo(f"\n{paragraph}", err=True)
+    proposals = proposer.propose(text)
+    for number, proposal in proposals.items():
+        click.echo(f"{number:>3}|{visible(proposal)}", err=True)
     if not proposals:
         click.echo("The model proposes nothing: it would end the text here.", err=True)
     return proposals
-
-
-def _ask(text: str) -> str | None:
-    """Show the end of the text and return the user's answer; `None` at the end of input."""
-    line = visible(text.rpartition("\n")[2])
-    width = shutil.get_terminal_size().columns // 2
-    shown = line if len(line) <= width else "..." + line[-width:]
-    click.echo(f"  > {shown}", nl=False, err=True)
-    answer = sys.stdin.buffer.readline() if sys.stdin is not None else b""
-    if not answer:
-        click.echo(err=True)
-        return None
-    return answer.decode("utf-8", errors="replace").rstrip("\r\n")

@@ -18,8 +18,8 @@ def write(run, models):
         )
         assert result.exit_code == 0, result.output
         rounds = [
-            dict(re.findall(r"^ *(?:> .*)??(\d)\|(.*)$", part, re.MULTILINE))
-            for part in re.split(r"^  > ", result.stderr, flags=re.MULTILINE)
+            dict(re.findall(r"^ *(\d)\|(.*)$", part, re.MULTILINE))
+            for part in re.split(r"^> ", result.stderr, flags=re.MULTILINE)
         ]
         return result.stdout, rounds, result.stderr
 
@@ -63,7 +63,33 @@ def test_a_number_without_a_proposal_is_said_and_adds_nothing(write):
 def test_control_characters_are_printed_as_they_are_but_shown_as_escapes(write):
     text, _, errors = write("\x1b[1m\t明", "q")
     assert text == "The \x1b[1m\t明\n"
-    assert errors.endswith(r"  > The \x1b[1m\t明")
+    assert "\nThe \\x1b[1m\\t明\n" in errors
+
+
+def test_the_whole_paragraph_is_in_sight_in_a_narrow_window(write, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    words = " lazy dog" * 12
+    _, _, errors = write(r"\nover", words, "q")
+    shown = errors.rpartition("\nover")[2].partition("|")[0].splitlines()[:-1]
+    assert " ".join(shown).split() == words.split()
+    assert len(shown) > 2
+    assert all(len(line) <= 40 for line in shown)
+
+
+def test_a_question_mark_shows_help_and_may_be_written(write):
+    text, _, errors = write("?", "+?", "q")
+    assert text == "The ?\n"
+    assert "removes the last addition" in errors
+
+
+def test_the_text_is_saved_as_it_grows_and_continued_from_there(run, write, tmp_path):
+    path = tmp_path / "fox.txt"
+    write(" own", " lazy", "u", "q", arguments=("The", "--save", path))
+    assert path.read_text("utf-8") == "The own"
+    assert write(" dog", "q", arguments=("--save", path))[0] == "The own dog\n"
+    assert path.read_text("utf-8") == "The own dog"
+    assert run("generate", "-i", "Another", "--save", path).exit_code == 2
+    assert run("generate", "The", "--save", path).exit_code == 2
 
 
 def test_without_echo_only_what_is_new_is_printed(write):
