@@ -26,8 +26,13 @@ def completion(ctx: click.Context, shell: str) -> None:
 def complete_model(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Complete the names of the models in the models folder."""
+    """Complete the names of the models in the models folder, and versions after a slash."""
     from textgen.catalog import Catalog
 
-    entries = Catalog(ctx.params.get("models_dir")).entries()
-    return [CompletionItem(entry.name) for entry in entries if entry.name.startswith(incomplete)]
+    catalog = Catalog(ctx.params.get("models_dir"))
+    name, slash, _ = incomplete.partition("/")
+    if slash:
+        names = [f"{name}/{entry.version}" for entry in catalog.versions(name)]
+    else:
+        names = [entry.name for entry in catalog.entries()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

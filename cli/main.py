@@ -25,6 +25,8 @@ _COMMANDS = {
     "evaluate": ("evaluate.evaluate", "Measure models on a text, and compare them."),
     "list": ("models.list_models", "List models, newest first."),
     "info": ("models.info", "Show what a model is and how good it is."),
+    "delete": ("models.delete", "Delete a model, or one version."),
+    "rename": ("models.rename", "Rename a model."),
     "serve": ("serve.serve", "Serve models over HTTP, with a page to write on."),
     "export": ("export.export", "Publish a model, or check that a server can run it."),
     "demo": ("demo.demo", "Train a small model on text that comes with Python."),

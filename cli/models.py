@@ -1,4 +1,4 @@
-"""`textgen list` and `textgen info`: the models on disk, their size and quality."""
+"""`textgen list`, `info`, `delete` and `rename`: the models on disk."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
 from textgen.models import registry
 
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+
 
 @click.command("list")
+@click.option("--versions", is_flag=True, help="List every version, not only the newest.")
 @options.as_json
 @options.models_dir
-def list_models(as_json: bool, models_dir: str | None) -> None:
+def list_models(versions: bool, as_json: bool, models_dir: str | None) -> None:
     """List models, newest first."""
     catalog = Catalog(models_dir)
     rows = []
-    for entry in catalog.entries():
+    entries = catalog.entries()
+    if versions:
+        entries = [version for entry in entries for version in catalog.versions(entry.name)]
+    for entry in entries:
         try:
             rows.append(_summary(entry))
         except (ModelDamagedError, OSError) as error:
@@ -44,7 +50,10 @@ def list_models(as_json: bool, models_dir: str | None) -> None:
 @options.as_json
 @options.models_dir
 def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
-    """Show what a model is, what it was trained on and how good it is."""
+    """Show what a model is, what it was trained on and how good it is.
+
+    NAME is the newest version; NAME/1 is the first.
+    """
     entry = Catalog(models_dir).find(model)
     card = entry.card
     if as_json:
@@ -65,6 +74,50 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         click.echo(visible(f"{name + ':':<15}{text}"))
 
 
+@click.command()
+@click.argument("model", metavar="NAME[/VERSION]", shell_complete=complete_model)
+@_yes
+@options.models_dir
+def delete(model: str, yes: bool, models_dir: str | None) -> None:
+    """Delete a model with all versions and its training run, or one version.
+
+    \b
+    textgen delete mine
+    textgen delete mine/1
+    """
+    from textgen.upkeep import delete_model, find_versions
+
+    catalog = Catalog(models_dir)
+    name, _, version = model.partition("/")
+    versions = find_versions(catalog, name)
+    if not version:
+        lost = f"all of {name}: " + (
+            f"version {', '.join(map(str, sorted(versions)))} and the training run"
+            if versions
+            else "its training run, which has exported nothing yet"
+        )
+    elif not (version.isascii() and version.isdecimal()):
+        raise click.UsageError(f"A version must be a number, as in {name}/1. Received: {model!r}")
+    else:
+        lost = f"version {int(version)} of {name}"
+    if not yes:
+        click.confirm(visible(f"Delete {lost}?"), abort=True, err=True)
+    delete_model(catalog, name, int(version) if version else None)
+    say(visible(f"Deleted {lost}."))
+
+
+@click.command()
+@click.argument("old", shell_complete=complete_model)
+@click.argument("new")
+@options.models_dir
+def rename(old: str, new: str, models_dir: str | None) -> None:
+    """Rename the model OLD to NEW, with its versions and its training run."""
+    from textgen.upkeep import rename_model
+
+    folder = rename_model(Catalog(models_dir), old, new)
+    say(visible(f"{old} is now {new}. Its folder is {folder}"))
+
+
 def _origin(card: ModelCard) -> dict[str, str]:
     """Return where a model comes from, and what its training says of it."""
     lines: dict[str, str] = {}
@@ -83,7 +136,8 @@ def _origin(card: ModelCard) -> dict[str, str]:
         )
     if card.validation_loss is not None:
         lines["Quality"] = (
-            f"validation loss {card.validation_loss:.3f} nats per token, "
+            f"{'validation loss' if card.is_validated else 'loss on its own text'} "
+            f"{card.validation_loss:.3f} nats per token, "
             f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}"
         )
     return lines
@@ -98,6 +152,7 @@ def _summary(entry: ModelEntry) -> dict[str, object]:
         "num_parameters": card.num_parameters,
         "corpus": card.origin,
         "bits_per_character": card.bits_per_character,
+        "is_validated": card.is_validated,
         "num_bytes": entry.num_bytes,
         "created": card.created,
     }
@@ -116,7 +171,7 @@ def _print_table(rows: list[dict]) -> None:
         "Version": [str(row["version"] or "") for row in rows],
         "Model": [row["architecture"] for row in rows],
         "Parameters": [f"{row['num_parameters']:,}" for row in rows],
-        "Bits/char": [_bits(row["bits_per_character"]) for row in rows],
+        "Bits/char": [_bits(row) for row in rows],
         "Size": [_size(row["num_bytes"]) for row in rows],
         "Trained on": [visible(row["corpus"]) for row in rows],
     }
@@ -136,10 +191,14 @@ def _print_table(rows: list[dict]) -> None:
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*cells)
     console.print(table)
+    if not all(row["is_validated"] for row in rows):
+        say("* of the text that the model learned: nothing was kept for validation.")
 
 
-def _bits(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _bits(row: dict) -> str:
+    """Return the bits per character, with a star if the model was judged by its own text."""
+    bits = row["bits_per_character"]
+    return "" if bits is None else f"{bits:.3f}" + ("" if row["is_validated"] else "*")
 
 
 def _size(num_bytes: int) -> str:

@@ -55,7 +55,7 @@ model = click.option(
     "--model",
     metavar="NAME_OR_PATH",
     shell_complete=complete_model,
-    help="Model name or folder.  [default: the newest model]",
+    help="Model name, NAME/VERSION or folder.  [default: the newest model]",
 )
 
 output = partial(click.option, cls=SectionedOption, section="Output")

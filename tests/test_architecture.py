@@ -45,6 +45,7 @@ ALLOWED = {
     },
     "card": {"metrics", "run", "training", "version"},
     "catalog": {"card", "digests", "errors", "files"},
+    "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {
@@ -76,7 +77,7 @@ FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
-    *("evaluation", "inference", "job", "pipeline", "reporter"),
+    *("evaluation", "inference", "job", "pipeline", "reporter", "upkeep"),
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))

@@ -198,6 +198,14 @@ class ModelCard(_Part):
                 raise KeyError(name)
 
     @property
+    def is_validated(self) -> bool:
+        """Whether the loss was measured on text that was kept for validation, if that is known.
+
+        A corpus too small for that is judged by the text that the model learned.
+        """
+        return self.corpus is None or self.corpus.other.get("validation_characters") != 0
+
+    @property
     def origin(self) -> str:
         """What the model learned from, or was imported from, in a few words."""
         if self.corpus is not None:

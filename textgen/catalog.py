@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +143,19 @@ class Catalog:
                 logger.warning("%s cannot be read (%s).", folder, error.strerror)
         return [entry for _, entry in sorted(newest, key=lambda pair: pair[0], reverse=True)]
 
+    def versions(self, name: str) -> list[ModelEntry]:
+        """Return all versions of a model, the newest first; none if there is no such model.
+
+        Raises:
+            ConfigError: If it cannot be a name.
+            OSError: If the model's folder cannot be read.
+
+        Example:
+            >>> [entry.version for entry in textgen.Catalog("saved_models").versions("mine")]
+            [1]
+        """
+        return list(_find_versions(self.model_folder(name)))
+
     def _folders(self) -> list[Path]:
         try:
             return [*self.folder.iterdir()]
@@ -227,10 +240,13 @@ def _version_number(name: str) -> int | None:
 
 
 def _newest_version(folder: Path) -> ModelEntry | None:
+    return next(_find_versions(folder), None)
+
+
+def _find_versions(folder: Path) -> Iterator[ModelEntry]:
     for version, path in sorted(_versions(folder).items(), reverse=True):
         if _has_graph(path):
-            return ModelEntry(_own_name(folder), version, path)
-    return None
+            yield ModelEntry(_own_name(folder), version, path)
 
 
 def _own_name(folder: Path) -> str:

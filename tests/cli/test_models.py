@@ -105,3 +105,54 @@ def test_info_of_an_unknown_model_fails(run, models):
     result = run("info", "wolf", "--models-dir", models)
     assert result.exit_code == 1
     assert "wolf" in result.stderr
+
+
+@pytest.fixture
+def copies(models, tmp_path):
+    """A models folder with two versions of `fox`."""
+    shutil.copytree(models / "fox", tmp_path / "models" / "fox")
+    shutil.copytree(models / "fox" / "1", tmp_path / "models" / "fox" / "2")
+    return tmp_path / "models"
+
+
+def test_every_version_can_be_listed(run, copies):
+    result = run("list", "--versions", "--json", "--models-dir", copies)
+    assert [json.loads(line)["version"] for line in result.stdout.splitlines()] == [2, 1]
+    assert "version 1" in run("info", "fox/1", "--models-dir", copies).stdout
+
+
+def test_deleting_asks_first(run, copies):
+    result = run("delete", "fox/1", "--models-dir", copies, input="n\n")
+    assert result.exit_code == 1
+    assert "Delete version 1 of fox?" in result.stderr
+    assert (copies / "fox" / "1").is_dir()
+    assert run("delete", "fox/1", "--models-dir", copies, input="y\n").exit_code == 0
+    assert not (copies / "fox" / "1").exists()
+    result = run("delete", "fox", "--yes", "--models-dir", copies)
+    assert "version 2 and the training run" in result.stderr
+    assert not (copies / "fox").exists()
+
+
+@pytest.mark.parametrize("name", ["wolf", "fox/7", "fox/x", "../fox", ""])
+def test_what_is_no_model_is_not_deleted(run, copies, name):
+    result = run("delete", name, "--yes", "--models-dir", copies)
+    assert result.exit_code in (1, 2)
+    assert result.stderr.count("\n") <= 4
+    assert (copies / "fox" / "2").is_dir()
+
+
+def test_a_model_is_renamed(run, copies):
+    assert run("rename", "fox", "wolf", "--models-dir", copies).exit_code == 0
+    assert "version 2" in run("info", "wolf", "--models-dir", copies).stdout
+    assert run("rename", "fox", "cat", "--models-dir", copies).exit_code == 1
+
+
+def test_a_loss_on_the_model_s_own_text_is_marked(run, copies):
+    path = copies / "fox" / "2" / CARD_PATH
+    card = json.loads(path.read_text("utf-8"))
+    card["corpus"]["validation_characters"] = 0
+    path.write_text(json.dumps(card), "utf-8")
+    assert "loss on its own text" in run("info", "fox", "--models-dir", copies).stdout
+    listed = run("list", "--models-dir", copies)
+    assert "*" in listed.stdout
+    assert "nothing was kept for validation" in listed.stderr
