@@ -187,6 +187,23 @@ def exported_models(export_model):
     }
 
 
+@pytest.fixture(scope="session")
+def published_model(export_model):
+    """An `Exported` whose tokenizer numbers its tokens as a published model does."""
+    from textgen.config import ModelConfig
+    from textgen.tokenizer import PublishedTokenizer, SpecialTokens
+
+    texts = {256: "<|start|>", 257: "<|end|>"}
+    # No merge makes the last word, so it has to be kept whole.
+    pieces = [*(bytes([byte]) for byte in range(256)), b"", b"", b" t", b"he", b" the", b"hello"]
+    merges = [(32, 116), (104, 101), (258, 259)]
+    tokenizer = PublishedTokenizer.from_vocabulary(
+        pieces, merges, "llama3", SpecialTokens(256, 256, 257), texts, keeps_whole_words=True
+    )
+    shape = {"num_layers": 1, "num_heads": 1, "hidden_dim": 8, "context_length": 12}
+    return export_model("published", ModelConfig("transformer", **shape), tokenizer, seed=3)
+
+
 @pytest.fixture(scope="session", params=ARCHITECTURES)
 def exported(request, exported_models):
     """Each exported model in turn."""

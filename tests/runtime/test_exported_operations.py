@@ -16,12 +16,13 @@ CORPUS = ["low lower lowest 字字 字😀 é 明月光 😀😀 éé\n"] * 3
 
 
 @pytest.fixture(scope="module")
-def paths(exported_models, export_model):
+def paths(exported_models, export_model, published_model):
     """A SavedModel of every family with every kind of tokenizer."""
     tokenizer = BytePairTokenizer.learn(CORPUS, vocab_size=290)
     shape = {"num_layers": 1, "num_heads": 1, "hidden_dim": 8, "context_length": 12}
     return [
         *(exported.path for exported in exported_models.values()),
+        published_model.path,
         *(
             export_model(f"{name}-bytes", ModelConfig(name, **shape), tokenizer, seed=2).path
             for name in architectures()

@@ -50,7 +50,7 @@ def ours(reference, pattern, **options):
     """Our tokenizer with the vocabulary of a reference."""
     model = json.loads(reference.to_str())["model"]
     ids = model["vocab"]
-    texts = {ids[text]: text for text in SPECIALS}
+    texts = {ids[text]: text for text in SPECIALS if text in ids}
     pieces = [b""] * len(ids)
     for symbols, token in ids.items():
         if token not in texts:

@@ -14,6 +14,7 @@ from textgen.errors import TokenizerError
 from textgen.tokenizer import PublishedTokenizer, SpecialTokens, load_tokenizer
 from textgen.tokenizer.character_classes import CharacterClasses
 from textgen.tokenizer.published_words import PATTERNS
+from textgen.tokenizer.token_ids import TEXT_MARK
 
 CORPUS = (
     "The quick brown fox doesn't jump; we'll see WHAT'S UP, don'T I'VE 'ſ\n" * 3
@@ -33,6 +34,12 @@ GRAPHS = {
     for pattern, tokenizer in TOKENIZERS.items()
 }
 each_pattern = pytest.mark.parametrize("pattern", PATTERNS)
+PARSING = {
+    pattern: tf.function(
+        tokenizer.in_graph().encode, input_signature=[STRINGS, tf.TensorSpec([None], tf.bool)]
+    )
+    for pattern, tokenizer in TOKENIZERS.items()
+}
 
 # What the rules of the patterns are about, adjacent more often than by chance.
 special_characters = st.text(st.sampled_from("'sStTreVvEmlLdDſ \n\r\t12½٣a床,.!\u3000\x85é\u0301"))
@@ -105,6 +112,90 @@ def test_tokens_made_by_several_merges_are_merged_in_order(seed):
     assert in_graph(tokenizer.in_graph().encode, rows) == wanted
 
 
+@pytest.mark.parametrize("keeps_whole_words", [False, True])
+def test_words_may_be_kept_whole_although_merging_makes_other_tokens(keeps_whole_words):
+    model = json.loads(REFERENCES["llama3"].to_str())["model"]
+    # No merge makes these.
+    whole = ["zebra", "\u0120zebras", "\u0120\u0120\u0120\u0120\u0120"]
+    vocabulary = model["vocab"] | {word: len(model["vocab"]) + i for i, word in enumerate(whole)}
+    merges = [tuple(pair) for pair in model["merges"]]
+    reference = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=keeps_whole_words))
+    reference.pre_tokenizer = pre_tokenizer("llama3")
+    tokenizer = ours(reference, "llama3", keeps_whole_words=keeps_whole_words)
+    rows = ["zebra zebras", " zebra", "zebras", "", "      zebra", CORPUS]
+    wanted = [each.ids for each in reference.encode_batch(rows)]
+    assert [tokenizer.encode(row).tolist() for row in rows] == wanted
+    assert in_graph(tokenizer.in_graph().encode, rows) == wanted
+    assert in_graph(tokenizer.in_graph().encode, [""]) == [[]]
+
+
+@pytest.mark.parametrize("pattern", ["smollm", "qwen2"])
+def test_bytes_that_are_no_tokens_are_left_out(pattern):
+    model = json.loads(REFERENCES[pattern].to_str())["model"]
+    missing = ["\u0120", "'", "1", "\u010a"]
+    kept = [word for word in model["vocab"] if not set(word) & {*missing}]
+    merges = [tuple(pair) for pair in model["merges"] if not set("".join(pair)) & {*missing}]
+    vocabulary = {word: token for token, word in enumerate(kept)}
+    reference = Tokenizer(models.BPE(vocabulary, merges))
+    reference.pre_tokenizer = pre_tokenizer(pattern)
+    tokenizer = ours(reference, pattern)
+    rows = ["it's 12", "", " '1\n", CORPUS]
+    wanted = [each.ids for each in reference.encode_batch(rows)]
+    assert [tokenizer.encode(row).tolist() for row in rows] == wanted
+    assert in_graph(tokenizer.in_graph().encode, rows) == wanted
+    assert tokenizer.unknown_characters("it's 12\n12") == ["'", " ", "1", "\n"]
+
+
+marked = st.lists(
+    st.sampled_from(
+        [*SPECIALS, "<|im_", "<|im_end", "<", "end|>", TEXT_MARK, "'s", " ", "\n", "ab", "1"]
+    ),
+    max_size=10,
+).map("".join)
+
+
+@pytest.mark.parametrize("pattern", ["smollm", "llama3"])
+@given(st.lists(marked | texts, max_size=6), st.data())
+def test_special_tokens_are_found_where_they_are_wanted(pattern, rows, data):
+    wanted = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    tokenizer = TOKENIZERS[pattern]
+    encoded = [
+        (tokenizer.encode_with_special(text) if parse else tokenizer.encode(text)).tolist()
+        for text, parse in zip(rows, wanted, strict=True)
+    ]
+    ids, lengths = PARSING[pattern](
+        tf.constant(rows, tf.string, [len(rows)]), tf.constant(wanted, tf.bool, [len(rows)])
+    )
+    assert [
+        row[:n].tolist() for row, n in zip(ids.numpy(), lengths.numpy(), strict=True)
+    ] == encoded
+    for text, parse, each in zip(rows, wanted, encoded, strict=True):
+        if parse and TEXT_MARK not in text:
+            assert each == REFERENCES[pattern].encode(text, add_special_tokens=False).ids
+
+
+@given(marked, marked)
+def test_what_a_person_types_is_protected_from_being_a_special_token(first, second):
+    tokenizer = TOKENIZERS["smollm"]
+    prompt = SPECIALS[1] + tokenizer.protect(first) + SPECIALS[2] + tokenizer.protect(second)
+    ids = tokenizer.encode_with_special(prompt)
+    assert [token for token in ids if token in tokenizer.special_texts] == [1, 2]
+    plain = tokenizer.encode(first.replace(TEXT_MARK, ""))
+    assert ids[1 : len(plain) + 1].tolist() == plain.tolist()
+
+
+def test_of_special_tokens_at_one_place_the_longest_is_found():
+    pieces = [b""] * 4 + BYTES
+    texts = {0: "<a>", 1: "<a><b>", 2: "b><", 3: "<|>"}
+    tokenizer = PublishedTokenizer(pieces, [], "gpt2", CLASSES, END, texts)
+    encode = tokenizer.in_graph().encode
+    for text in ("<a><b><|>", "<a><", "<<a>>", "b><a>", "<a><b<|>", "<a>" * 9):
+        wanted = tokenizer.encode_with_special(text).tolist()
+        ids, _ = encode([text], tf.constant([True]))
+        assert ids.numpy().tolist() == [wanted]
+    assert tokenizer.encode_with_special("<a><b><|>").tolist() == [1, 3]
+
+
 @each_pattern
 def test_a_tokenizer_survives_its_file(pattern, tmp_path):
     tokenizer = TOKENIZERS[pattern]
@@ -137,7 +228,7 @@ END = SpecialTokens(0, 0, 0)
     ("parts", "message"),
     [
         (([b"", *BYTES], [], "bert", CLASSES, END, {}), "pattern must be one of gpt2.*'bert'"),
-        (([b"", *BYTES[1:]], [], "gpt2", CLASSES, END, {}), "every byte. Received: none for 0x0"),
+        (([b"", *BYTES[1:]], [], "gpt2", CLASSES, END, {}, True), "must hold every byte"),
         (([b"", *BYTES], [(b"a", b"b")], "gpt2", CLASSES, END, {}), "b'a' and b'b'"),
         (([b"", *BYTES], [], "gpt2", CLASSES, END._replace(eos=257), {}), r"\[0, 256\].* 257"),
         (([b"", *BYTES], [], "gpt2", CLASSES, END._replace(eos=9), {}), "no bytes.*x08"),

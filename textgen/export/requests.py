@@ -129,5 +129,7 @@ def _json(value: Any) -> Any:
         return [_json(element) for element in value]
     if isinstance(value, bytes):
         return value.decode()
+    if value.dtype.kind == "b":
+        return bool(value)
     # The shortest decimal of the same float32: 0.8, not 0.800000012.
     return float(str(value)) if value.dtype.kind == "f" else int(value)

@@ -23,6 +23,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from textgen.generation import (
     SEARCH_INPUTS,
+    TEMPLATE_INPUTS,
     BeamSearchOutput,
     ContrastiveSearchOutput,
     GenerationOutput,
@@ -52,12 +53,15 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     generator = generator.with_decoder(generator.decoder.snapshot())
     prompts = _v1.placeholder(tf.string, [None], "prompts")
     given, defaults = _inputs(default_inputs())
+    # Only a vocabulary that others have numbered has texts for its special tokens.
+    template, template_defaults = _inputs(TEMPLATE_INPUTS if generator.parses_special else {})
     beams, beams_defaults = _inputs(beam_search_inputs())
     contrast, contrast_defaults = _inputs(contrastive_search_inputs())
     texts = _v1.placeholder(tf.string, [None], "texts")
     token_ids = _v1.placeholder(tf.int32, [None, None], "token_ids")
     asked = generator.request(_ranked(prompts), tf.nest.map_structure(_ranked, given))
-    start = (asked, generator.prefill(_ranked(prompts), asked))
+    parse = tf.nest.map_structure(_ranked, template)
+    start = (asked, generator.prefill(_ranked(prompts), asked, **parse))
     state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
     request, state = tf.nest.pack_sequence_as(start, list(state_tensors.values()))
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
@@ -67,12 +71,14 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     # The searches take prompts as they are.
     whole = start[1]
     if generator.heals_prompts:
-        whole = generator.prefill(_ranked(prompts), asked, heals=False)
+        whole = generator.prefill(_ranked(prompts), asked, heals=False, **parse)
     found = generator.beam_search(whole, asked, **tf.nest.map_structure(_ranked, beams))
     contrasted = generator.contrastive_search(
-        _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast)
+        _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast), **parse
     )
-    scored = generator.score(_ranked(texts))
+    scored = generator.score(_ranked(texts), **parse)
+    given, shared = {**given, **template}, {**shared, **template}
+    defaults = {**defaults, **template_defaults}
     scored_tokens = generator.score_tokens(_ranked(token_ids))
     return {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
@@ -95,7 +101,9 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
             _outputs(contrasted),
             {**defaults, **contrast_defaults},
         ),
-        "score": _signature("score", {"texts": texts}, scored._asdict()),
+        "score": _signature(
+            "score", {"texts": texts, **template}, scored._asdict(), template_defaults
+        ),
         "score_tokens": _signature(
             "score_tokens", {"token_ids": token_ids}, scored_tokens._asdict()
         ),

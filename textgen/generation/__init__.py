@@ -3,6 +3,7 @@
 from textgen.generation.generator import Generator
 from textgen.generation.graph_inputs import (
     SEARCH_INPUTS,
+    TEMPLATE_INPUTS,
     beam_search_inputs,
     contrastive_search_inputs,
     default_inputs,
@@ -21,6 +22,7 @@ from textgen.generation.training_sample import SampleGenerator
 __all__ = [
     "FINISH_REASONS",
     "SEARCH_INPUTS",
+    "TEMPLATE_INPUTS",
     "BeamSearchOutput",
     "ContrastiveSearchOutput",
     "GenerationOutput",

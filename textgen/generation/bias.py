@@ -30,10 +30,10 @@ class BiasMaker:
     ) -> None:
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
-        special = tokenizer.special
         self._is_silent = np.zeros(vocab_size, bool) if is_seen is None else ~is_seen
-        self._is_silent[list(special)] = True
-        self._is_silent[special.eos] = not has_documents
+        # Tokens without bytes are special, or fill up a published vocabulary.
+        self._is_silent[[not piece for piece in tokenizer.all_pieces]] = True
+        self._is_silent[tokenizer.special.eos] = not has_documents
 
     def __call__(self, texts: tf.Tensor, bias: tf.Tensor, banned: tf.Tensor) -> tf.Tensor:
         """Return what is added to the logits, float32[B, V].

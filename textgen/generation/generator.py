@@ -68,6 +68,11 @@ class Generator(tf.Module):
             self._tree = PrefixTree(tokenizer.all_pieces)
 
     @property
+    def parses_special(self) -> bool:
+        """Whether a prompt may ask for special tokens; see `prefill`."""
+        return self.tokenizer.parses_special
+
+    @property
     def heals_prompts(self) -> bool:
         """Whether a prompt may be cut before its end; see `textgen.generation.healing`."""
         return self._tree is not None
@@ -125,7 +130,13 @@ class Generator(tf.Module):
         )
         return make_request(inputs, tf.shape(prompts)[0], make_bias)
 
-    def prefill(self, prompts: tf.Tensor, request: Request, heals: bool = True) -> GenerationState:
+    def prefill(
+        self,
+        prompts: tf.Tensor,
+        request: Request,
+        heals: bool = True,
+        parse_special: tf.Tensor | None = None,
+    ) -> GenerationState:
         """Process the prompts. What does not fit into the context is left out, on the left.
 
         Args:
@@ -134,15 +145,22 @@ class Generator(tf.Module):
                 its end.
             heals: Whether to take the last tokens off a prompt if `decode` heals it. The searches
                 need the whole prompt.
+            parse_special: bool[B] or [1], whether a prompt is a rendered template, in which the
+                texts of special tokens are these tokens. It is taken as it is and never healed.
         """
         if self._tree is None or not heals:
-            window, lengths = self._window(prompts)
+            window, lengths = self._window(prompts, parse_special)
             healing = tf.zeros_like(lengths)
         else:
             healer = PromptHealer(self._tree, self.decoder, request)
             bodies, space = healer.without_space(prompts)
-            window, lengths = self._window(bodies)
-            lengths, healing = healer.cut(window, lengths, space)
+            is_whole = space > 0
+            if parse_special is not None:
+                bodies = tf.where(parse_special, prompts, bodies)
+                space = tf.where(parse_special, 0, space)
+                is_whole |= parse_special
+            window, lengths = self._window(bodies, parse_special)
+            lengths, healing = healer.cut(window, lengths, space, is_whole)
         # The last token is left to the loop: every iteration processes a token and samples one.
         _, state = prefill(self.decoder, window, lengths - 1, request.deadline)
         none = tf.zeros_like(lengths)
@@ -198,7 +216,12 @@ class Generator(tf.Module):
         return search.search(state)
 
     def contrastive_search(
-        self, prompts: tf.Tensor, request: Request, penalty_alpha: tf.Tensor, top_k: tf.Tensor
+        self,
+        prompts: tf.Tensor,
+        request: Request,
+        penalty_alpha: tf.Tensor,
+        top_k: tf.Tensor,
+        parse_special: tf.Tensor | None = None,
     ) -> ContrastiveSearchOutput:
         """Continue prompts by texts that do not repeat themselves.
 
@@ -209,20 +232,22 @@ class Generator(tf.Module):
             request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count.
             penalty_alpha: float32[B] or [1].
             top_k: int32[B] or [1], how many tokens to choose from.
+            parse_special: bool[B] or [1]; see `prefill`.
         """
         rows = tf.shape(request.max_new_tokens)
         controls = (tf.broadcast_to(values, rows) for values in (penalty_alpha, top_k))
         search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
-        window, lengths = self._window(prompts)
+        window, lengths = self._window(prompts, parse_special)
         return search.search(window, lengths, request.deadline)
 
-    def score(self, texts: tf.Tensor) -> ScoreOutput:
+    def score(self, texts: tf.Tensor, parse_special: tf.Tensor | None = None) -> ScoreOutput:
         """Return how likely texts are to the model, from their beginning.
 
         Args:
             texts: string[B], UTF-8.
+            parse_special: bool[B] or [1]; see `prefill`.
         """
-        return score(self.decoder.snapshot(), *self._encode(texts))
+        return score(self.decoder.snapshot(), *self._encode(texts, parse_special))
 
     def score_tokens(self, token_ids: tf.Tensor) -> TokenScoreOutput:
         """Return how likely tokens are in their rows; see `textgen.generation.scoring`.
@@ -232,18 +257,20 @@ class Generator(tf.Module):
         """
         return score_tokens(self.decoder.snapshot(), token_ids)
 
-    def _encode(self, texts):
+    def _encode(self, texts, parse_special=None):
         """Encode texts after the prefix token: int32[B, T], and the tokens in each row."""
-        ids, lengths = self.tokenizer.encode(texts)
+        if parse_special is not None:
+            parse_special = tf.broadcast_to(parse_special, tf.shape(texts))
+        ids, lengths = self.tokenizer.encode(texts, parse_special)
         return tf.pad(ids, [[0, 0], [1, 0]], constant_values=self._prefix_id), lengths + 1
 
-    def _window(self, prompts):
+    def _window(self, prompts, parse_special=None):
         """Encode the prompts after the prefix token; keep what the decoder can hold.
 
         Returns:
             int32[B, P] padded on the right, and the number of tokens in each row.
         """
-        ids, lengths = self._encode(prompts)
+        ids, lengths = self._encode(prompts, parse_special)
         limit = self.decoder.max_positions
         if limit is None:
             return ids, lengths

@@ -18,6 +18,10 @@ _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "string"
 # The inputs that the searches share with sampling.
 SEARCH_INPUTS = ("max_new_tokens", "stop", "banned")
 
+# Whether a prompt is a rendered template, whose special tokens are tokens; see
+# `Generator.prefill`. Only models whose vocabulary has texts for them have this input.
+TEMPLATE_INPUTS = {"parse_special": np.array([False])}
+
 
 def default_inputs() -> dict[str, np.ndarray]:
     """Return the default of every input but the prompts, one row each.

@@ -67,16 +67,19 @@ class PromptHealer:
         sizes = tf.strings.length(prompts) - tf.cast(node > 0, tf.int32)
         return tf.strings.substr(prompts, tf.zeros_like(sizes), sizes), node
 
-    def cut(self, window: tf.Tensor, lengths: tf.Tensor, space: tf.Tensor) -> Cut:
-        """Take tokens off the end of every prompt that does not end with a space.
+    def cut(
+        self, window: tf.Tensor, lengths: tf.Tensor, space: tf.Tensor, is_whole: tf.Tensor
+    ) -> Cut:
+        """Take tokens off the end of every prompt that is not whole.
 
         Args:
             window: int32[B, P], the prefix token and the prompts, padded on the right.
             lengths: int32[B], tokens in each row, including the prefix token.
             space: int32[B], from `without_space`.
+            is_whole: bool[B], prompts that keep their tokens, such as those without their space.
         """
         nodes = self._nodes(window, lengths)
-        nodes = tf.where((space > 0)[:, None], 0, nodes)
+        nodes = tf.where(is_whole[:, None], 0, nodes)
         one = tf.cast(nodes[:, 0] > 0, tf.int32)
         # Only the model knows whether "Bob", of two tokens, begins " Bobby", a single one.
         count = tf.cond(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from textgen.tokenizer.graph import GraphConstant
+
 
 class PrefixTree:
     """Every string that a longer token begins with is a node of the tree.
@@ -21,8 +23,8 @@ class PrefixTree:
         self._vocab_size = len(pieces)
         order = sorted(filter(pieces.__getitem__, range(len(pieces))), key=pieces.__getitem__)
         # The tokens that begin with a string are adjacent in this order.
-        self._rank = np.full(len(pieces), -1, np.int32)
-        self._rank[order] = np.arange(len(order))
+        ranks = np.full(len(pieces), -1, np.int32)
+        ranks[order] = np.arange(len(order))
         nodes: dict[bytes, list[int]] = {b"": [0, 0]}
         for rank, token in enumerate(order):
             piece = pieces[token]
@@ -32,11 +34,12 @@ class PrefixTree:
         # The string itself comes first in its range, if it is a token.
         for string in nodes:
             if string in ids:
-                nodes[string][0] = self._rank[ids[string]]
+                nodes[string][0] = ranks[ids[string]]
         numbers = {string: number for number, string in enumerate(nodes)}
-        self._ranges = np.array(list(nodes.values()), np.int32)
-        self._exact = np.array([ids.get(string, -1) for string in nodes], np.int32)
-        self._sizes = np.array(list(map(len, nodes)), np.int32)
+        self._rank = GraphConstant(ranks)
+        self._ranges = GraphConstant(list(nodes.values()), tf.int32)
+        self._exact = GraphConstant([ids.get(string, -1) for string in nodes], tf.int32)
+        self._sizes = GraphConstant(list(map(len, nodes)), tf.int32)
         self._by_bytes = {space: numbers.get(space, 0) for space in (b" ", b"\t")}
         # Appending a token to a node gives a node: sorted pairs, one number each.
         edges = sorted(
@@ -45,7 +48,10 @@ class PrefixTree:
             for size in range(len(string))
             if string[size:] in ids
         )
-        self._edges, self._targets = np.array(edges, np.int64).reshape(-1, 2).T
+        pairs = np.array(edges, np.int64).reshape(-1, 2)
+        self._num_edges = len(edges)
+        self._edges = GraphConstant(pairs[:, 0])
+        self._targets = GraphConstant(pairs[:, 1], tf.int32)
 
     def append(self, nodes: tf.Tensor, token_ids: tf.Tensor) -> tf.Tensor:
         """Append a token to the string of each node.
@@ -57,12 +63,13 @@ class PrefixTree:
         Returns:
             int32[B], the nodes of the longer strings; -1 if they are none.
         """
-        if not self._edges.size:
+        if not self._num_edges:
             return tf.fill(tf.shape(nodes), -1)
         edges = tf.cast(nodes, tf.int64) * self._vocab_size + tf.cast(token_ids, tf.int64)
-        index = tf.minimum(tf.searchsorted(self._edges, edges), self._edges.size - 1)
-        is_edge = tf.equal(tf.gather(self._edges, index), edges) & (nodes >= 0)
-        targets = tf.gather(tf.constant(self._targets, tf.int32), index)
+        known = self._edges()
+        index = tf.minimum(tf.searchsorted(known, edges), self._num_edges - 1)
+        is_edge = tf.equal(tf.gather(known, index), edges) & (nodes >= 0)
+        targets = tf.gather(self._targets(), index)
         return tf.where(is_edge, targets, -1)
 
     def space_at_end(self, texts: tf.Tensor) -> tf.Tensor:
@@ -76,14 +83,14 @@ class PrefixTree:
 
     def tokens_from(self, nodes: tf.Tensor) -> tf.Tensor:
         """Return which tokens begin with the string of each node, bool[..., V]."""
-        first, end = tf.unstack(tf.gather(self._ranges, nodes)[..., None, :], axis=-1)
-        rank = tf.constant(self._rank)
+        first, end = tf.unstack(tf.gather(self._ranges(), nodes)[..., None, :], axis=-1)
+        rank = self._rank()
         return (rank >= first) & (rank < end)
 
     def token_of(self, nodes: tf.Tensor) -> tf.Tensor:
         """Return the token whose bytes are the string of each node; -1 if there is none."""
-        return tf.gather(self._exact, nodes)
+        return tf.gather(self._exact(), nodes)
 
     def size_of(self, nodes: tf.Tensor) -> tf.Tensor:
         """Return the number of bytes of each node's string, int32."""
-        return tf.gather(self._sizes, nodes)
+        return tf.gather(self._sizes(), nodes)

@@ -11,6 +11,7 @@ import numpy as np
 
 from textgen.config import SamplingConfig
 from textgen.errors import ConfigError
+from textgen.runtime import SavedModel
 
 _MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
@@ -45,6 +46,26 @@ def make_seeds(config: SamplingConfig, count: int) -> list[int]:
     random = int.from_bytes(os.urandom(4), "little") // 2
     first = random if config.seed is None else config.seed
     return [(first + row) % 2**63 for row in range(count)]
+
+
+def prompt_feeds(
+    model: SavedModel, prompts: Sequence[str], parse_special: bool = False
+) -> dict[str, Any]:
+    """Return the inputs that hold prompts.
+
+    Args:
+        model: The model that they are for.
+        prompts: Any texts.
+        parse_special: Whether they are rendered templates, whose special tokens are tokens.
+
+    Raises:
+        ConfigError: If the model has no texts for its special tokens.
+    """
+    if not parse_special:
+        return {"prompts": prompts}
+    if "parse_special" not in model.signatures["prefill"].inputs:
+        raise ConfigError("parse_special needs a model whose special tokens have texts")
+    return {"prompts": prompts, "parse_special": [True]}
 
 
 def sampling_feeds(config: SamplingConfig, seeds: Sequence[int]) -> dict[str, np.ndarray]:

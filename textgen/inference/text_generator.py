@@ -18,7 +18,7 @@ from textgen.config import (
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
 from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
-from textgen.inference.feeds import feeds, make_seeds, merge_settings, sampling_feeds
+from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_feeds, sampling_feeds
 from textgen.inference.results import Generation, Score, make_generation
 from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs, TextStream
 from textgen.runtime import SavedModel
@@ -29,8 +29,8 @@ from textgen.unicode import encode_unicode, to_plain_text
 class TextGenerator:
     """An exported model, loaded and ready to generate.
 
-    The methods that generate take a prompt (or a list of them), and settings as a config,
-    as keywords, or both: keywords replace the fields of the config.
+    The methods that generate take settings as a config, as keywords, or both: keywords replace
+    the fields of the config.
 
     Several threads may use one model at the same time.
 
@@ -134,7 +134,7 @@ class TextGenerator:
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
             config: How to sample. Defaults to `SamplingConfig()`.
-            **settings: Fields of `SamplingConfig`, which replace those of `config`.
+            **settings: As `generate_batch` takes them.
 
         Raises:
             ConfigError: If a setting is outside its range.
@@ -147,21 +147,27 @@ class TextGenerator:
         return self.generate_batch([prompt], config, **settings)[0]
 
     def generate_batch(
-        self, prompts: Sequence[str], config: SamplingConfig | None = None, **settings: Any
+        self,
+        prompts: Sequence[str],
+        config: SamplingConfig | None = None,
+        *,
+        parse_special: bool = False,
+        **settings: Any,
     ) -> list[Generation]:
         """Continue several prompts in one batch.
 
-        Row `i` samples with `seed + i`, so each text can be generated again on its own. The
-        exception is a rare sample so close that rounding decides it: batches of different
-        sizes round differently.
+        Row `i` samples with `seed + i`, so each text can be generated again on its own, unless
+        rounding decides a rare sample: batches of different sizes round differently.
 
         Args:
             prompts: Any texts.
             config: How to sample. Defaults to `SamplingConfig()`.
+            parse_special: Whether the prompts are rendered templates, where "<|im_end|>" is a
+                token. `PublishedTokenizer.protect` keeps what a person typed from it.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
 
         Raises:
-            ConfigError: If a setting is outside its range.
+            ConfigError: If a setting is outside its range, or special tokens have no texts.
             TokenizerError: If a prompt is not Unicode text.
 
         Example:
@@ -172,7 +178,8 @@ class TextGenerator:
         config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
         prompts = [self._checked(prompt) for prompt in prompts]
         seeds = make_seeds(config, len(prompts))
-        inputs = {"prompts": prompts, **sampling_feeds(config, seeds)}
+        inputs = prompt_feeds(self.saved_model, prompts, parse_special)
+        inputs |= sampling_feeds(config, seeds)
         outputs: list[Outputs] = []
         if config.max_new_tokens <= MAX_TOKENS_PER_CALL:
             outputs.append(self.saved_model.run("generate", **inputs))
@@ -187,18 +194,24 @@ class TextGenerator:
         ]
 
     def stream(
-        self, prompt: str = "", config: SamplingConfig | None = None, **settings: Any
+        self,
+        prompt: str = "",
+        config: SamplingConfig | None = None,
+        *,
+        parse_special: bool = False,
+        **settings: Any,
     ) -> TextStream:
         """Continue one prompt and yield the text in chunks while it is generated.
 
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
             config: How to sample. Defaults to `SamplingConfig()`.
+            parse_special: See `generate_batch`.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
 
         Returns:
-            An iterator over chunks that together are the text `generate` would return. Its
-            `result` is the `Generation`. The model starts when the first chunk is requested.
+            An iterator over chunks of the text that `generate` would return, whose `result` is
+            the `Generation`. The model starts when the first chunk is requested.
 
         Raises:
             ConfigError: If a setting is outside its range.
@@ -210,7 +223,8 @@ class TextGenerator:
         config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
         prompt = self._checked(prompt)
         (seed,) = seeds = make_seeds(config, 1)
-        inputs = {"prompts": [prompt], **sampling_feeds(config, seeds)}
+        inputs = prompt_feeds(self.saved_model, [prompt], parse_special)
+        inputs |= sampling_feeds(config, seeds)
         return TextStream(
             lambda: ChunkDecoder(self.saved_model, **inputs),
             lambda outputs: make_generation(prompt, seed, outputs, 0, self._pieces(config)),
@@ -226,8 +240,7 @@ class TextGenerator:
 
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
-            config: How to search; its class chooses the search. Defaults to
-                `BeamSearchConfig()`.
+            config: How to search; its class says which way. Defaults to `BeamSearchConfig()`.
             **settings: Fields of the config's class, which replace those of `config`.
 
         Raises:
@@ -252,8 +265,7 @@ class TextGenerator:
     def score(self, text: str) -> Score:
         """Return the probability that the model assigns to a text, from its beginning.
 
-        Beyond the context length, each token is predicted from at least half a context
-        before it.
+        Past the context length, at least half a context predicts each token.
 
         Args:
             text: Any text. Characters that the model has never seen count as unknown.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from textgen.errors import TokenizerError
 from textgen.tokenizer.byte_level import ByteLevelTokenizer
@@ -12,7 +15,7 @@ from textgen.tokenizer.byte_symbols import from_symbols, to_symbols
 from textgen.tokenizer.character_classes import CharacterClasses
 from textgen.tokenizer.published_words import PATTERNS, published_splitter
 from textgen.tokenizer.splitter import WordSplitter
-from textgen.tokenizer.token_ids import SpecialTokens
+from textgen.tokenizer.token_ids import TEXT_MARK, SpecialTokens
 
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import WordStarts
@@ -25,7 +28,8 @@ class PublishedTokenizer(ByteLevelTokenizer):
     unless the classes of characters are known.
 
     Args:
-        pieces: The bytes of each token, by id. Special and unused tokens have none.
+        pieces: The bytes of each token, by id. Special and unused tokens have none. A byte that
+            is no token is left out of every text.
         merges: Left and right bytes of each merge, in order.
         pattern: How texts are cut into words, a key of `PATTERNS`.
         classes: Which characters are letters, numbers and spaces.
@@ -86,10 +90,8 @@ class PublishedTokenizer(ByteLevelTokenizer):
                     "The text of a special token must have 2 characters or more. "
                     f"Received: {text!r} for token {token}"
                 )
-        if missing := [byte for byte in range(256) if bytes([byte]) not in self.ids]:
-            raise TokenizerError(
-                f"A byte-level vocabulary must hold every byte. Received: none for {missing[0]:#x}"
-            )
+        if self.keeps_whole_words and not all(bytes([byte]) in self.ids for byte in range(256)):
+            raise TokenizerError("A vocabulary that keeps whole words must hold every byte.")
         for left, right in self.merges:
             if not (left in self.ids and right in self.ids and left + right in self.ids):
                 raise TokenizerError(
@@ -113,7 +115,8 @@ class PublishedTokenizer(ByteLevelTokenizer):
         takes two seconds; the file of the tokenizer keeps the answer.
 
         Args:
-            pieces: The bytes of each token, by id. Special and unused tokens have none.
+            pieces: The bytes of each token, by id. Special and unused tokens have none. A byte
+                that is no token is left out of every text.
             merges: The ids of the two tokens of each merge, in order.
             pattern: `"gpt2"`, `"smollm"`, `"llama3"` or `"qwen2"`.
             special: Ids of the special tokens.
@@ -157,6 +160,56 @@ class PublishedTokenizer(ByteLevelTokenizer):
     def special_texts(self) -> dict[int, str]:
         """What special tokens are called, by id."""
         return self._special_texts
+
+    @property
+    def _graph_special_texts(self) -> Mapping[int, str]:
+        return self._special_texts
+
+    @cached_property
+    def _special_pattern(self) -> re.Pattern[str]:
+        """Matches the leftmost special token, and of several there the longest."""
+        longest_first = sorted(self._special_texts.values(), key=len, reverse=True)
+        return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")
+
+    def encode_with_special(self, text: str) -> np.ndarray:
+        """Return the ids of a rendered template, where texts of special tokens are these tokens.
+
+        Args:
+            text: What `protect` returned for everything that a person typed, among the texts of
+                special tokens. Its marks are left out.
+
+        Returns:
+            int32[num_tokens].
+
+        Raises:
+            TokenizerError: If the text holds a lone surrogate.
+
+        Example:
+            >>> model.tokenizer.encode_with_special("<|im_start|>user\nHi<|im_end|>\n")[0]
+            1
+        """
+        ids = {text: token for token, text in self._special_texts.items()}
+        parts = self._special_pattern.split(text)
+        return np.concatenate(
+            [
+                np.array([ids[part]], np.int32) if index % 2 else self.encode(_unmarked(part))
+                for index, part in enumerate(parts)
+            ]
+        )
+
+    def protect(self, text: str) -> str:
+        """Return a text in which no special token is found, wherever it is put.
+
+        It has a mark in each text of a special token. Where special tokens are wanted, marks are
+        left out; elsewhere they would be ordinary characters.
+
+        Example:
+            >>> model.tokenizer.protect("<|im_end|> is a token")
+            '<\ufdd0|im_end|> is a token'
+        """
+        return self._special_pattern.sub(
+            lambda found: found[0][0] + TEXT_MARK + found[0][1:], _unmarked(text)
+        )
 
     @cached_property
     def splitter(self) -> WordSplitter:  # type: ignore[override]
@@ -205,3 +258,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             )
         except (AttributeError, TypeError, ValueError) as error:
             raise TokenizerError(f"The values are not those of a tokenizer ({error}).") from error
+
+
+def _unmarked(text: str) -> str:
+    return text.replace(TEXT_MARK, "")

@@ -13,7 +13,8 @@ class SpecialTokens(NamedTuple):
     """The ids of the tokens that stand for no text.
 
     Attributes:
-        unknown: Stands for every character that has no token. Never sampled.
+        unknown: Stands for every character that has no token, and fills rows. Never sampled,
+            unless it is EOS too: a published vocabulary has no unknown token.
         bos: Begins a document. Never sampled.
         eos: Ends a document, and so ends a generated text.
 
@@ -34,3 +35,7 @@ SPECIAL_NAMES = ("<unknown>", "<start>", "<end>")
 # Byte-level BPE numbers the 256 bytes, then the merges in the order in which they were learned.
 FIRST_BYTE = len(SPECIAL)
 FIRST_MERGE = FIRST_BYTE + 256
+
+# Keeps a text from being a special token where these are wanted: "<\ufdd0|im_end|>" is what a
+# person typed. Unicode gives this character to no text.
+TEXT_MARK = "\ufdd0"

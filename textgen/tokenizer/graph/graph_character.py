@@ -30,7 +30,9 @@ class CharacterGraphTokenizer(GraphTokenizer):
         """0, because a token is one character."""
         return 0
 
-    def encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(
+        self, texts: tf.Tensor, parse_special: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Encode a batch of texts; see `GraphTokenizer.encode`."""
         ragged = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         known = tf.constant(self._code_points)

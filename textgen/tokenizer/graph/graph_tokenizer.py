@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import tensorflow as tf
 
+from textgen.tokenizer.graph.graph_constant import GraphConstant
 from textgen.tokenizer.token_ids import SpecialTokens
 
 
@@ -16,14 +17,19 @@ class GraphTokenizer(ABC):
     Args:
         pieces: The UTF-8 bytes of each token, by id. Special tokens have none.
         special: Ids of the special tokens.
+
+    Attributes:
+        all_pieces: The UTF-8 bytes of each token, by id.
+        special: Ids of the special tokens.
     """
 
     def __init__(self, pieces: list[bytes], special: SpecialTokens) -> None:
         self.special = special
-        self._pieces = np.array(pieces, dtype=object)
+        self.all_pieces = pieces
+        self._pieces = GraphConstant(pieces, tf.string)
         # Which tokens contain a character: int32[n, 2] of code points and ids, sorted, so that
         # the tokens of one code point are adjacent.
-        self._points_and_tokens = np.array(
+        pairs = np.array(
             sorted(
                 (ord(character), token)
                 for token, piece in enumerate(pieces)
@@ -31,23 +37,29 @@ class GraphTokenizer(ABC):
             ),
             np.int32,
         ).reshape(-1, 2)
+        self._points_and_tokens = [GraphConstant(column) for column in pairs.T]
 
     @property
-    def all_pieces(self) -> list[bytes]:
-        """The UTF-8 bytes of each token, by id."""
-        return self._pieces.tolist()
+    def parses_special(self) -> bool:
+        """Whether the tokenizer knows the texts of special tokens."""
+        return False
 
     @property
     def max_overhang(self) -> int:
         """Most bytes of a token that can follow a string which ends inside the token."""
-        return max(map(len, self._pieces)) - 1
+        return max(map(len, self.all_pieces)) - 1
 
     @abstractmethod
-    def encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def encode(
+        self, texts: tf.Tensor, parse_special: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Encode a batch of texts.
 
         Args:
             texts: string[B], UTF-8. Invalid bytes count as U+FFFD.
+            parse_special: bool[B], whether the texts of special tokens become these tokens; see
+                `PublishedTokenizer.encode_with_special`. Needs `parses_special`. By default they
+                are ordinary text.
 
         Returns:
             Token ids int32[B, T], padded on the right with the unknown token, and the number
@@ -56,7 +68,7 @@ class GraphTokenizer(ABC):
 
     def pieces(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Return the bytes of each token, string of the shape of `token_ids`."""
-        return tf.gather(tf.constant(self._pieces, tf.string), token_ids)
+        return tf.gather(self._pieces(), token_ids)
 
     def decode(self, token_ids: tf.Tensor, num_tokens: tf.Tensor) -> tf.Tensor:
         """Return the bytes of each row's first `num_tokens` ids.
@@ -84,7 +96,7 @@ class GraphTokenizer(ABC):
         Returns:
             bool[B, V], true if the bytes of a token contain a character of the row.
         """
-        points, tokens = map(tf.constant, self._points_and_tokens.T)
+        points, tokens = (column() for column in self._points_and_tokens)
         joined = tf.strings.reduce_join(texts, axis=1)
         wanted = tf.strings.unicode_decode(joined, "UTF-8", errors="replace")
         found = tf.ragged.range(
@@ -96,6 +108,6 @@ class GraphTokenizer(ABC):
         counts = tf.scatter_nd(
             indices,
             tf.ones_like(rows, tf.int32),
-            tf.stack([tf.shape(texts, tf.int64)[0], len(self._pieces)]),
+            tf.stack([tf.shape(texts, tf.int64)[0], len(self.all_pieces)]),
         )
         return counts > 0

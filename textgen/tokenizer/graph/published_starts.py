@@ -20,7 +20,7 @@ from textgen.tokenizer.character_classes import (
     SPACE,
     CharacterClasses,
 )
-from textgen.tokenizer.graph.runs import distance_from_last, running_count
+from textgen.tokenizer.graph.runs import distance_from_last, reached, running_count
 from textgen.tokenizer.published_words import CASES, CONTRACTIONS, WordRules
 
 # Follows the last character of every row, and joins nothing.
@@ -44,7 +44,7 @@ class PublishedStarts:
         """Return whether a word starts at each character.
 
         Args:
-            points: Code points, int32[B, (T)].
+            points: Code points, int32[B, (T)]. Words end before a negative one.
 
         Returns:
             bool[C] for the C characters of all rows.
@@ -57,7 +57,7 @@ class PublishedStarts:
             tf.fill([size], _NOT_A_CHARACTER), places[:, None], points.flat_values
         )
         begins_row = tf.concat([[True], closed[:-1] < 0], 0)
-        return tf.gather(_reached(begins_row, self._word_ends(closed)), places)
+        return tf.gather(reached(begins_row, self._word_ends(closed)), places)
 
     def _word_ends(self, points):
         """Return where a word that starts at each of the characters would end, int32[N]."""
@@ -119,29 +119,6 @@ class PublishedStarts:
                 found &= _is_any(third, *map(ord, letters))
             sizes = tf.where(found, 1 + len(ending), sizes)
         return sizes
-
-
-def _reached(starts: tf.Tensor, nexts: tf.Tensor) -> tf.Tensor:
-    """Return which positions are reached from the starts, bool[N].
-
-    Args:
-        starts: bool[N].
-        nexts: int32[N], where each position leads. None leads backwards.
-    """
-
-    def double(reached, nexts, _):
-        # After k iterations `nexts` leads 2^k steps on.
-        further = tf.math.unsorted_segment_max(tf.cast(reached, tf.int32), nexts, tf.size(nexts))
-        more = reached | (further > 0)
-        return more, tf.gather(nexts, nexts), tf.reduce_any(tf.not_equal(more, reached))
-
-    flat = tf.TensorShape([None])
-    return tf.while_loop(
-        lambda _reached, _nexts, goes_on: goes_on,
-        double,
-        (starts, nexts, tf.constant(True)),
-        shape_invariants=(flat, flat, tf.TensorShape([])),
-    )[0]
 
 
 def _is_any(values: tf.Tensor, *wanted: int) -> tf.Tensor:
