@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
-from textgen.cli.screen import visible
+from textgen.cli.screen import say, visible
 from textgen.cli.unseen import warn_of_unseen
 
 from textgen.errors import CorpusError
 
 if TYPE_CHECKING:
-    from textgen.inference import Score
+    from textgen.corpus import Source
+    from textgen.inference import Score, TextGenerator
 
 # The table's columns: title, key of the row, and format. The widths are fixed, for texts up to
 # a few hundred million characters, because each row is printed before the next is known.
@@ -28,18 +30,27 @@ _COLUMNS = (
     ("Bits/byte", "bits_per_byte", "9.3f"),
     ("File", "file", ""),
 )
+_SUMS = ("num_characters", "num_bytes", "num_tokens", "logprob")
 
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE|-]...")
 @options.model
 @click.option("--encoding", default="utf-8", show_default=True, help="Text encoding of the files.")
+@click.option(
+    "--text-column",
+    metavar="NAME",
+    help="CSV column or JSON key of the text; each row is scored by itself.  [default: text]",
+)
+@click.option("--heat", is_flag=True, help="Print the text instead, surprising tokens in color.")
 @options.as_json
 @options.models_dir
 def score(
     files: tuple[str, ...],
     model: str | None,
     encoding: str,
+    text_column: str | None,
+    heat: bool,
     as_json: bool,
     models_dir: str | None,
 ) -> None:
@@ -47,32 +58,96 @@ def score(
 
     The better the model predicts the text, the closer its log-probability (natural logarithm)
     is to 0, and its perplexity to 1. Bits per character compare across models, bits per byte
-    across languages too. Folders and globs stand for the files in them.
+    across languages too. Folders and globs stand for the files in them, and the rows of a table
+    are added up.
     """
-    from textgen.corpus import Notices, find_files, read_text
+    from textgen.corpus import find_files
     from textgen.inference import load
 
+    if heat and as_json:
+        raise click.UsageError("--heat cannot be combined with --json.")
     sources = find_files(files or ["-"], encoding=encoding)
+    sums = dict.fromkeys(_SUMS, 0)
     with load(model, models_dir) as generator:
         for index, source in enumerate(sources):
-            notices = Notices()
-            text = "".join(read_text(source, encoding, notices=notices))
-            notices.warn()
-            if not generator.clean(text):
-                raise CorpusError(f"{source.name}: there is no text to score.")
-            warn_of_unseen(generator, text)
-            with on_interrupt(signal.SIG_DFL):
-                scored = generator.score(text)
-            row = {"model": generator.entry.name, "file": source.name, **_numbers(scored)}
-            if as_json:
+            if len(sources) > 1 and not as_json:
+                _report(index, len(sources))
+            scores = _score(generator, source, encoding, text_column)
+            row = {"model": generator.entry.name, "file": source.name, **_numbers(scores)}
+            for name in _SUMS:
+                sums[name] += row[name]
+            if heat:
+                _print_heat(scores, titled=index == 0)
+            elif as_json:
                 click.echo(json.dumps(row, ensure_ascii=False))
             else:
                 _print_row(row, titled=index == 0)
+    if len(sources) > 1 and not as_json and not heat:
+        _print_row({"file": f"total of {len(sources):,} files", **_rates(sums)}, titled=False)
 
 
-def _numbers(score: Score) -> dict[str, Any]:
-    names = "num_characters num_bytes num_tokens logprob perplexity bits_per_character"
-    return {name: getattr(score, name) for name in [*names.split(), "bits_per_byte"]}
+def _score(
+    generator: TextGenerator, source: Source, encoding: str, text_column: str | None
+) -> list[Score]:
+    """Return the score of a file, or of each row of a table."""
+    from textgen.corpus import Notices, read_rows, read_text
+
+    notices = Notices()
+    chunks = read_text(source, encoding, notices=notices)
+    if source.format == "text":
+        texts = ["".join(chunks)]
+    else:
+        texts = list(read_rows(chunks, source.format, text_column, source.name, notices=notices))
+    notices.warn()
+    texts = [text for text in texts if generator.clean(text)]
+    if not texts:
+        raise CorpusError(f"{source.name}: there is no text to score.")
+    warn_of_unseen(generator, "".join(texts))
+    with on_interrupt(signal.SIG_DFL):
+        return [generator.score(text) for text in texts]
+
+
+def _numbers(scores: list[Score]) -> dict[str, Any]:
+    return _rates({name: sum(getattr(score, name) for score in scores) for name in _SUMS})
+
+
+def _rates(sums: dict[str, Any]) -> dict[str, Any]:
+    """Return sums over texts with what they are per token, character and byte."""
+    from textgen.metrics import bits, perplexity
+
+    total = bits(max(-sums["logprob"], 0.0))
+    return {
+        "num_characters": sums["num_characters"],
+        "num_bytes": sums["num_bytes"],
+        "num_tokens": sums["num_tokens"],
+        "logprob": sums["logprob"],
+        "perplexity": perplexity(-sums["logprob"] / max(sums["num_tokens"], 1)),
+        "bits_per_character": total / max(sums["num_characters"], 1),
+        "bits_per_byte": total / max(sums["num_bytes"], 1),
+    }
+
+
+def _report(index: int, total: int) -> None:
+    """Say on a terminal which of many files is scored."""
+    import sys
+
+    if sys.stderr.isatty():
+        click.echo(f"\r{index + 1:,}/{total:,} ", err=True, nl=False)
+        if index + 1 == total:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _print_heat(scores: list[Score], titled: bool) -> None:
+    from textgen.cli.heat import heat, legend
+
+    from textgen.evaluation import spell
+
+    if titled:
+        say(legend())
+    for score in scores:
+        texts = spell(score.pieces[token_id] for token_id in score.token_ids.tolist())
+        bits = (-score.token_logprobs / math.log(2)).tolist()
+        click.echo(heat(zip(texts, bits, strict=True)))
 
 
 def _print_row(row: dict[str, Any], titled: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from textgen.checks import choices
-from textgen.config import CorpusConfig, RunConfig, TrainingConfig
+from textgen.config import PERSONAL_DATA, CorpusConfig, RunConfig, TrainingConfig
 from textgen.models import registry
 
 _CORPUS = CorpusConfig()
@@ -20,6 +20,18 @@ _TRAINING = TrainingConfig()
 def _choice(config: type, name: str) -> click.Choice:
     """Return the choices of a setting, from its type."""
     return click.Choice(choices(config, name))
+
+
+class _Kinds(click.ParamType):
+    """Words with commas between them."""
+
+    name = "kinds"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Return the words."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 _MODEL_OPTIONS = (
@@ -79,6 +91,15 @@ _CORPUS_OPTIONS = (
         help="CSV column or JSON key of the text; each row is a document.  [default: text]",
     ),
     click.option("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
+    click.option(
+        "--deduplicate", is_flag=True, help="Leave out documents that copy earlier ones, or nearly."
+    ),
+    click.option(
+        "--redact",
+        type=_Kinds(),
+        metavar="email,phone,...",
+        help=f"Replace personal data by its kind: {', '.join(PERSONAL_DATA)}.",
+    ),
     click.option(
         "--validation-split",
         type=float,

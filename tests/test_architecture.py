@@ -66,6 +66,10 @@ ALLOWED = {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
         *("run", "tokenizer"),
     },
+    "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
+    "report": {
+        *("catalog", "config", "errors", "evaluation", "files", "inference", "run", "tokenizer"),
+    },
 }
 STANDARD_LIBRARY_ONLY = {
     *("card", "catalog", "checks", "config", "corpus", "digests", "errors", "files", "metrics"),
@@ -77,7 +81,8 @@ FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
-    *("evaluation", "inference", "job", "pipeline", "reporter", "upkeep"),
+    *("evaluation", "inference", "inspection", "job", "pipeline", "report", "reporter"),
+    "upkeep",
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))
@@ -261,7 +266,10 @@ def test_what_a_module_exports_exists(path):
         assert all(hasattr(module, exported) for exported in module.__all__)
 
 
-COMMANDS = ["train", "generate", "score", "evaluate", "list", "info", "serve", "export", "demo"]
+COMMANDS = [
+    *("train", "generate", "score", "evaluate", "inspect", "report", "curve"),
+    *("list", "info", "serve", "export", "demo"),
+]
 
 
 @pytest.mark.parametrize(

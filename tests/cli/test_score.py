@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -32,12 +33,15 @@ def test_a_line_a_file_in_columns(score, file, tmp_path):
     other.write_text("zzzzz", encoding="utf-8")
     result = score(file, other)
     assert result.exit_code == 0, result.output
-    title, first, second = result.stdout.splitlines()
+    title, first, second, total = result.stdout.splitlines()
     assert title.split() == [
         *("Chars", "Tokens", "Logprob", "Perplexity", "Bits/char", "Bits/byte", "File")
     ]
     assert first.endswith(f"  {file}")
     assert second.endswith(f"  {other}")
+    assert total.endswith("  total of 2 files")
+    sums = [int(line.split()[0]) for line in (first, second, total)]
+    assert sums[0] + sums[1] == sums[2]
     assert title.index("File") == first.index(str(file)) == second.index(str(other))
 
 
@@ -70,6 +74,25 @@ def test_json_has_the_numbers_of_the_library(score, file, models):
     }
     bits = values["bits_per_byte"] * values["num_bytes"]
     assert bits == pytest.approx(-values["logprob"] / math.log(2))
+
+
+def test_the_rows_of_a_table_are_added_up(score, tmp_path, models):
+    table = tmp_path / "a.csv"
+    table.write_text("id,story\n1,The fox\n2,The dog\n", encoding="utf-8")
+    values = json.loads(score(table, "--text-column", "story", "--json").stdout)
+    with load("fox", models) as model:
+        scores = [model.score(text) for text in ("The fox", "The dog")]
+    assert values["num_characters"] == 14
+    assert values["logprob"] == pytest.approx(sum(each.logprob for each in scores))
+
+
+def test_heat_prints_the_text_and_colors_what_surprises(score, file):
+    plain = score(file, "--heat")
+    assert plain.stdout == TEXT + "\n"
+    assert "surprise per token" in plain.stderr
+    colored = score(file, "--heat", color=True).stdout
+    assert "\x1b[" in colored
+    assert re.sub(r"\x1b\[[\d;]*m", "", colored) == plain.stdout
 
 
 def test_standard_input_is_a_file_like_others(score, file):

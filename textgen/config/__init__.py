@@ -6,7 +6,7 @@ its range raises `ConfigError` with the rule and what was received, wherever the
 value came from: the command line, Python, or a JSON file.
 """
 
-from textgen.config.corpus import DOCUMENT_SPLITS, CorpusConfig, Normalization
+from textgen.config.corpus import DOCUMENT_SPLITS, PERSONAL_DATA, CorpusConfig, Normalization
 from textgen.config.run import RunConfig, check_vocab_size, given_settings
 from textgen.config.sampling import SamplingConfig
 from textgen.config.search import BeamSearchConfig, ContrastiveSearchConfig
@@ -15,6 +15,7 @@ from textgen.models.config import ModelConfig
 
 __all__ = [
     "DOCUMENT_SPLITS",
+    "PERSONAL_DATA",
     "BeamSearchConfig",
     "ContrastiveSearchConfig",
     "CorpusConfig",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 from textgen.checks import check, check_choice, is_text
 from textgen.record import Record
 
 DOCUMENT_SPLITS = ("none", "line", "blank-line", "file")
+# Kinds of personal data that have a pattern; `textgen.corpus.personal_data` knows how they look.
+PERSONAL_DATA = ("email", "iban", "id", "card", "phone", "ip")
 Normalization = Literal["none", "nfc", "nfkc"]
 
 
@@ -28,6 +30,9 @@ class CorpusConfig(Record):
             of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
             document.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
+        deduplicate: Leave out documents that are copies of earlier ones, or nearly.
+        redact: Kinds of personal data to replace by their names in brackets: `"email"`,
+            `"iban"`, `"id"` (identity numbers), `"card"`, `"phone"`, `"ip"`.
         validation_split: Fraction of the corpus, at its end, that is kept for validation; 0 to
             train on everything. If `None`, 0.1, or 0 if that is too little to judge by.
 
@@ -44,6 +49,8 @@ class CorpusConfig(Record):
     split_documents: str = "none"
     text_column: str | None = None
     skip_bad_rows: bool = False
+    deduplicate: bool = False
+    redact: tuple[str, ...] = ()
     validation_split: float | None = None
 
     def __post_init__(self) -> None:
@@ -56,9 +63,17 @@ class CorpusConfig(Record):
         )
         fits = self.text_column is None or isinstance(self.text_column, str)
         check(fits, "text_column must be a name", self.text_column)
+        kinds = (self.redact,) if isinstance(self.redact, str) else tuple(self.redact)
+        for kind in kinds:
+            check(kind in PERSONAL_DATA, f"redact must be among {', '.join(PERSONAL_DATA)}", kind)
+        self._fill_in(redact=kinds)
         split = self.validation_split
         fits = split is None or (isinstance(split, (int, float)) and 0 <= split < 1)
         check(fits, "validation_split must be in [0, 1)", split)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as a dictionary of JSON values."""
+        return {**super().to_dict(), "redact": list(self.redact)}
 
     @property
     def cleans(self) -> bool:

@@ -11,10 +11,12 @@ from textgen.corpus.corpus import Corpus, describe, read_corpus
 from textgen.corpus.decoding import decode_chunks, read_text
 from textgen.corpus.document_store import Part
 from textgen.corpus.documents import Block, read_blocks, split_chunks
+from textgen.corpus.duplicates import DuplicateFinder
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.facts import CLEANED_BY, CorpusFacts
 from textgen.corpus.file_search import find_files
 from textgen.corpus.notices import Notices
+from textgen.corpus.personal_data import find_personal_data, redact
 from textgen.corpus.sources import Source, digest_sources
 from textgen.corpus.tables import read_rows
 from textgen.corpus.tracking import SourceTracker
@@ -24,6 +26,7 @@ __all__ = [
     "Block",
     "Corpus",
     "CorpusFacts",
+    "DuplicateFinder",
     "Notices",
     "Part",
     "Source",
@@ -35,9 +38,11 @@ __all__ = [
     "describe",
     "digest_sources",
     "find_files",
+    "find_personal_data",
     "read_blocks",
     "read_corpus",
     "read_rows",
     "read_text",
+    "redact",
     "split_chunks",
 ]

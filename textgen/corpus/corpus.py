@@ -16,6 +16,7 @@ from pathlib import Path
 from textgen.config import CorpusConfig
 from textgen.corpus.document_store import END_OF_DOCUMENT, DocumentStore, Part, decode_block
 from textgen.corpus.documents import read_blocks
+from textgen.corpus.editing import Editor
 from textgen.corpus.facts import CorpusFacts
 from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
@@ -103,14 +104,17 @@ def read_corpus(
     tracker = SourceTracker((source.num_bytes for source in everything), on_bytes)
     store = DocumentStore(folder)
     notices = Notices()
+    editor = Editor(config)
     try:
         parts = {}
         for name, group in groups.items():
             if group and name != "training":
                 tracker.begin_file(name)  # files in other parts are another corpus
             before = store.size
-            for block in read_blocks(group, config, tracker, notices) if group else ():
-                store.write(block)
+            if group:
+                blocks = read_blocks(group, config, tracker, notices, editor)
+                for block in editor.without_copies(blocks):
+                    store.write(block)
             parts[name] = store.part_since(before)
             if (group or name == "training") and not parts[name].num_documents:
                 whole = "corpus" if name == "training" else f"{name} part"
@@ -136,6 +140,7 @@ def read_corpus(
         num_characters=store.num_characters,
         validation_characters=parts["validation"].num_characters,
         test_characters=parts["test"].num_characters,
+        edits=dict(editor.counts),
     )
     return Corpus(parts["training"], parts["validation"], parts["test"], facts)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from textgen.config import DOCUMENT_SPLITS, CorpusConfig
 from textgen.corpus.cleaning import clean, clean_chunks, cut_after
 from textgen.corpus.decoding import read_text
+from textgen.corpus.editing import Editor
 from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
 from textgen.corpus.tables import read_rows
@@ -30,6 +31,7 @@ def read_blocks(
     config: CorpusConfig,
     tracker: SourceTracker | None = None,
     notices: Notices | None = None,
+    editor: Editor | None = None,
 ) -> Iterator[Block]:
     """Yield the cleaned documents of a corpus.
 
@@ -41,6 +43,7 @@ def read_blocks(
         config: Encoding, cleaning, text column and document split.
         tracker: Counts the bytes as they are read.
         notices: Collects warnings about files and rows.
+        editor: Replaces personal data before cleaning, which may take its marks away.
 
     Returns:
         An iterator over blocks. Documents without a visible character are skipped, so there may
@@ -51,15 +54,19 @@ def read_blocks(
         CorpusError: If a source cannot be read or decoded, or a table is malformed.
     """
     separator = _Separator(config.split_documents, config)
+    editor = Editor(config) if editor is None else editor
     for is_table, group in itertools.groupby(sources, lambda source: source.format != "text"):
         if is_table:
             rows = (row for source in group for row in _read_rows(source, config, tracker, notices))
-            texts: Iterable[Iterable[str]] = ([clean(row, config)] for row in rows)
+            texts: Iterable[Iterable[str]] = ([clean(editor.redact(row), config)] for row in rows)
         else:
             # Files are cleaned one by one, so that an unclosed tag in one cannot swallow the
             # next, and before they are split, because a tag may span several lines.
             texts = (
-                clean_chunks(read_text(source, config.encoding, tracker, notices), config)
+                clean_chunks(
+                    editor.redact_chunks(read_text(source, config.encoding, tracker, notices)),
+                    config,
+                )
                 for source in group
             )
             if config.split_documents == "none":

@@ -35,6 +35,8 @@ class CorpusFacts:
         num_characters: Characters (code points) in all parts.
         validation_characters: Characters in the validation part.
         test_characters: Characters in the test part.
+        edits: What was taken out: documents that were copies, as `exact_duplicates` and
+            `near_duplicates`, and personal data by kind.
         cleaned_by: The versions of textgen and Unicode that cleaned it. `None` in a record
             from an earlier version.
 
@@ -53,6 +55,7 @@ class CorpusFacts:
     validation_characters: int
     cleaned_by: str | None = CLEANED_BY
     test_characters: int = 0
+    edits: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def train_characters(self) -> int:
@@ -60,10 +63,15 @@ class CorpusFacts:
         return self.num_characters - self.validation_characters - self.test_characters
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts that are known, as JSON values. A corpus may have no test part."""
+        """Return the facts that are known, as JSON values.
+
+        A corpus may have no test part, and nothing taken out.
+        """
         values = dataclasses.asdict(self)
         if not self.test_characters:
             del values["test_characters"]
+        if not self.edits:
+            del values["edits"]
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
@@ -82,4 +90,5 @@ class CorpusFacts:
         facts: dict[str, Any] = {
             field.name: values.get(field.name) for field in dataclasses.fields(cls)
         }
-        return cls(**{**facts, "test_characters": facts["test_characters"] or 0})
+        optional = {"test_characters": facts["test_characters"] or 0, "edits": facts["edits"] or {}}
+        return cls(**{**facts, **optional})

@@ -16,7 +16,8 @@ from textgen.evaluation.kneser_ney import KneserNey
 from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.references import ReferenceScores, score_references
 from textgen.evaluation.saved import read_evaluations, save_evaluation
-from textgen.evaluation.texts import join_blocks
+from textgen.evaluation.spelling import spell
+from textgen.evaluation.texts import join_blocks, own_run
 from textgen.evaluation.units import Units
 from textgen.evaluation.windows import PROTOCOLS
 
@@ -35,7 +36,9 @@ __all__ = [
     "evaluate",
     "join_blocks",
     "measure",
+    "own_run",
     "read_evaluations",
     "save_evaluation",
     "score_references",
+    "spell",
 ]

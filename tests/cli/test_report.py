@@ -1,0 +1,83 @@
+"""A report is one page that holds what it shows, whatever the texts contain."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from textgen.report import render, write_report
+from textgen.report.contents import Contents, Passage, Sample, collect
+
+
+class Page(HTMLParser):
+    """Collects the tags and addresses of a page, and checks that tags are closed."""
+
+    OPEN = frozenset({"meta", "br", "img", "input", "link", "path", "use", "rect", "circle"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.text = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [
+            value for name, value in attributes if name in ("src", "href", "xlink:href", "action")
+        ]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def contents(models):
+    return collect("fox", models)
+
+
+def test_the_page_holds_everything_and_loads_nothing(contents):
+    text = render(contents)
+    page = Page(text)
+    assert len(text.encode()) < 3_000_000
+    assert "script" not in page.tags
+    assert all(address.startswith("#") for address in page.addresses)
+    assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", text)
+    shown = "".join(page.text)
+    for title in ("What it writes", "What surprises it", "The model", "Make it again"):
+        assert title in shown
+    assert page.tags.count("svg") >= 2
+
+
+def test_the_same_contents_are_the_same_page(contents):
+    assert render(contents) == render(contents)
+
+
+def test_what_texts_contain_is_no_markup(contents):
+    evil = '<script>alert("1")</script>&amp;'
+    changed = dataclasses.replace(
+        contents,
+        name=evil,
+        samples=(Sample(1.0, evil, evil),),
+        passages=(Passage(evil, ((evil, 3.0),)),),
+        embedding=tuple((f"$<b>{i}&$", float(i), float(i * i)) for i in range(5)),
+        recipe=(evil,),
+        notes=(evil,),
+    )
+    page = Page(render(changed))
+    assert "script" not in page.tags
+    assert "b" not in page.tags
+    assert "".join(page.text).count("alert") >= 5
+
+
+def test_a_model_that_was_not_trained_here_has_a_shorter_report(contents):
+    training = ("training", "corpus", "steps", "best_step", "validation_loss")
+    card = {name: value for name, value in contents.card.items() if name not in training}
+    nothing = Contents("bare", None, card, (), contents.samples, None, (), (), (), ("No run.",))
+    assert "No run." in render(nothing)
+
+
+def test_a_report_is_written_atomically_to_its_file(models, tmp_path, monkeypatch):
+    path = write_report("fox", tmp_path / "deep" / "fox.html", models)
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+    assert [file.name for file in path.parent.iterdir()] == ["fox.html"]

@@ -1,0 +1,131 @@
+"""Charts as SVG, which a page can hold and any browser shows without a network.
+
+Colors are replaced by variables of the page's style sheet, so that a chart is readable on a light
+and on a dark page.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from textwrap import shorten
+from typing import Any
+
+from textgen.errors import ConfigError
+
+# Colors that no chart has by itself, and the variables they stand for.
+_INK, _GRID, _FIRST, _SECOND = "#010203", "#040506", "#070809", "#0a0b0c"
+_VARIABLES = {_INK: "ink", _GRID: "line", _FIRST: "first", _SECOND: "second"}
+_FONT = "font"
+_MAX_NAME = 24
+
+
+def curve_chart(history: Sequence[Mapping[str, Any]]) -> str:
+    """Draw training and validation loss by step.
+
+    Args:
+        history: Records with `step`, `loss` and `validation_loss`; not empty.
+    """
+
+    def draw(axes: Any) -> None:
+        steps = [record["step"] for record in history]
+        marker = "o" if len(steps) < 40 else ""
+        for key, color, label in (
+            ("loss", _FIRST, "training"),
+            ("validation_loss", _SECOND, "validation"),
+        ):
+            values = [record[key] for record in history]
+            axes.plot(steps, values, color=color, label=label, marker=marker, markersize=3)
+        axes.set_xlabel("step")
+        axes.set_ylabel("nats per token")
+        axes.legend(frameon=False, labelcolor=_INK)
+
+    return _draw(draw, (5.4, 3.0), "Loss in training and validation by step")
+
+
+def bar_chart(bars: Sequence[tuple[str, float]], marked: str) -> str:
+    """Draw bits per character as bars, the shortest below.
+
+    Args:
+        bars: Names and bits.
+        marked: The name of the bar to mark.
+    """
+
+    def draw(axes: Any) -> None:
+        ordered = sorted(bars, key=lambda bar: bar[1])
+        colors = [_SECOND if name == marked else _GRID for name, _ in ordered]
+        names = [shorten(name, _MAX_NAME, placeholder="…") for name, _ in ordered]
+        drawn = axes.barh(names, [bits for _, bits in ordered], color=colors, height=0.62)
+        axes.bar_label(drawn, fmt="%.2f", padding=4, color=_INK)
+        axes.set_xlabel("bits per character: less is better")
+        axes.margins(x=0.12)
+        axes.grid(visible=False)
+
+    return _draw(
+        draw, (5.4, 0.34 * len(bars) + 0.8), "Bits per character of models and compressors"
+    )
+
+
+def map_chart(points: Sequence[tuple[str, float, float]]) -> str:
+    """Draw tokens at their places.
+
+    Args:
+        points: The text of each token, and its place.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.scatter([x for _, x, _ in points], [y for _, _, y in points], s=0)
+        for label, x, y in points:
+            axes.text(x, y, label, color=_INK, ha="center", va="center", fontsize=7.5)
+        axes.set_axis_off()
+        axes.margins(0.04)
+
+    return _draw(draw, (5.4, 4.6), "Tokens by the two main components of their embeddings")
+
+
+def _draw(draw: Callable[[Any], None], size: tuple[float, float], title: str) -> str:
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigError(
+            "A report needs matplotlib and Jinja: pip install 'textgen[report]'"
+        ) from None
+    # Text stays text, in the page's font; a fixed salt makes the same chart the same bytes.
+    style: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "textgen",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "text.parse_math": False,
+        "axes.edgecolor": _GRID,
+        "axes.labelcolor": _INK,
+        "xtick.color": _INK,
+        "ytick.color": _INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": _GRID,
+        "grid.linewidth": 0.5,
+        "axes.unicode_minus": False,
+    }
+    with rc_context(style), warnings.catch_warnings():
+        # The browser has fonts for characters that matplotlib's font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure = Figure(figsize=size, layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        draw(axes)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    for color, variable in _VARIABLES.items():
+        svg = svg.replace(color, f"var(--{variable})")
+    # The page decides the width; its font is there, whatever matplotlib measured with.
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"([^>]*?) width="[^"]*"', r"\1\2", svg, count=1)
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", rf"font: \1 var(--{_FONT})", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
