@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
-from textgen.cli.sampling import controls, explain_controls, no_token_left
+from textgen.cli.sampling import controls, explain_controls, no_token_left, read_phrases
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_ineffective, warn_of_unseen
@@ -56,6 +56,13 @@ _SAMPLES_PER_BATCH = 64
     help="With --json, the log-probability of every token and of the N most likely ones.",
 )
 @controls
+@click.option(
+    "--avoid-file",
+    cls=options.SectionedOption,
+    section="What the text must, or must not, contain",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A file with texts that never appear, one per line.",
+)
 @search_options
 @options.models_dir
 @click.pass_context
@@ -73,6 +80,7 @@ def generate(
     num_beams: int | None,
     length_penalty: float,
     penalty_alpha: float | None,
+    avoid_file: str | None,
     **sampling: Any,
 ) -> None:
     """Continue PROMPT with a trained model.
@@ -89,6 +97,8 @@ def generate(
         },
         sampling,
     )
+    if avoid_file is not None:
+        sampling["avoid"] += read_phrases(avoid_file)
     config = SamplingConfig(**sampling)
     if save is not None and not interactive:
         raise click.UsageError("--save needs --interactive.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from textgen.cli.options import SectionedOption
 from textgen.cli.screen import say
 
 from textgen.config import SamplingConfig
+from textgen.config.constraint_controls import Pattern, Patterns, Switch, Text
 from textgen.config.controls import Biases, Control, Stage, Texts, controls_of
 from textgen.errors import GenerationError
 
@@ -22,6 +24,7 @@ _COMMON = ("max_new_tokens", "temperature", "top_k", "top_p", "seed", "stop")
 _SECTIONS = {
     "Length": (Stage.END,),
     "Penalties and biases, before the temperature": (Stage.PENALTY, Stage.BIAS),
+    "What the text must, or must not, contain": (Stage.CONSTRAINT,),
     "Truncation, after --top-p and in this order": (Stage.TRUNCATION, Stage.MIROSTAT),
 }
 _FLAGS = {
@@ -52,9 +55,16 @@ def controls(command: Callable) -> Callable:
 def _option(control: Control, section: str) -> Callable:
     flags = _FLAGS.get(control.name, (f"--{control.name.replace('_', '-')}",))
     settings: dict[str, Any] = {"cls": SectionedOption, "section": section, "help": control.help}
-    if isinstance(control, Texts | Biases):
+    if isinstance(control, Patterns):
+        settings |= {"multiple": True, "metavar": "REGEX"}
+        settings["help"] += " May be given several times."
+    elif isinstance(control, Texts | Biases):
         settings |= {"multiple": True, "metavar": "TEXT", "callback": _unescape_all}
         settings["help"] += r" May be given several times; \n, \t and \\ are escapes."
+    elif isinstance(control, Switch):
+        settings |= {"is_flag": True}
+    elif isinstance(control, Text):
+        settings |= {"metavar": "REGEX" if isinstance(control, Pattern) else "TEXT"}
     else:
         settings["type"] = int if control.dtype.startswith("int") else float
         if control.default is None:
@@ -88,6 +98,14 @@ def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         raise click.BadParameter(rule, ctx, param) from None
 
 
+def read_phrases(file: str) -> tuple[str, ...]:
+    """Return the lines of a file of phrases that are not empty."""
+    from textgen.corpus import decode_chunks
+
+    text = "".join(decode_chunks([Path(file).read_bytes()], "utf-8", file))
+    return tuple(line for line in text.splitlines() if line.strip())
+
+
 def explain_controls(generator: TextGenerator, config: SamplingConfig) -> None:
     """Print what --ban and --logit-bias do if a word was meant that is not one token."""
     for text in config.banned:
@@ -95,7 +113,7 @@ def explain_controls(generator: TextGenerator, config: SamplingConfig) -> None:
             characters = ", ".join(map(repr, dict.fromkeys(text)))
             say(
                 f"--ban bans characters, here {characters}. "
-                f"To make a word unlikely, use --logit-bias {text!r}=-100."
+                f"To keep it from appearing as a whole, use --avoid {text!r}."
             )
     for text, _ in config.logit_bias:
         # The graph prefers the form that is one token, with or without a space before it.

@@ -81,7 +81,7 @@ def search_config(
         raise click.UsageError("--length-penalty needs --num-beams.")
     else:
         return None
-    others = {*sampling, *search, "num_samples", "interactive", "stream"}
+    others = {*sampling, *search, "num_samples", "interactive", "stream", "avoid_file"}
     for name, option in given.items():
         if name in others - allowed:
             raise click.UsageError(f"{chosen} cannot be combined with {option}.")

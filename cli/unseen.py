@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Config = SamplingConfig | BeamSearchConfig | ContrastiveSearchConfig
 
 _MAX_SHOWN = 8
-_OPTIONS = {"stop": "--stop", "banned": "--ban", "logit_bias": "--logit-bias"}
+_OPTIONS = {"stop": "--stop", "banned": "--ban", "logit_bias": "--logit-bias", "avoid": "--avoid"}
 
 
 def warn_of_unseen(generator: TextGenerator, text: str) -> None:

@@ -45,6 +45,7 @@ ALLOWED = {
     },
     "card": {"metrics", "run", "training", "version"},
     "catalog": {"card", "digests", "errors", "files"},
+    "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
@@ -59,8 +60,8 @@ ALLOWED = {
         *("catalog", "config", "errors", "files", "inference", "runtime", "tokenizer", "version"),
     },
     "inference": {
-        *("card", "catalog", "config", "corpus", "errors", "metrics", "runtime", "tokenizer"),
-        "unicode",
+        *("card", "catalog", "config", "constraints", "corpus", "errors", "metrics", "runtime"),
+        *("tokenizer", "unicode"),
     },
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
@@ -81,8 +82,8 @@ FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
-    *("evaluation", "inference", "inspection", "job", "pipeline", "report", "reporter"),
-    "upkeep",
+    *("constraints", "evaluation", "inference", "inspection", "job", "pipeline", "report"),
+    *("reporter", "upkeep"),
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))

@@ -32,11 +32,17 @@ class Controls(SphinxDirective):
         return parsed
 
 
+def _default(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value in (None, ()) else f"{value:g}"
+
+
 def _table(controls: list[Control]) -> Iterator[str]:
     yield from ("| Control | Default | Values | Meaning |", "| --- | --- | --- | --- |")
     for control in controls:
         rule = control.rule.replace("[", r"\[")
-        default = "none" if control.default in (None, ()) else f"{control.default:g}"
+        default = _default(control.default)
         off = "" if control.off in (None, control.default) else f" {control.off:g} turns it off."
         yield f"| `{control.name}` | {default} | {rule} | {control.help}{off} |"
 

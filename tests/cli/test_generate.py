@@ -1,6 +1,7 @@
 """`textgen generate`: prompts, stops, samples, JSON, and what goes wrong."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -115,13 +116,33 @@ def test_what_ban_and_logit_bias_do_with_a_word_is_said(write):
     result = write("The ", "-n", 1, "--ban", "class")
     assert result.stderr == (
         "--ban bans characters, here 'c', 'l', 'a', 's'. "
-        "To make a word unlikely, use --logit-bias 'class'=-100.\n"
+        "To keep it from appearing as a whole, use --avoid 'class'.\n"
     )
     result = write("The ", "-n", 1, "--logit-bias", "dog=-100")
     assert result.stderr == (
         "--logit-bias: 'dog' is several tokens, and each gets the bias: 'd', 'o', 'g'.\n"
     )
     assert write("The ", "-n", 1, "--ban", "c", "--logit-bias", "d=-100").stderr == ""
+
+
+def test_what_must_not_and_must_appear(write, tmp_path):
+    free = write("The ", "-n", 40, "--seed", 4, "--no-echo").stdout
+    file = tmp_path / "phrases.txt"
+    file.write_text(f"{free[4:6]}\n\n{free[9]}\n", "utf-8")
+    text = write(
+        *("The ", "-n", 40, "--seed", 4, "--no-echo", "--avoid-file", file),
+        *("--avoid", free[1:3].upper(), "--avoid-regex", "z.", "--ignore-case"),
+    ).stdout
+    assert not {free[1:3], free[4:6], free[9]} & {
+        text[i : i + n] for i in range(40) for n in (1, 2)
+    }
+    verse = write("The ", "-n", 60, "--no-echo", "--acrostic", "Tee").stdout
+    assert [line[0].lower() for line in verse.strip("\n").split("\n")] == ["t", "e", "e"]
+    assert re.fullmatch("[the]{5}", write("a", "--no-echo", "--regex", "[the]{5}").stdout.strip())
+    refused = write("The ", "--num-beams", 2, "--avoid-file", file)
+    assert refused.stderr.count("--num-beams cannot be combined with --avoid-file.") == 1
+    wrong = write("The ", "--regex", "(")
+    assert wrong.stderr.strip() == "Error: --regex must be a regular expression. Received: '('"
 
 
 def test_json_tells_probabilities_only_if_asked(write):

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
+from textgen.config.constraint_controls import Switch, Text
 from textgen.config.controls import Biases, Control, Integer, Number, Stage, Texts, controls_of
 
 CONFIGS = [SamplingConfig, BeamSearchConfig, ContrastiveSearchConfig]
@@ -57,6 +58,7 @@ def test_what_the_graph_replaces_is_within_what_it_clamps_to(config, control):
 
 def test_the_types_are_those_of_the_rows():
     kinds = {Integer: "int", Number: "float", Texts: "tuple[str", Biases: "tuple[tuple"}
+    kinds |= {Text: "str", Switch: "bool"}
     for config in CONFIGS:
         for field, control in zip(dataclasses.fields(config), controls_of(config), strict=True):
             (kind,) = (kind for base, kind in kinds.items() if isinstance(control, base))
@@ -70,6 +72,8 @@ def test_inputs_are_one_row_of_a_batch():
     assert rows["max_time"].inputs(None) == {"max_time": ("float32", [0.0])}
     assert rows["seed"].inputs(None) == {"seed": ("int64", [-1])}
     assert rows["stop"].inputs(("é", "b")) == {"stop": ("string", [["é".encode(), b"b"]])}
+    # The host makes one automaton of all constraints.
+    assert rows["avoid"].inputs(("a",)) == rows["ignore_case"].inputs(True) == {}
     assert rows["stop"].inputs(()) == {"stop": ("string", [[b""]])}
     assert rows["logit_bias"].inputs((("a", 1),)) == {
         "bias_text": ("string", [[b"a"]]),

@@ -40,6 +40,8 @@ INPUTS = {
     "banned": (STRING, 2),
     "bias_text": (STRING, 2),
     "bias": (FLOAT, 2),
+    "automaton": (STRING, 1),
+    "automaton_state": (INT32, 1),
     "logprobs": (INT32, 1),
 }
 
@@ -135,6 +137,7 @@ def test_what_prefill_gives_decode_takes_and_gives_again(meta_graph):
 def test_every_input_but_the_prompts_has_a_default(meta_graph):
     config = SamplingConfig().to_dict()
     stands_for_none = {"max_time": 0, "seed": -1, "logprobs": -1}
+    stands_for_none |= {"automaton": b"", "automaton_state": 0}
     for name in ("generate", "prefill"):
         defaults = meta_graph.signature_def[name].defaults
         values = {name: tensor_util.MakeNdarray(proto) for name, proto in defaults.items()}

@@ -37,6 +37,7 @@ class Stage(enum.Enum):
     TRUNCATION = "truncation to likely tokens"
     MIROSTAT = "Mirostat, which replaces the truncation"
     DRAW = "random draw"
+    CONSTRAINT = "what the text must, or must not, contain"
     SEARCH = "search"
     END = "end of the text"
     REPORT = "what is reported"
@@ -87,7 +88,13 @@ class Control:
         return value
 
     def inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
-        """Return the graph's inputs for a value: name -> (dtype, one row of a batch)."""
+        """Return the graph's inputs for a value: name -> (dtype, one row of a batch).
+
+        A constraint has none: the host makes one automaton of all (`textgen.constraints`).
+        """
+        return {} if self.stage is Stage.CONSTRAINT else self._inputs(value)
+
+    def _inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
         return {self.name: (self.dtype, [self.absent if value is None else value])}
 
     def _fits(self, value: Any) -> bool:
@@ -208,12 +215,9 @@ class Texts(Control):
         self._check(all(map(is_text, texts)), rule, texts)
         return texts
 
-    def inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
-        """Return one row of UTF-8 texts, with an empty one if there is none.
-
-        Empty texts are ignored. An empty row would say the same, but a server that merges
-        requests pads shorter rows, and cannot pad a row without elements.
-        """
+    def _inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
+        # Empty texts are ignored. An empty row would say the same, but a server that merges
+        # requests pads shorter rows, and cannot pad a row without elements.
         return {self.name: (self.dtype, [[text.encode() for text in value] or [b""]])}
 
 
@@ -244,8 +248,7 @@ class Biases(Control):
         self._check(fits, self.rule, value)
         return values
 
-    def inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
-        """Return a row of UTF-8 texts and a row of numbers, as `Texts` does."""
+    def _inputs(self, value: Any) -> dict[str, tuple[str, list[Any]]]:
         return {
             "bias_text": ("string", [[text.encode() for text, _ in value] or [b""]]),
             "bias": ("float32", [[float(bias) for _, bias in value] or [0.0]]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from textgen.checks import check
+from textgen.config import constraint_controls
 from textgen.config.controls import (
     FLOAT32_MAX,
     INT32_MAX,
@@ -15,28 +16,10 @@ from textgen.config.controls import (
     Number,
     Seed,
     Stage,
-    Texts,
     documented,
     row,
 )
-
-# What sampling and both searches have in common.
-MAX_NEW_TOKENS = Integer(
-    default=200,
-    low=1,
-    stage=Stage.END,
-    help="Maximum number of tokens to generate.",
-)
-STOP = Texts(
-    stage=Stage.END,
-    help="Stop strings: the text ends with the first of them to appear in it.",
-    warmup=("\n\n",),
-)
-BANNED = Texts(
-    stage=Stage.BIAS,
-    help="Characters that are never generated. BPE tokens may still spell one that is not ASCII "
-    "byte by byte, if the corpus has taught them to.",
-)
+from textgen.config.shared_controls import BANNED, MAX_NEW_TOKENS, STOP
 
 
 @documented
@@ -282,6 +265,11 @@ class SamplingConfig(ControlRecord):
             warmup=(("e", 0.1),),
         )
     )
+    avoid: tuple[str, ...] = row(constraint_controls.AVOID)
+    avoid_regex: tuple[str, ...] = row(constraint_controls.AVOID_REGEX)
+    ignore_case: bool = row(constraint_controls.IGNORE_CASE)
+    regex: str | None = row(constraint_controls.REGEX)
+    acrostic: str | None = row(constraint_controls.ACROSTIC)
     logprobs: int | None = row(
         Integer(
             default=None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from textgen.config.controls import ControlRecord, Integer, Number, Stage, documented, row
-from textgen.config.sampling import BANNED, MAX_NEW_TOKENS, STOP
+from textgen.config.shared_controls import BANNED, MAX_NEW_TOKENS, STOP
 
 
 @documented

@@ -11,6 +11,7 @@ from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
 from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.token_outputs import TokenOutputs, TokenRecorder
+from textgen.generation.valid_tokens import ValidTokens
 from textgen.generation.window import BLOCK, any_size, make_room, room
 from textgen.models.base import Decoder
 from textgen.sampling import Chain, uniform
@@ -54,6 +55,7 @@ class DecodeLoop:
         self._ends = EndDetector(
             tokenizer, request.stop, request.max_new_tokens, request.min_new_tokens
         )
+        self._valid = ValidTokens(request, tokenizer, self._chain)
         self._recorder = TokenRecorder(request.logprobs, decoder.vocab_size)
         # A block takes as long as a token or two of a small model. If no clock has to be
         # watched, blocks are as long as the capacity of the state.
@@ -61,6 +63,7 @@ class DecodeLoop:
         self._max_block = tf.where(is_timed, BLOCK, tf.int32.max)
         self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
         is_special = self._ends.is_watching | self._recorder.is_asked | self._has_minimum
+        is_special |= self._valid.is_used
         self._is_plain = self._chain.is_plain & ~is_special
 
     def run(
@@ -154,7 +157,9 @@ class DecodeLoop:
         # Biases and bans do not apply to the end of the prompt, which may be what is drawn.
         exact = tree.token_of(node)
         is_exact = tf.equal(tf.range(self._decoder.vocab_size), exact[:, None])
-        bias = tf.where(tree.tokens_from(node), request.bias, float("-inf"))
+        size = tree.size_of(node)
+        begins = self._valid.that_heal(state, tree.tokens_from(node), size)
+        bias = tf.where(begins, request.bias, float("-inf"))
         bias = tf.where(is_exact, 0.0, bias)
         chain = Chain(request.controls, bias, self._breakers)
         seed = request.controls.seed
@@ -163,7 +168,7 @@ class DecodeLoop:
         # Other controls may leave no token.
         token = tf.where(token < 0, tf.argmax(logits + bias, 1, tf.int32), token)
         pieces = self._tokenizer.pieces(token)
-        healed = tf.minimum(tree.size_of(node), tf.strings.length(pieces))
+        healed = tf.minimum(size, tf.strings.length(pieces))
         pieces = tf.strings.substr(pieces, healed, tf.strings.length(pieces) - healed)
         old = Progress(state.count, state.finish, state.tail, tf.zeros_like(state.count))
         new, is_text = self._ends.advance(old, token, pieces)
@@ -181,6 +186,7 @@ class DecodeLoop:
             finish=progress.finish,
             tail=progress.tail,
             healing=tf.zeros_like(node),
+            followed=self._valid.after_healing(state, is_new, token, healed),
             state=self._decoder.select_rows(is_healing, cache, state.state),
         )
         return first, tf.where(is_new, healed, 0), progress.overhang, state
@@ -193,9 +199,11 @@ class DecodeLoop:
         number, xtc_number = tf.unstack(numbers, 2)
         if is_plain:
             token, mu = self._chain.sample_plainly(logits, number), state.mu
+            followed = state.followed
         else:
             allowed = self._without_eos(logits, state.count)
-            token, mu = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
+            sample = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
+            token, mu, followed = self._valid.ensure(state, allowed, *sample)
         progress = Progress(state.count, state.finish, state.tail, part.overhang)
         progress, is_text = self._ends.advance(progress, token, watch=not is_plain)
         token = tf.maximum(token, 0)
@@ -214,6 +222,7 @@ class DecodeLoop:
             tail=progress.tail,
             mu=mu,
             healing=state.healing,
+            followed=followed,
             state=cache,
         )
         return _Iteration(outputs, progress.overhang, state)

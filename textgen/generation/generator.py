@@ -173,6 +173,7 @@ class Generator(tf.Module):
             tail=tf.fill(tf.shape(lengths), ""),
             mu=tf.cast(none, tf.float32),
             healing=healing,
+            followed=request.automaton_state,
             state=state,
         )
 

@@ -17,6 +17,8 @@ _SAMPLING = controls_of(SamplingConfig)
 _DTYPES = {"int32": np.int32, "int64": np.int64, "float32": np.float32, "string": object}
 # The inputs that the searches share with sampling.
 SEARCH_INPUTS = ("max_new_tokens", "stop", "banned")
+# What the constraints of the table become together, on the host.
+_AUTOMATON = {"automaton": np.array([b""], object), "automaton_state": np.zeros(1, np.int32)}
 
 # Whether a prompt is a rendered template, whose special tokens are tokens; see
 # `Generator.prefill`. Only models whose vocabulary has texts for them have this input.
@@ -28,7 +30,7 @@ def default_inputs() -> dict[str, np.ndarray]:
 
     One row stands for all rows of the batch.
     """
-    return _defaults(_SAMPLING)
+    return {**_defaults(_SAMPLING), **_AUTOMATON}
 
 
 def beam_search_inputs() -> dict[str, np.ndarray]:
@@ -82,5 +84,7 @@ def make_request(
         logprobs=values["logprobs"],
         stop=values["stop"],
         bias=make_bias(values["bias_text"], values["bias"], values["banned"]),
+        automaton=values["automaton"],
+        automaton_state=values["automaton_state"],
         controls=SamplingControls(**{row.name: values[row.name] for row in ROWS}),
     )

@@ -80,6 +80,9 @@ class PromptHealer:
         """
         nodes = self._nodes(window, lengths)
         nodes = tf.where(is_whole[:, None], 0, nodes)
+        # An automaton may forbid all tokens but the one that is the end of the prompt itself.
+        is_bound = tf.not_equal(self._request.automaton, "")[:, None]
+        nodes = tf.where(is_bound & (self._tree.token_of(nodes) < 0), 0, nodes)
         one = tf.cast(nodes[:, 0] > 0, tf.int32)
         # Only the model knows whether "Bob", of two tokens, begins " Bobby", a single one.
         count = tf.cond(

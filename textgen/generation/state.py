@@ -29,6 +29,9 @@ class Request(NamedTuple):
         stop: string[B, S], UTF-8; the text ends with the first of these to appear in it, which
             is kept. Empty strings are ignored, and S may be 0.
         bias: float32[B, V], added to the logits; -inf bans a token.
+        automaton: string[B], what each text must follow (`textgen.constraints.encoding`); empty if
+            nothing.
+        automaton_state: int32[B], where in it the text begins.
         controls: How to choose a token.
     """
 
@@ -38,6 +41,8 @@ class Request(NamedTuple):
     logprobs: tf.Tensor
     stop: tf.Tensor
     bias: tf.Tensor
+    automaton: tf.Tensor
+    automaton_state: tf.Tensor
     controls: SamplingControls
 
 
@@ -58,6 +63,7 @@ class GenerationState(NamedTuple):
         mu: float32[B], Mirostat's mu from the previous token.
         healing: int32[B], the bytes taken off the prompt, with which the first token must begin,
             as a node of the prefix tree; 0 if there are none (`textgen.generation.healing`).
+        followed: int32[B], the state of the text's automaton.
         state: The decoder's state.
     """
 
@@ -69,4 +75,5 @@ class GenerationState(NamedTuple):
     tail: tf.Tensor
     mu: tf.Tensor
     healing: tf.Tensor
+    followed: tf.Tensor
     state: State

@@ -1,4 +1,4 @@
-"""The texts of controls: stop strings, banned texts and biased texts."""
+"""The texts of controls: stop strings, and texts that are banned, biased or avoided."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_FIELDS = ("stop", "banned", "logit_bias")
+_FIELDS = ("stop", "banned", "logit_bias", "avoid")
 
 
 def clean_controls(config: Any, clean: Callable[[str], str]) -> Any:
@@ -36,8 +36,8 @@ def ineffective_controls(
 ) -> list[tuple[str, str]]:
     """Return the control texts that can never act, each after the name of its setting.
 
-    Nothing is left of them after cleaning, or the model lacks a character of a stop string, or
-    every character of a banned or biased text.
+    Nothing is left of them after cleaning, or the model lacks a character of a stop string or a
+    text to avoid, or every character of a banned or biased text.
 
     Args:
         config: A `SamplingConfig`, or a config of a search.
@@ -50,7 +50,8 @@ def ineffective_controls(
             cleaned = clean(text)
             unknown = set(unknown_characters(cleaned))
             known = set(cleaned) - unknown
-            if not known or (name == "stop" and unknown):
+            is_whole = name == "stop" or (name == "avoid" and not config.ignore_case)
+            if not known or (is_whole and unknown):
                 found.append((name, text))
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from textgen.config import SamplingConfig
+from textgen.config.controls import Stage, controls_of
 from textgen.errors import ConfigError
 from textgen.runtime import SavedModel
 
@@ -69,13 +70,17 @@ def prompt_feeds(
 
 
 def sampling_feeds(config: SamplingConfig, seeds: Sequence[int]) -> dict[str, np.ndarray]:
-    """Return the inputs of `generate` and `prefill` except the prompts.
+    """Return the inputs of `generate` and `prefill` except prompts and automata.
 
     Args:
         config: How to sample. Its values become one row, which applies to the whole batch.
         seeds: One seed per text.
     """
-    values = dataclasses.asdict(config)
+    values = {
+        control.name: getattr(config, control.name)
+        for control in controls_of(SamplingConfig)
+        if control.stage is not Stage.CONSTRAINT
+    }
     bias = values.pop("logit_bias")
     special: dict[str, np.ndarray] = {
         "seed": np.array(seeds, np.int64),

@@ -16,6 +16,7 @@ from textgen.config import (
     SamplingConfig,
 )
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
+from textgen.inference.constraints import ConstraintFeeds
 from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_feeds, sampling_feeds
@@ -42,6 +43,7 @@ class TextGenerator:
         card: The model card: what the model is, and what it was trained on.
         tokenizer: The model's tokenizer.
         saved_model: The SavedModel, whose signatures take arrays.
+        constraint_feeds: Makes the inputs `automaton` and `automaton_state` of its signatures.
 
     Raises:
         ModelDamagedError: If the SavedModel cannot be loaded, or textgen did not export it.
@@ -72,6 +74,7 @@ class TextGenerator:
                 f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
                 "older textgen: train it again, or resume its training."
             )
+        self.constraint_feeds = ConstraintFeeds(self.saved_model, self.tokenizer)
 
     def close(self) -> None:
         """Free the model's memory.
@@ -179,7 +182,7 @@ class TextGenerator:
         prompts = [self._checked(prompt) for prompt in prompts]
         seeds = make_seeds(config, len(prompts))
         inputs = prompt_feeds(self.saved_model, prompts, parse_special)
-        inputs |= sampling_feeds(config, seeds)
+        inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
         outputs: list[Outputs] = []
         if config.max_new_tokens <= MAX_TOKENS_PER_CALL:
             outputs.append(self.saved_model.run("generate", **inputs))
@@ -224,7 +227,7 @@ class TextGenerator:
         prompt = self._checked(prompt)
         (seed,) = seeds = make_seeds(config, 1)
         inputs = prompt_feeds(self.saved_model, [prompt], parse_special)
-        inputs |= sampling_feeds(config, seeds)
+        inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, [prompt])
         return TextStream(
             lambda: ChunkDecoder(self.saved_model, **inputs),
             lambda outputs: make_generation(prompt, seed, outputs, 0, self._pieces(config)),

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from textgen.inference.constraints import is_constrained
 from textgen.serving.http import openapi, page
 from textgen.serving.http.completion_request import parse_completion
 from textgen.serving.http.completions import CancellableResponse, Completion
@@ -134,6 +135,8 @@ class App:
             if self._log_prompts:
                 logger.info("Prompts for %s: %r", name, parsed.prompts)
             completion = Completion(served, name, parsed, self._metrics, self._mailbox)
+            if is_constrained(parsed.config):
+                await anyio.to_thread.run_sync(completion.prepare)
             completion.start()
         except BaseException:
             stack.close()

@@ -115,11 +115,16 @@ def _sampling(fields: dict[str, Any], limits: Limits) -> SamplingConfig:
     _at_most("logprobs", config.logprobs or 0, limits.max_logprobs)
     _at_most("max_time", config.max_time or 0, limits.max_seconds)
     _at_most("the length of logit_bias", len(config.logit_bias), limits.max_logit_biases)
-    for name in ("stop", "banned"):
+    for name in ("stop", "banned", "avoid_regex"):
         texts = getattr(config, name)
         _at_most(f"the number of {name} strings", len(texts), limits.max_stop_strings)
         longest = max(map(len, texts), default=0)
         _at_most(f"the length of a {name} string", longest, limits.max_stop_characters)
+    for name in ("regex", "acrostic"):
+        length = len(getattr(config, name) or "")
+        _at_most(f"the length of {name}", length, limits.max_stop_characters)
+    characters = sum(map(len, config.avoid))
+    _at_most("the length of avoid", characters, limits.max_avoid_characters)
     return dataclasses.replace(config, max_time=config.max_time or limits.max_seconds)
 
 

@@ -15,6 +15,7 @@ import anyio
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from textgen.serving.http.batch import Prompt
 from textgen.serving.http.choice import Choice, LogprobsWriter, Token, prompt_tokens
 from textgen.serving.http.completion_request import CompletionRequest
 from textgen.serving.http.engine import EngineClosedError, QueueFullError
@@ -61,6 +62,7 @@ class Completion:
         pieces = served.tokenizer.pieces
         self._choices = [Choice(request.config.stop, pieces) for _ in range(count)]
         self._writers = [LogprobsWriter(served.token_names, pieces) for _ in range(count)]
+        self._row_prompts: list[Prompt] | None = None
         self._rows: list[Row] = []
         self._num_running = 0
         self._is_cancelled = False
@@ -108,23 +110,32 @@ class Completion:
                 ready.append(_event({**self._header, "choices": [], "usage": self._usage()}))
         yield b"".join([*ready, _DONE])
 
+    def prepare(self) -> None:
+        """Make what the texts start from; with constraints it may take a second.
+
+        Raises:
+            ApiError: If the request cannot be followed.
+        """
+        texts = [text for text, _ in self._prompts]
+        self._row_prompts = self._served.prompts(self._request, texts, self._seeds)
+
     def start(self) -> None:
         """Queue the texts.
 
         Raises:
-            ApiError: If the queue is full.
+            ApiError: If the queue is full, or the request cannot be followed.
         """
         if self._request.is_empty:
             return
+        if self._row_prompts is None:
+            self.prepare()
 
         def receiver(index: int) -> Callable[[Piece], None]:
             return lambda piece: self._mailbox.post(self._pieces.put_nowait, (index, piece))
 
-        texts = [text for text, _ in self._prompts]
-        prompts = self._served.prompts(self._request, texts, self._seeds)
         rows = [
             Row(prompt, receiver(index), self._request.config.logprobs)
-            for index, prompt in enumerate(prompts)
+            for index, prompt in enumerate(self._row_prompts or ())
         ]
         try:
             self._served.engine.submit(rows)

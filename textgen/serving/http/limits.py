@@ -15,7 +15,8 @@ class Limits:
         max_tokens: Tokens to generate per text.
         max_texts: Texts per request: prompts times `n`.
         max_stop_strings: Stop strings per request, and banned texts.
-        max_stop_characters: Length of one of them.
+        max_stop_characters: Length of one of them, and of a pattern.
+        max_avoid_characters: Length of all texts to avoid together.
         max_logit_biases: Entries of `logit_bias`.
         max_logprobs: Alternatives per token.
         max_seconds: Time to generate one text.
@@ -30,6 +31,7 @@ class Limits:
     max_texts: int = 128
     max_stop_strings: int = 32
     max_stop_characters: int = 256
+    max_avoid_characters: int = 32_768
     max_logit_biases: int = 1024
     max_logprobs: int = 20
     max_seconds: float = 600.0

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from textgen.config import SamplingConfig
+from textgen.config.constraint_controls import Switch, Text
 from textgen.config.controls import Biases, Control, Integer, Number, Texts, controls_of
 from textgen.serving.http.completion_request import OPENAI_NAMES
 from textgen.serving.http.limits import Limits
@@ -165,6 +166,10 @@ def _completion_request(limits: Limits) -> dict[str, Any]:
 def _schema(control: Control) -> dict[str, Any]:
     """Return the JSON schema of a control."""
     help_text = {"description": f"{control.help} Must be {control.rule}."}
+    if isinstance(control, Text):
+        return {"anyOf": [{"type": "string"}, {"type": "null"}], **help_text}
+    if isinstance(control, Switch):
+        return {"type": "boolean", "default": control.default, **help_text}
     if isinstance(control, Texts | Biases):
         return {"anyOf": [_TEXTS], "default": [], **help_text}
     schema: dict[str, Any] = {"type": "number"}

@@ -10,6 +10,7 @@ import numpy as np
 
 from textgen.catalog import ModelEntry
 from textgen.config import SamplingConfig
+from textgen.errors import ConfigError, GenerationError
 from textgen.inference import TextGenerator
 from textgen.inference.feeds import sampling_feeds
 from textgen.serving.http.batch import Prompt
@@ -113,22 +114,38 @@ class ServedModel:
             seeds: One for each row.
 
         Raises:
-            ApiError: If `logit_bias` names a token that does not exist.
+            ApiError: If `logit_bias` names a token that does not exist, or a constraint cannot be
+                followed.
         """
         if any(token_id >= self.tokenizer.vocab_size for token_id in request.token_bias):
             message = f"Token ids must be in [0, {self.tokenizer.vocab_size - 1}]"
             raise ApiError(400, message, param="logit_bias")
         shared = sampling_feeds(request.config, seeds[:1])
+        try:
+            constraints = self.generator.constraint_feeds(request.config, texts)
+        except (ConfigError, GenerationError) as error:
+            raise ApiError(400, str(error)) from None
+        if not constraints and "automaton" in self.saved_model.signatures["prefill"].inputs:
+            # Rows that join one batch have the same inputs.
+            constraints = {
+                "automaton": np.array([b""] * len(texts), object),
+                "automaton_state": np.zeros(len(texts), np.int32),
+            }
+        numbers = [row // request.num_choices for row in range(len(seeds))]
         return [
             Prompt(
                 {
                     **shared,
-                    "prompts": np.array([texts[row // request.num_choices]], object),
+                    # One row stands for all.
+                    **{
+                        name: values[[number % len(values)]] for name, values in constraints.items()
+                    },
+                    "prompts": np.array([texts[number]], object),
                     "seed": np.array([seed], np.int64),
                 },
                 request.token_bias,
             )
-            for row, seed in enumerate(seeds)
+            for number, seed in zip(numbers, seeds, strict=True)
         ]
 
     def score(

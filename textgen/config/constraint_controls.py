@@ -1,0 +1,106 @@
+"""The controls that say what a text must, or must not, contain, and their kinds."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import warnings
+from typing import Any
+
+from textgen.checks import is_text
+from textgen.config.controls import Control, Stage, Texts
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Patterns(Texts):
+    """A control whose value is any number of regular expressions."""
+
+    @property
+    def rule(self) -> str:
+        """The values it may have."""
+        return "a list of regular expressions"
+
+    def checked(self, value: Any) -> Any:
+        """Return the patterns as a tuple."""
+        patterns = super().checked(value)
+        self._check(all(map(_is_pattern, patterns)), self.rule, patterns)
+        return patterns
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Text(Control):
+    """A control whose value is one string."""
+
+    dtype = "string"
+
+    default: str | None = None
+
+    @property
+    def rule(self) -> str:
+        """The values it may have."""
+        return "a non-empty string of Unicode text"
+
+    def _fits(self, value: Any) -> bool:
+        return is_text(value) and bool(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pattern(Text):
+    """A control whose value is a regular expression."""
+
+    @property
+    def rule(self) -> str:
+        """The values it may have."""
+        return "a regular expression"
+
+    def _fits(self, value: Any) -> bool:
+        return super()._fits(value) and _is_pattern(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Switch(Control):
+    """A control that is on or off."""
+
+    dtype = "bool"
+
+    default: bool = False
+
+    @property
+    def rule(self) -> str:
+        """The values it may have."""
+        return "true or false"
+
+    def _fits(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+def _is_pattern(value: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+AVOID = Texts(
+    stage=Stage.CONSTRAINT,
+    help="Texts that never appear, not even if one begins in the prompt.",
+)
+AVOID_REGEX = Patterns(
+    stage=Stage.CONSTRAINT,
+    help="Patterns that match nothing in the text, and nothing that begins in the prompt.",
+)
+IGNORE_CASE = Switch(
+    stage=Stage.CONSTRAINT,
+    help="Avoid these texts and patterns in upper and lower case alike.",
+)
+REGEX = Pattern(
+    stage=Stage.CONSTRAINT,
+    help="A pattern that the text matches as a whole; the text ends when it is complete.",
+)
+ACROSTIC = Text(
+    stage=Stage.CONSTRAINT,
+    help="A text that the first letters of the lines spell; spaces in it do not count.",
+)

@@ -1,0 +1,82 @@
+"""The constraints of a config as inputs of a model's graph."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from textgen.config import SamplingConfig
+from textgen.config.controls import Stage, controls_of
+from textgen.errors import GenerationError
+from textgen.inference.feeds import sampling_feeds
+from textgen.runtime import SavedModel
+from textgen.tokenizer import Tokenizer
+
+# The constraints; `ignore_case` alone is none.
+_NAMES = [
+    row.name
+    for row in controls_of(SamplingConfig)
+    if row.stage is Stage.CONSTRAINT and row.default is not False
+]
+
+
+def is_constrained(config: SamplingConfig) -> bool:
+    """Whether a config has a constraint."""
+    return any(getattr(config, name) for name in _NAMES)
+
+
+class ConstraintFeeds:
+    """Makes the inputs `automaton` and `automaton_state` of one model.
+
+    Args:
+        model: The exported model.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(self, model: SavedModel, tokenizer: Tokenizer) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+
+    @functools.cached_property
+    def _builder(self):
+        # Most texts have no constraint.
+        from textgen.constraints import ConstraintBuilder
+
+        return ConstraintBuilder(self._tokenizer.pieces, self._tokenizer.special.eos)
+
+    def __call__(
+        self, config: SamplingConfig, prompts: Sequence[str | bytes]
+    ) -> dict[str, np.ndarray]:
+        """Return the inputs for some cleaned prompts; none if there is no constraint.
+
+        Raises:
+            ConfigError: If a constraint cannot be followed.
+            GenerationError: If the model was exported before there were constraints.
+        """
+        if not is_constrained(config):
+            return {}
+        if "automaton" not in self._model.signatures["generate"].inputs:
+            given = next(name for name in _NAMES if getattr(config, name))
+            raise GenerationError(
+                f"{given} needs a model that a newer textgen has exported: resume its training "
+                "or train it again"
+            )
+        usable = self._usable(config)
+        texts = (text.encode() if isinstance(text, str) else text for text in prompts)
+        built = [self._builder.build(config, text, usable) for text in texts]
+        contents = [content for content, _ in built]
+        if len(set(map(id, contents))) == 1:
+            contents = contents[:1]  # one row stands for all, and it may have megabytes
+        return {
+            "automaton": np.array(contents, object),
+            "automaton_state": np.array([state for _, state in built], np.int32),
+        }
+
+    def _usable(self, config: SamplingConfig) -> np.ndarray:
+        """The tokens that the model may write at all, bool[V]: it says so itself."""
+        feeds = sampling_feeds(config, [0])
+        inputs = {name: feeds[name] for name in ("banned", "bias_text", "bias")}
+        state = self._model.run_tensors("prefill", prompts=[""], **inputs)
+        return state["state_bias"].numpy()[0] > -np.inf
