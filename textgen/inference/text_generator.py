@@ -9,12 +9,7 @@ import numpy as np
 
 from textgen.card import ModelCard
 from textgen.catalog import CARD_PATH, TOKENIZER_PATH, ModelEntry
-from textgen.config import (
-    BeamSearchConfig,
-    ContrastiveSearchConfig,
-    CorpusConfig,
-    SamplingConfig,
-)
+from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, CorpusConfig, SamplingConfig
 from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
 from textgen.inference.constraints import ConstraintFeeds
 from textgen.inference.contract import contract_flaws
@@ -43,7 +38,7 @@ class TextGenerator:
         card: The model card: what the model is, and what it was trained on.
         tokenizer: The model's tokenizer.
         saved_model: The SavedModel, whose signatures take arrays.
-        constraint_feeds: Makes the inputs `automaton` and `automaton_state` of its signatures.
+        constraint_feeds: Makes its inputs `automaton` and `automaton_state`.
 
     Raises:
         ModelDamagedError: If the SavedModel cannot be loaded, or textgen did not export it.
