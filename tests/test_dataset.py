@@ -1,5 +1,6 @@
 """Batches as a pure function of (seed, step), complete epochs, and the token store."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -11,7 +12,7 @@ from textgen.config import CorpusConfig
 from textgen.corpus import Source, clean, find_files, read_corpus
 from textgen.dataset import TokenStore, TrainingWindows, ValidationWindows
 from textgen.errors import CorpusError, TokenizerError
-from textgen.tokenizer import CharacterTokenizer
+from textgen.tokenizer import CharacterTokenizer, SpecialTokens
 
 SHAPES = {
     "num_tokens": st.integers(10, 200),
@@ -182,20 +183,25 @@ def test_a_large_vocabulary_needs_four_bytes(tmp_path):
 documents = st.lists(st.text("床前明月光x", min_size=1), min_size=1)
 
 
+# GPT-2 has one token that separates documents.
+@pytest.mark.parametrize("bos", [1, 2])
 @settings(deadline=None)  # It writes files.
 @given(documents=documents, places=st.lists(st.integers(0, 100), max_size=6))
 def test_a_store_puts_bos_and_eos_around_every_document(
-    tmp_path_factory, tokenizer, documents, places
+    tmp_path_factory, tokenizer, documents, places, bos
 ):
+    tokenizer = copy.copy(tokenizer)
+    tokenizer.special = SpecialTokens(unknown=0, bos=bos, eos=2)
     text = "".join(f"{document}\n" for document in documents)
     edges = sorted({0, len(text), *(place % len(text) for place in places)})
     # For any cuts, splitting the pieces at "\n" yields blocks of the text's lines.
     blocks = [text[start:end].split("\n") for start, end in itertools.pairwise(edges)]
     folder = tmp_path_factory.mktemp("store") / "tokens"
     store = TokenStore.write(folder, blocks, [["霜", ""]], tokenizer, has_documents=True)
-    whole = [id_ for each in documents for id_ in (1, *tokenizer.encode(each), 2)]
-    assert store.train.tolist() == whole
-    assert store.validation.tolist() == [1, *tokenizer.encode("霜"), 2]
+    begin = [] if bos == 2 else [bos]
+    whole = [id_ for each in documents for id_ in (*begin, *tokenizer.encode(each), 2)]
+    assert store.train.tolist() == [2][: bos == 2] + whole
+    assert store.validation.tolist() == [bos, *tokenizer.encode("霜"), 2]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, tokenizer):

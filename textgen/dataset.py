@@ -131,6 +131,8 @@ def _encode(
 ) -> Iterator[np.ndarray]:
     """Yield the ids of each block, int[num_tokens], with BOS and EOS around documents."""
     bos, eos = tokenizer.special.bos, tokenizer.special.eos
+    # One token may be both, as GPT-2's <|endoftext|> is.
+    between = [eos] if bos == eos else [eos, bos]
     at_start = has_documents
     for block in blocks:
         ids, lengths = tokenizer.encode_all(block)
@@ -143,8 +145,8 @@ def _encode(
         # After each text but the last, a document ends and the next begins. If the last text
         # is empty, that document only begins with the next block.
         ends = np.cumsum(lengths)[:-1]
-        ids = np.insert(ids, np.repeat(ends, 2), np.tile([eos, bos], len(ends)))
-        if len(block) > 1 and not block[-1]:
+        ids = np.insert(ids, np.repeat(ends, len(between)), np.tile(between, len(ends)))
+        if len(block) > 1 and not block[-1] and bos != eos:
             ids = ids[:-1]
             at_start = True
         yield ids

@@ -202,15 +202,16 @@ class App:
 
     async def _answer_tokenizer_info(self, request: Request) -> Response:
         with self._shelf.use(request.query_params.get("model")) as (_, served):
-            unknown, start, end = served.special_ids
+            special, texts = served.tokenizer.special, served.tokenizer.special_texts
+            has_unknown = special.unknown not in (special.bos, special.eos)
             return JSONResponse(
                 {
                     "tokenizer_class": served.tokenizer.kind,
                     "vocab_size": served.tokenizer.vocab_size,
                     "model_max_length": served.context_length,
-                    "bos_token": start,
-                    "eos_token": end,
-                    "unk_token": unknown,
+                    "bos_token": texts.get(special.bos),
+                    "eos_token": texts.get(special.eos),
+                    "unk_token": texts.get(special.unknown) if has_unknown else None,
                     "pad_token": None,
                     "chat_template": None,
                 }

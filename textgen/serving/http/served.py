@@ -18,7 +18,6 @@ from textgen.serving.http.completion_request import CompletionRequest, PromptVal
 from textgen.serving.http.engine import Engine, Observer
 from textgen.serving.http.errors import ApiError
 from textgen.serving.http.limits import Limits
-from textgen.tokenizer.token_ids import SPECIAL_NAMES
 
 # A character that no corpus should hold stands for the unknown token in a prompt of ids.
 _UNSEEN = "\uf8ff"
@@ -46,7 +45,7 @@ class ServedModel:
         self.context_length: int = self.generator.card.model.context_length
         self.token_names = [_token_name(piece) for piece in self.tokenizer.pieces]
         # What clients call the tokens that stand for no text.
-        self.special_ids = dict(zip(SPECIAL_NAMES, self.tokenizer.special, strict=True))
+        self.special_ids = {text: i for i, text in self.tokenizer.special_texts.items()}
         for name, token_id in self.special_ids.items():
             self.token_names[token_id] = name
         self._warm_up()
@@ -97,11 +96,12 @@ class ServedModel:
         ids = list(value)
         if not all(0 <= token_id < len(pieces) for token_id in ids):
             raise ApiError(400, f"Token ids must be in [0, {len(pieces) - 1}]", param="prompt")
-        if self._boundaries & set(ids[self.num_boundaries(ids) :]):
+        unseen, unknown = _UNSEEN.encode(), self.tokenizer.special.unknown
+        rest = ids[self.num_boundaries(ids) :]
+        if any(i in self._boundaries or (i != unknown and not pieces[i]) for i in rest):
             message = "Special tokens may stand only at the beginning of a prompt"
             raise ApiError(400, message, param="prompt")
-        unseen, unknown = _UNSEEN.encode(), self.tokenizer.special.unknown
-        return b"".join(unseen if i == unknown else pieces[i] for i in ids), ids
+        return b"".join(unseen if i == unknown else pieces[i] for i in rest), ids
 
     def prompts(
         self, request: CompletionRequest, texts: list[bytes], seeds: list[int]
