@@ -32,10 +32,10 @@ import tensorflow as tf
 import variants
 
 from textgen.config import ModelConfig, TrainingConfig
-from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.tokenizer import learn_tokenizer
 from textgen.training import step
 from textgen.training.schedule import schedule_of
+from textgen.windows import TrainingWindows, ValidationWindows
 
 KINDS = {"transformer": variants, "lstm": lstm_variants}
 VALIDATION_SPLIT = 0.1

@@ -14,6 +14,7 @@ from textgen.training.distribution import build_strategy
 from textgen.training.history import History
 from textgen.training.loop import Trainer
 from textgen.training.result import TrainingResult
+from textgen.windows import cut_windows
 
 
 def fit(
@@ -43,8 +44,7 @@ def fit(
             model_config,
             config,
             tokens.vocab_size,
-            tokens.training,
-            tokens.validation,
+            cut_windows(tokens.training, tokens.validation, config, model_config.context_length),
             Checkpoints(Path(folder) / "checkpoints"),
             History(Path(folder) / "history.jsonl"),
             build_strategy(config.strategy),

@@ -21,7 +21,9 @@ def describe_plan(plan: Plan) -> str:
         f"expect about {bits:.1f} bits per character ({bits * math.log(2):.1f} nats), "
         "give or take a fifth."
     )
-    if not plan.corpus.validation_tokens:
+    if plan.config.from_model is not None:
+        expected = f"begins from {plan.config.from_model}."
+    elif not plan.corpus.validation_tokens:
         expected = "too few to keep a part for validation, so all of it is to be memorized."
     elif plan.steps < _MIN_STEPS:
         seconds = math.ceil(plan.seconds_for(_MIN_STEPS) / 10) * 10
@@ -31,7 +33,7 @@ def describe_plan(plan: Plan) -> str:
         )
     return (
         f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
-        f"context {model.context_length}, batch {training.batch_size}, "
+        f"context {training.window(model.context_length)}, batch {training.batch_size}, "
         f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
         f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}"

@@ -156,8 +156,10 @@ class BarReporter(Reporter):
 
 
 def _describe(validation: Validation) -> str:
+    # At step 0 nothing has been trained yet.
+    trained = f"loss {validation.loss:.3f}, " if validation.step else ""
     return (
-        f"step {validation.step:,}: loss {validation.loss:.3f}, "
+        f"step {validation.step:,}: {trained}"
         f"validation {validation.validation_loss:.3f}, "
         f"{validation.bits_per_character:.3f} bits/char, "
         f"accuracy {validation.validation_accuracy:.1%}{'  (best)' if validation.best else ''}"

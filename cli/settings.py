@@ -218,6 +218,24 @@ _TRAINING_OPTIONS = (
         show_default=True,
         help="Number of newest checkpoints to keep.",
     ),
+    click.option(
+        "--window-length",
+        type=int,
+        help="Tokens per training window.  [default: --context-length; planned with --from]",
+    ),
+    click.option(
+        "--adapter-rank",
+        type=int,
+        help="With --from: train low-rank adapters (LoRA) of this rank, which need less time and "
+        "memory; 0 trains all weights.  [default: planned]",
+    ),
+    click.option(
+        "--freeze-layers",
+        type=int,
+        default=_TRAINING.freeze_layers,
+        show_default=True,
+        help="With --from: keep the embeddings and this many of the first layers as they are.",
+    ),
 )
 
 

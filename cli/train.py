@@ -41,6 +41,18 @@ _REASONS = {
     metavar="TIME",
     help="Time until the model is saved: 90s, 10m or 1h.  [default: 5m, or 10m with a GPU]",
 )
+@click.option(
+    "--from",
+    "from_model",
+    metavar="MODEL",
+    help="Begin from a model: its name, NAME/VERSION, or a SavedModel's folder.",
+)
+@click.option(
+    "--replay",
+    multiple=True,
+    metavar="FILE[:FRACTION]",
+    help="Mix in older text, so that a model from --from forgets less.  [default fraction: 0.1]",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
 @run_options
 @click.option("--resume", is_flag=True, help="Continue the model's run from its last checkpoint.")
@@ -52,6 +64,8 @@ def train(
     corpus: tuple[str, ...],
     name: str | None,
     time_budget: float | None,
+    from_model: str | None,
+    replay: tuple[str, ...],
     dry_run: bool,
     resume: bool,
     tensorboard: bool,
@@ -75,12 +89,17 @@ def train(
         raise click.UsageError("--dry-run cannot be combined with --resume.")
     name = default_name(corpus[0]) if name is None else check_name(name)
     given = given_options(ctx, settings)
+    if from_model is not None:
+        given["from_model"] = from_model
+    older, fraction = replayed(replay)
+    if fraction is not None:
+        given["replay_fraction"] = fraction
     from textgen.cli.plan_text import describe_plan
     from textgen.cli.progress import make_reporter
 
     from textgen import pipeline
 
-    asked: dict[str, Any] = {"time_budget": time_budget, "started": started}
+    asked: dict[str, Any] = {"time_budget": time_budget, "started": started, "replay": older}
     if dry_run:
         with make_reporter() as reporter:
             plan = pipeline.plan(
@@ -116,6 +135,10 @@ def report(trained: Trained, models_dir: str | None) -> None:
         f"{trained.name}: {loss} {result.validation_loss:.3f} after "
         f"{result.step:,} steps{_REASONS[result.ended_by]}. Saved in {trained.path}"
     )
+    if result.trained_fraction < 1:
+        say(f"Trained {result.trained_fraction:.2%} of the weights.")
+    if result.initial_loss is not None:
+        say(f"Before training, the {loss} was {result.initial_loss:.3f}.")
     if kept := _describe_kept(result):
         say(kept)
     where = ""
@@ -163,6 +186,25 @@ def stop_on_interrupt() -> Iterator[Callable[[], str | None]]:
 
     with on_interrupt(handle):
         yield should_stop
+
+
+def replayed(values: tuple[str, ...]) -> tuple[list[str], float | None]:
+    """Return the files of --replay, and the fraction if one is given.
+
+    Args:
+        values: The option's values, such as `old.txt:0.1`.
+    """
+    paths, fractions = [], set()
+    for value in values:
+        path, colon, fraction = value.rpartition(":")
+        try:
+            fractions.add(float(fraction))
+        except ValueError:
+            path, colon = value, ""
+        paths.append(path if colon else value)
+    if len(fractions) > 1:
+        raise click.UsageError("All files of --replay share one fraction.")
+    return paths, fractions.pop() if fractions else None
 
 
 def default_name(path: str) -> str:

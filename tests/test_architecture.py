@@ -39,7 +39,8 @@ ALLOWED = {
     "reporter": {"metrics", "planning"},
     "permutation": {"splitmix"},
     "metrics": set(),
-    "dataset": {"corpus", "digests", "tokenizer", "errors", "files", "permutation"},
+    "dataset": {"corpus", "digests", "tokenizer", "errors", "files"},
+    "windows": {"config", "errors", "permutation"},
     "run": {
         *("config", "corpus", "dataset", "digests", "errors", "files", "reporter", "tokenizer"),
     },
@@ -50,7 +51,7 @@ ALLOWED = {
     "sampling": {"config", "splitmix"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {
-        *("config", "dataset", "errors", "files", "keras_internals", "metrics", "models"),
+        *("config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
         "reporter",
     },
     "export": {"card", "catalog", "config", "generation", "tokenizer"},
@@ -65,7 +66,7 @@ ALLOWED = {
     },
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
-        *("run", "tokenizer"),
+        *("run", "tokenizer", "windows"),
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {
@@ -80,6 +81,7 @@ STANDARD_LIBRARY_ONLY = {
 FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
+    *("inheritance", "windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "inference", "inspection", "job", "pipeline", "report"),

@@ -27,13 +27,14 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
     store = SimpleNamespace(validation=np.zeros(100, np.uint16))
     tokenizer = CharacterTokenizer.learn(["ab"])
     run = Run(RunFolder(tmp_path), RunConfig(), corpus, tokenizer, store)
-    weights = [SimpleNamespace(shape=(3, 4)), SimpleNamespace(shape=(4,))]
+    weights = {"kernel": SimpleNamespace(shape=(3, 4)), "bias": SimpleNamespace(shape=(4,))}
     result = SimpleNamespace(
-        model=SimpleNamespace(trainable_variables=weights),
+        model=SimpleNamespace(named_variables=lambda: weights),
         step=9,
         best_step=6,
         validation_loss=math.log(2),
         ended_by="patience",
+        initial_loss=None,
     )
     card = make_card("mine", run, result)
     assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card

@@ -1,4 +1,4 @@
-"""Batches as a pure function of (seed, step), complete epochs, and the token store."""
+"""The token store."""
 
 import copy
 import itertools
@@ -10,123 +10,15 @@ from hypothesis import strategies as st
 
 from textgen.config import CorpusConfig
 from textgen.corpus import Source, clean, find_files, read_corpus
-from textgen.dataset import TokenStore, TrainingWindows, ValidationWindows
+from textgen.dataset import TokenStore
 from textgen.errors import CorpusError, TokenizerError
 from textgen.tokenizer import CharacterTokenizer, SpecialTokens
 
-SHAPES = {
-    "num_tokens": st.integers(10, 200),
-    "context_length": st.integers(2, 9),
-    "batch_size": st.integers(1, 7),
-    "seed": st.integers(0, 2**31 - 1),
-}
 CLEANING = [
     CorpusConfig(validation_split=0.1),
     CorpusConfig(lowercase=True, strip_punctuation=True, normalize="nfkc", validation_split=0.1),
     CorpusConfig(strip_html=True, normalize="nfc", validation_split=0.1),
 ]
-
-
-def windows_of(num_tokens, context_length, batch_size, seed):
-    # Each token is its own position, so that a window shows where it was cut.
-    return TrainingWindows(np.arange(num_tokens), context_length, batch_size, seed)
-
-
-@given(**SHAPES, first=st.integers(0, 50), chunks=st.lists(st.integers(1, 5), min_size=1))
-def test_batches_do_not_depend_on_their_number_per_call(first, chunks, **shape):
-    whole = windows_of(**shape).batches(first, sum(chunks))
-    windows, step, pieces = windows_of(**shape), first, []
-    for count in chunks:
-        pieces.append(windows.batches(step, count))
-        step += count
-    np.testing.assert_array_equal(np.concatenate(pieces), whole)
-    singles = [windows_of(**shape).batches(first + i, 1)[0] for i in range(sum(chunks))]
-    np.testing.assert_array_equal(singles, whole)
-
-
-@given(**SHAPES, steps=st.lists(st.integers(0, 60), min_size=1, max_size=8))
-def test_a_batch_does_not_depend_on_earlier_calls(steps, **shape):
-    windows = windows_of(**shape)
-    for step in steps:
-        np.testing.assert_array_equal(
-            windows.batches(step, 1), windows_of(**shape).batches(step, 1)
-        )
-
-
-@given(**SHAPES, epochs=st.integers(1, 4))
-def test_every_window_is_shown_once_per_epoch(epochs, **shape):
-    windows = windows_of(**shape)
-    count = -(-epochs * windows.num_windows // shape["batch_size"])
-    starts = windows.batches(0, count).reshape(-1, shape["context_length"] + 1)[:, 0]
-    for epoch in range(epochs):
-        shown = np.sort(starts[epoch * windows.num_windows :][: windows.num_windows])
-        np.testing.assert_array_equal(np.diff(shown), shape["context_length"])
-
-
-@given(**SHAPES, step=st.integers(0, 1000))
-def test_windows_are_consecutive_tokens_inside_the_text(step, **shape):
-    batches = windows_of(**shape).batches(step, 3)
-    assert batches.shape == (3, shape["batch_size"], shape["context_length"] + 1)
-    assert batches.dtype == np.int32
-    assert batches.min() >= 0
-    assert batches.max() < shape["num_tokens"]
-    np.testing.assert_array_equal(np.diff(batches, axis=-1), 1)
-
-
-def test_different_seeds_have_different_orders():
-    first, second = (windows_of(200, 4, 8, seed).batches(0, 4) for seed in (0, 1))
-    assert (first != second).any()
-
-
-@given(
-    num_tokens=st.integers(2, 200),
-    context_length=st.integers(2, 9),
-    batch_size=st.integers(1, 7),
-)
-def test_validation_predicts_every_token_but_the_first_once(num_tokens, context_length, batch_size):
-    windows = ValidationWindows(np.arange(num_tokens), context_length, batch_size)
-    targets, inputs = [], []
-    for batch, real in windows:
-        assert batch.shape == (batch_size, context_length + 1)
-        assert real.shape == (batch_size, context_length)
-        targets.append(batch[:, 1:][real])
-        inputs.append(batch[:, :-1][real])
-    np.testing.assert_array_equal(np.sort(np.concatenate(targets)), np.arange(1, num_tokens))
-    np.testing.assert_array_equal(np.concatenate(targets), np.concatenate(inputs) + 1)
-    assert windows.num_targets == num_tokens - 1
-
-
-def test_too_few_tokens_for_one_window_are_an_error():
-    with pytest.raises(CorpusError, match=r"context_length"):
-        windows_of(8, 8, 1, 0)
-    assert windows_of(9, 8, 1, 0).batches(0, 1).tolist() == [[list(range(9))]]
-
-
-@pytest.mark.parametrize("num_tokens", [0, 1])
-def test_validation_without_a_token_to_predict_is_an_error(num_tokens):
-    with pytest.raises(CorpusError, match=r"validation_split"):
-        ValidationWindows(np.arange(num_tokens), 8, 4)
-
-
-@given(
-    num_tokens=st.integers(2, 200),
-    context_length=st.integers(2, 9),
-    batch_size=st.integers(1, 7),
-    max_targets=st.integers(1, 250),
-)
-def test_a_long_validation_part_is_sampled_evenly(
-    num_tokens, context_length, batch_size, max_targets
-):
-    tokens = np.arange(num_tokens)
-    windows = ValidationWindows(tokens, context_length, batch_size, max_targets)
-    targets = np.concatenate([batch[:, 1:][real] for batch, real in windows])
-    assert len(set(targets)) == len(targets) == windows.num_targets
-    assert windows.num_targets <= max(max_targets, context_length)
-    places = (targets[::context_length] - 1) // context_length
-    if len(places) > 1:
-        assert np.ptp(np.diff(places)) <= 1
-    if num_tokens - 1 <= max_targets - context_length:
-        assert windows.num_targets == num_tokens - 1
 
 
 @pytest.fixture(scope="module")
@@ -243,10 +135,3 @@ def test_a_corpus_in_small_pieces_has_the_tokens_of_its_whole_text(
     assert tokenizer.characters == sorted(set(whole[:cut]))
     assert store.train.tolist() == tokenizer.encode(whole[:cut]).tolist()
     assert store.validation.tolist() == tokenizer.encode(whole[cut:]).tolist()
-
-
-@pytest.mark.parametrize("num_tokens", [40, 63, 119, 500])
-def test_windows_reach_the_last_token_of_a_short_text(num_tokens):
-    windows = TrainingWindows(np.arange(num_tokens), context_length=16, batch_size=4, seed=0)
-    shown = windows.batches(0, 400)[..., 1:]
-    assert set(shown.ravel()) == set(range(1, num_tokens))

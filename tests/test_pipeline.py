@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import pytest
 
@@ -215,6 +216,87 @@ def test_epochs_become_steps(corpus, tmp_path):
     assert plan.steps == plan.config.training.max_steps == math.ceil(3 * tokens / (4 * 8))
     with pytest.raises(ConfigError, match="max_steps cannot be combined with epochs"):
         textgen.plan([corpus], "mine", models_dir=tmp_path, epochs=3, max_steps=9, **KEPT)
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    path = tmp_path_factory.mktemp("letters") / "letters.txt"
+    path.write_text("deed cab abcd document " * 30, "utf-8")
+    return path
+
+
+TUNING = {"max_steps": 6, "batch_size": 4, "jit_compile": False, "validation_split": 0.2}
+
+
+def test_a_model_begins_from_another_and_its_card_names_it(trained, models, letters, corpus):
+    tuned = textgen.train(
+        [letters], "tuned", models_dir=models, from_model="mine/1", replay=[corpus], **TUNING
+    )
+    assert tuned.result.validation_loss < tuned.result.initial_loss
+    with textgen.load(tuned.path) as model, textgen.load(trained[0].path) as parent:
+        assert model.card.model == parent.card.model
+        assert model.card.num_parameters == parent.card.num_parameters
+        assert (model.card.parent.name, model.card.parent.version) == ("mine", 1)
+        assert model.card.parent.validation_loss == tuned.result.initial_loss
+        assert len(model.card.parent.digest) == 64
+        assert model.generate("abc", seed=3, max_new_tokens=5).num_tokens > 0
+    # The tokens are reused only for the same text and the same tokenizer.
+    phases = Phases()
+    again = {"models_dir": models, "reporter": phases, **TUNING}
+    textgen.train([letters], "tuned", from_model=tuned.path, replay=[corpus], **again)
+    assert "reusing" in phases.names
+    textgen.train([letters], "tuned", from_model="mine", **again)
+    assert phases.names.count("reusing") == 1
+
+
+class Phases(textgen.Reporter):
+    def __init__(self):
+        self.names = []
+
+    def phase(self, name):
+        self.names.append(name)
+
+
+@pytest.mark.parametrize("freeze_layers", [0, 1])
+def test_a_tuned_run_resumes_after_its_parent_is_gone(corpus, letters, tmp_path, freeze_layers):
+    config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, num_layers=2))
+    parent = textgen.train([corpus], "mine", config, tmp_path).path
+    settings = {"models_dir": tmp_path, "from_model": "mine", "freeze_layers": freeze_layers}
+    whole = textgen.train([letters], "whole", **settings, **TUNING)
+    first = textgen.train([letters], "pieces", **settings, **{**TUNING, "max_steps": 3})
+    shutil.rmtree(parent)
+    kept = tmp_path / "pieces" / "train" / "parent"
+    assert kept.exists() == bool(freeze_layers)
+    longer = textgen.resume([letters], "pieces", models_dir=tmp_path, max_steps=6)
+    assert (longer.result.step, first.result.step) == (6, 3)
+    assert longer.result.initial_loss == whole.result.initial_loss
+    if freeze_layers:
+        data = next((kept / "variables").glob("*.data-*"))
+        data.write_bytes(data.read_bytes()[:-1] + b"x")
+        with pytest.raises(CheckpointError, match="have changed since"):
+            textgen.resume([], "pieces", models_dir=tmp_path, max_steps=9)
+
+
+def test_what_contradicts_the_parent_leaves_nothing_behind(models, letters, tmp_path):
+    for settings, rule in (
+        ({"hidden_dim": 32}, "hidden_dim comes from"),
+        ({"from_model": "nobody"}, "no model 'nobody'"),
+        (
+            {"from_model": None, "freeze_layers": 1},
+            "freeze_layers and adapter_rank need from_model",
+        ),
+    ):
+        given = {"from_model": str(models / "mine" / "1"), **settings}
+        with pytest.raises(textgen.TextgenError, match=rule):
+            textgen.train([letters], "tuned", models_dir=tmp_path, **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_never_gives_a_trained_model_another_shape(models, letters):
+    plan = textgen.plan([letters], "tuned", models_dir=models, from_model="mine", time_budget=3600)
+    shape = textgen.Catalog(models).find("mine").card.model.to_dict()
+    planned = plan.config.model.to_dict()
+    assert {**planned, "dropout": 0} == {**shape, "dropout": 0}
 
 
 SENTENCE = "你好，这是一个文本生成模型。你好，你好！"

@@ -141,6 +141,23 @@ class PublishedSummary(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParentSummary(_Part):
+    """The model that a run began from; see `textgen.run.Parent`.
+
+    Attributes:
+        name: The model's name.
+        version: The version's number; `None` for a SavedModel outside a version folder.
+        digest: SHA-256 of its weights and its tokenizer in hexadecimal.
+        validation_loss: Its loss on the new validation part, in nats per token.
+    """
+
+    name: str
+    version: int | None = None
+    digest: str
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versions(_Part):
     """The versions of the packages that made a model."""
 
@@ -163,6 +180,7 @@ class ModelCard(_Part):
         published: Where an imported model comes from.
         corpus: What the model learned from.
         training: How it was trained.
+        parent: The model that the training began from, if there was one.
         steps: Training steps.
         best_step: The step whose weights were exported.
         validation_loss: Validation loss in nats per token.
@@ -184,6 +202,7 @@ class ModelCard(_Part):
     published: PublishedSummary | None = None
     corpus: CorpusSummary | None = None
     training: TrainingSummary | None = None
+    parent: ParentSummary | None = None
     steps: int | None = None
     best_step: int | None = None
     validation_loss: float | None = None
@@ -237,7 +256,7 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
     return ModelCard(
         name=name,
         model=ModelShape.from_dict(config.model.to_dict()),
-        num_parameters=sum(math.prod(v.shape) for v in result.model.trainable_variables),
+        num_parameters=sum(math.prod(v.shape) for v in result.model.named_variables().values()),
         tokenizer=TokenizerSummary(kind=run.tokenizer.kind, vocab_size=run.tokenizer.vocab_size),
         corpus=CorpusSummary.from_dict({**run.corpus.to_dict(), "config": config.corpus.to_dict()}),
         training=TrainingSummary.from_dict(
@@ -247,6 +266,7 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
                 "ended_by": result.ended_by,
             }
         ),
+        parent=_parent_summary(run, result),
         steps=result.step,
         best_step=result.best_step,
         validation_loss=loss,
@@ -272,3 +292,9 @@ def current_versions() -> Versions:
         keras=version("keras"),
         other={"python": platform.python_version(), "keras-nlp": version("keras-nlp")},
     )
+
+
+def _parent_summary(run: Run, result: TrainingResult) -> ParentSummary | None:
+    if run.parent is None:
+        return None
+    return ParentSummary.from_dict({**run.parent.to_dict(), "validation_loss": result.initial_loss})

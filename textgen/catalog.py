@@ -25,6 +25,8 @@ MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
 TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 DIGESTS_PATH = Path("assets.extra", DIGESTS_NAME)
+# What a run learned next to the weights of its parent, if it trained adapters.
+ADAPTER_PATH = Path("assets.extra", "adapter.npz")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textgen.card import make_card
-from textgen.catalog import Catalog
-from textgen.dataset import MAX_VALIDATION_TARGETS, TrainingWindows, ValidationWindows
+from textgen.catalog import ADAPTER_PATH, Catalog
+from textgen.config import RunConfig
 from textgen.errors import ConfigError
 from textgen.planning import (
     COMPRESSED_CHARACTERS,
@@ -24,6 +24,7 @@ from textgen.planning import (
 )
 from textgen.reporter import Reporter
 from textgen.run import ModelRuns, Run, RunFolder, record_export
+from textgen.windows import MAX_VALIDATION_TARGETS, Windows, cut_windows
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -69,15 +70,22 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
         validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
         vocab_size=run.tokenizer.vocab_size,
         compressed_bits=compressed_bits(beginning),
+        train_fraction=_train_fraction(run),
     )
     machine = measure_machine(num_devices)
     planned = make_plan(run.config, request.fixed, size, machine, request.seconds_left(machine))
-    model, training = planned.config.model, planned.config.training
-    # These refuse a corpus that is too short.
-    TrainingWindows(tokens, model.context_length, training.batch_size, training.seed)
-    judged = run.store.validation if run.store.validation.size else tokens
-    ValidationWindows(judged, model.context_length, training.batch_size)
+    _windows(run, planned.config)  # refuses a corpus that is too short
     return planned
+
+
+def _windows(run: Run, config: RunConfig) -> Windows:
+    store, context_length = run.store, config.model.context_length
+    return cut_windows(store.train, store.validation, config.training, context_length, store.replay)
+
+
+def _train_fraction(run: Run) -> float:
+    """Return the fraction of the windows that are not cut from older text."""
+    return 1.0 if run.store.replay is None else 1 - run.config.training.replay_fraction
 
 
 def count_epochs(run: Run) -> Run:
@@ -85,10 +93,21 @@ def count_epochs(run: Run) -> Run:
     training = run.config.training
     if training.epochs is None:
         return run
-    tokens = training.batch_size * run.config.model.context_length
+    window = training.window(run.config.model.context_length)
+    tokens = training.batch_size * window * _train_fraction(run)
     steps = max(1, math.ceil(training.epochs * run.store.train.size / tokens))
     training = dataclasses.replace(training, max_steps=steps)
     return run.with_config(dataclasses.replace(run.config, training=training))
+
+
+def keep_parent(run: Run) -> None:
+    """Keep the weights of a run's parent, if it needs them to resume.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    if run.parent is not None and run.config.training.is_partial:
+        run.parent.keep(run.folder.parent)
 
 
 def build_trainer(
@@ -97,6 +116,8 @@ def build_trainer(
     strategy: tf.distribute.Strategy,
     tensorboard: bool,
     reporter: Reporter,
+    *,
+    is_resumed: bool = False,
 ) -> Trainer:
     """Build the trainer of a run. Everything that can refuse to start does so here.
 
@@ -106,8 +127,10 @@ def build_trainer(
         strategy: From `textgen.training.distribution.build_strategy`.
         tensorboard: Whether to write TensorBoard's event files.
         reporter: Receives what happens.
+        is_resumed: Whether a checkpoint has the weights that are trained.
 
     Raises:
+        CheckpointError: If the files of the parent have changed since the run began.
         ConfigError: If workers disagree, the batch cannot be divided, or TensorBoard is missing.
         CorpusError: If the corpus is too short.
     """
@@ -116,23 +139,26 @@ def build_trainer(
     from textgen.training.loop import Trainer
     from textgen.training.workers import Workers
 
-    config = run.config
-    if not Workers(strategy).have_same(f"{config.to_dict()} {run.corpus.digest}"):
+    config, parent = run.config, run.parent
+    same = f"{config.to_dict()} {run.corpus.digest} {parent and parent.digest}"
+    if not Workers(strategy).have_same(same):
         raise ConfigError(
             "All workers must train on the same corpus with the same settings. "
             "Received: a mismatch between workers"
         )
+    loads_parent = config.training.is_partial or not is_resumed
     return Trainer(
         config.model,
         config.training,
         run.tokenizer.vocab_size,
-        run.store.train,
-        run.store.validation,
+        _windows(run, config),
         Checkpoints(folder.checkpoints, config.training.keep_checkpoints),
         History(folder.history, folder.tensorboard if tensorboard else None),
         strategy,
         tokens_per_character=run.tokens_per_character,
         reporter=reporter,
+        has_parent=parent is not None,
+        parent_weights=parent.weights() if parent and loads_parent else None,
     )
 
 
@@ -140,8 +166,7 @@ def sample_writer(run: Run) -> Callable[[LanguageModel], str]:
     """Return a function that shows what a run's model generates."""
     from textgen.generation import SampleGenerator
 
-    is_seen = run.store.seen(run.tokenizer.vocab_size)
-    return SampleGenerator(run.tokenizer, run.has_documents, is_seen)
+    return SampleGenerator(run.tokenizer, run.has_documents, run.seen_tokens())
 
 
 def finish(
@@ -166,12 +191,17 @@ def finish(
     if not result.is_chief:
         return Trained(runs.name, None, result)
     reporter.phase("exporting")
-    is_seen = run.store.seen(run.tokenizer.vocab_size)
-    generator = Generator.of_model(result.model, run.tokenizer, run.has_documents, is_seen)
-    card = make_card(runs.name, run, result)
-    path = catalog.add_version(
-        runs.name, lambda folder: write_saved_model(folder, generator, run.tokenizer, card)
+    generator = Generator.of_model(
+        result.model, run.tokenizer, run.has_documents, run.seen_tokens()
     )
+    card = make_card(runs.name, run, result)
+
+    def write(folder: Path) -> None:
+        write_saved_model(folder, generator, run.tokenizer, card)
+        if result.model.adapters is not None:
+            result.model.adapters.save(folder / ADAPTER_PATH)
+
+    path = catalog.add_version(runs.name, write)
     record_export(runs.newest, result.step, path.name)
     write_configuration(path.parent, runs.name)
     return Trained(runs.name, path, result)

@@ -6,29 +6,35 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from textgen.catalog import Catalog
 from textgen.config import RunConfig, given_settings
-from textgen.corpus import find_files
+from textgen.corpus import Source, find_files
 from textgen.errors import CheckpointError, ConfigError
-from textgen.job import Trained, build_trainer, count_epochs, finish, plan_run, sample_writer
+from textgen.inheritance import find_parent, inherit
+from textgen.job import (
+    Trained,
+    build_trainer,
+    count_epochs,
+    finish,
+    keep_parent,
+    plan_run,
+    sample_writer,
+)
 from textgen.planning import Plan, PlanRequest
 from textgen.reporter import Reporter
 from textgen.run import (
     ModelRuns,
-    RunLock,
+    Parent,
     begin_run,
     exported_step,
     has_same_corpus,
     read_or_reuse,
     reopen_run,
 )
-from textgen.runtime.banner import hidden_banner
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from textgen.workplace import devices, locked
 
 Paths = Sequence[str | os.PathLike[str]]
 
@@ -39,6 +45,7 @@ def train(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
     tensorboard: bool = False,
@@ -56,6 +63,7 @@ def train(
         name: The model's name, a plain folder name.
         config: A record of settings, all of which are kept.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        replay: Files with older text to mix in, so that a model from `from_model` forgets less.
         time_budget: Seconds until the model is exported. Defaults to 5 minutes, or 10 with a
             GPU. With a given `max_steps`, the time only decides the size.
         started: When the time budget began, on the clock of `time.monotonic`. Defaults to now.
@@ -78,16 +86,17 @@ def train(
         >>> textgen.train(["corpus.txt"], name="mine").path
         PosixPath('saved_models/mine/1')
         >>> textgen.train(["corpus.txt"], "mine", hidden_dim=256, time_budget=60)
+        >>> textgen.train(["letters.txt"], "letters", from_model="mine")
     """
     reporter = reporter or Reporter()
-    config, request = _requested(config, settings, time_budget, started)
     catalog = Catalog(models_dir)
+    config, request, parent = _requested(catalog, config, settings, time_budget, started)
     runs = ModelRuns(catalog.model_folder(name))
-    sources = find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
-    with _locked(runs, config) as lock:
-        source = read_or_reuse(sources, runs, config, reporter)
-        with _devices(config, lock) as (strategy, is_chief):
-            run = begin_run(source, runs, config, reporter, writes=is_chief)
+    sources, old = _sources(paths, replay, config, catalog)
+    with locked(runs, config) as lock:
+        source = read_or_reuse(sources, runs, config, reporter, parent, old)
+        with devices(config, lock) as (strategy, is_chief):
+            run = begin_run(source, runs, config, reporter, parent, writes=is_chief)
             deadline, closing_seconds = math.inf, 0.0
             with run.folder.discarded_on_error() if is_chief else contextlib.nullcontext():
                 if request is not None:
@@ -98,6 +107,8 @@ def train(
                     closing_seconds = planned.closing_seconds
                 else:
                     run = count_epochs(run)
+                if is_chief:
+                    keep_parent(run)
                 trainer = build_trainer(run, runs.newest, strategy, tensorboard, reporter)
             if is_chief:
                 runs.start_new()
@@ -116,6 +127,7 @@ def plan(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
     reporter: Reporter | None = None,
@@ -128,6 +140,7 @@ def plan(
         name: The model's name. Its newest run may hold the corpus's tokens.
         config: A record of settings to keep; see `train`.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        replay: Files with older text to mix in; see `train`.
         time_budget: Seconds until the model is exported; see `train`.
         started: When the time budget began; see `train`.
         reporter: Receives what happens.
@@ -142,15 +155,15 @@ def plan(
         4
     """
     reporter = reporter or Reporter()
-    config, request = _requested(config, settings, time_budget, started)
+    catalog = Catalog(models_dir)
+    config, request, parent = _requested(catalog, config, settings, time_budget, started)
     if request is None:
         raise ConfigError(_CANNOT_PLAN)
-    catalog = Catalog(models_dir)
     runs = ModelRuns(catalog.model_folder(name))
-    sources = find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
-    source = read_or_reuse(sources, runs, config, reporter)
-    with _devices(config) as (strategy, _):
-        run = begin_run(source, runs, config, reporter, writes=False)
+    sources, old = _sources(paths, replay, config, catalog)
+    source = read_or_reuse(sources, runs, config, reporter, parent, old)
+    with devices(config) as (strategy, _):
+        run = begin_run(source, runs, config, reporter, parent, writes=False)
         return plan_run(run, request, strategy.num_replicas_in_sync)
 
 
@@ -160,6 +173,7 @@ def resume(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
     tensorboard: bool = False,
@@ -176,6 +190,7 @@ def resume(
         name: The model's name.
         config: A record of settings; see below.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        replay: The older text that is mixed in, if `paths` has the corpus.
         time_budget: Seconds until the model is exported, also for a run that has ended. Defaults
             to what the run has left of its own, if it had one.
         started: When the time budget began; see `train`.
@@ -205,17 +220,18 @@ def resume(
     deadline = math.inf
     if (request := _request(run.config, changes, time_budget, started)) and time_budget:
         deadline = request.started + time_budget
-    with _locked(runs, run.config) as lock:
+    with locked(runs, run.config) as lock:
         if paths:
-            encoding = run.config.corpus.encoding
-            sources = find_files(paths, encoding=encoding, leave_out=catalog.folder)
-            if not has_same_corpus(run, sources, catalog.folder, reporter):
+            sources, old = _sources(paths, replay, run.config, catalog)
+            if not has_same_corpus(run, sources, catalog.folder, reporter, old):
                 raise CheckpointError(
                     f"The corpus is not the one that the run of {name!r} began with. "
                     "To train on it, begin a new run."
                 )
-        with _devices(run.config, lock) as (strategy, _):
-            trainer = build_trainer(run, runs.newest, strategy, tensorboard, reporter)
+        with devices(run.config, lock) as (strategy, _):
+            trainer = build_trainer(
+                run, runs.newest, strategy, tensorboard, reporter, is_resumed=True
+            )
             result = trainer.fit(
                 resume=True,
                 should_stop=should_stop,
@@ -229,19 +245,38 @@ def resume(
 
 def _given(config: RunConfig | None, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that the user gave, in a record or by name."""
-    return {**(config.to_settings() if config else {}), **given_settings(settings)}
+    given = {**(config.to_settings() if config else {}), **given_settings(settings)}
+    if isinstance(given.get("from_model"), os.PathLike):
+        given["from_model"] = os.fspath(given["from_model"])
+    return given
+
+
+def _sources(
+    paths: Paths, replay: Paths, config: RunConfig, catalog: Catalog
+) -> tuple[list[Source], list[Source]]:
+    """Return the files of the corpus, and those of the older text."""
+
+    def find(paths: Paths) -> list[Source]:
+        return find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
+
+    return find(paths), find(replay) if replay else []
 
 
 def _requested(
+    catalog: Catalog,
     config: RunConfig | None,
     settings: dict[str, Any],
     time_budget: float | None,
     started: float | None,
-) -> tuple[RunConfig, PlanRequest | None]:
-    """Return the settings to begin with, and what to plan."""
+) -> tuple[RunConfig, PlanRequest | None, Parent | None]:
+    """Return the settings to begin with, what to plan, and the model to begin from."""
     given = _given(config, settings)
     config = RunConfig.from_settings(given)
-    return config, _request(config, given, time_budget, started)
+    request = _request(config, given, time_budget, started)
+    if config.from_model is None:
+        return config, request, None
+    parent, cleaning = find_parent(catalog, config.from_model)
+    return inherit(config, given, parent, cleaning), request, parent
 
 
 def _request(
@@ -254,34 +289,6 @@ def _request(
     if time_budget is not None:
         raise ConfigError(_CANNOT_PLAN)
     return None
-
-
-@contextlib.contextmanager
-def _locked(runs: ModelRuns, config: RunConfig) -> Iterator[RunLock]:
-    """Keep other runs out of the model's folder until the end of the block."""
-    with RunLock(runs) as lock:
-        # Of several workers only the chief writes files; the strategy will tell which it is.
-        if config.training.strategy != "multi-worker":
-            lock.acquire()
-        yield lock
-
-
-@contextlib.contextmanager
-def _devices(
-    config: RunConfig, lock: RunLock | None = None
-) -> Iterator[tuple[tf.distribute.Strategy, bool]]:
-    """Yield the strategy, and whether this process is the chief, which takes the lock."""
-    # Only now: a mistyped file name should be reported without waiting for TensorFlow.
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
-        from textgen.training import distribution
-    name = config.training.strategy
-    with distribution.reporting_device_errors(name):
-        # A multi-worker strategy must exist before any TensorFlow operation runs.
-        strategy = distribution.build_strategy(name)
-        is_chief = distribution.is_chief(strategy)
-        if is_chief and lock is not None:
-            lock.acquire()
-        yield strategy, is_chief
 
 
 _CANNOT_PLAN = (

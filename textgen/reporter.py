@@ -39,7 +39,8 @@ class Validation:
 
     Attributes:
         step: Steps done.
-        loss: Mean training loss since the previous validation, in nats per token.
+        loss: Mean training loss since the previous validation, in nats per token. At step 0,
+            which only a model that was trained before validates, the validation loss.
         validation_loss: Validation loss in nats per token.
         bits_per_character: Validation loss in bits per character, comparable across tokenizers.
         learning_rate: Learning rate at this step.

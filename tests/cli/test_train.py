@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from textgen.cli.train import default_name
+from textgen.cli.train import default_name, replayed
 
 from tests.cli.conftest import CORPUS, SMALL
 from textgen.run import ModelRuns, RunLock
@@ -304,3 +304,32 @@ def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
     assert process.stderr.read().strip() == "Interrupted."
     assert process.wait(timeout=60) == 130
     assert not any(tmp_path.iterdir())
+
+
+def test_a_model_is_trained_on_from_another(run, models, corpus, tmp_path):
+    letters = tmp_path / "letters.txt"
+    letters.write_text("The lazy dog jumps over the brown fox. " * 60, "utf-8")
+    command = ["train", letters, "--models-dir", models, "--name", "tuned", "--from", "fox"]
+    options = ["--max-steps", "6", "--batch-size", "4", "--no-jit-compile"]
+    result = run(*command, *options, "--replay", f"{corpus}:0.3", "--adapter-rank", "2")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^step 0: validation \d", result.stderr, re.MULTILINE)
+    assert "begins from fox." in result.stderr
+    assert re.search(r"^Trained \d+\.\d\d% of the weights\.$", result.stderr, re.MULTILINE)
+    assert re.search(r"^Before training, the validation loss was \d", result.stderr, re.MULTILINE)
+    assert (models / "tuned" / "1" / "assets.extra" / "adapter.npz").is_file()
+    refused = run(*command, "--size", "tiny")
+    assert refused.exit_code == 2
+    assert "comes from the model to begin from, fox/1" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), ([], None)),
+        (("old.txt",), (["old.txt"], None)),
+        (("old.txt:0.2", "C:older.txt"), (["old.txt", "C:older.txt"], 0.2)),
+    ],
+)
+def test_replay_names_files_and_one_fraction(values, expected):
+    assert replayed(values) == expected

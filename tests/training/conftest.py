@@ -14,6 +14,7 @@ from textgen.config import ModelConfig, TrainingConfig
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
 from textgen.training.loop import Trainer
+from textgen.windows import cut_windows
 
 VOCAB_SIZE = 11
 
@@ -40,22 +41,28 @@ def make_trainer(tmp_path, tokens):
         reporter=None,
         text=None,
         validation=0.2,
+        replay=None,
+        parent_weights=None,
+        has_parent=False,
         **training,
     ):
         shape = {"num_layers": 1, "num_heads": 2, "hidden_dim": 16, "context_length": 8}
         settings = {"max_steps": 12, "batch_size": 4, "validate_every": 4, "jit_compile": False}
         text = tokens if text is None else text
         cut = int(len(text) * (1 - validation))
+        model_config = ModelConfig(**{**shape, "dropout": 0.0, **(model or {})})
+        config = TrainingConfig(**{**settings, **training})
         return Trainer(
-            ModelConfig(**{**shape, "dropout": 0.0, **(model or {})}),
-            TrainingConfig(**{**settings, **training}),
+            model_config,
+            config,
             VOCAB_SIZE,
-            text[:cut],
-            text[cut:],
+            cut_windows(text[:cut], text[cut:], config, model_config.context_length, replay),
             Checkpoints(tmp_path / name / "checkpoints"),
             History(tmp_path / name / "history.jsonl"),
             strategy or tf.distribute.get_strategy(),
             reporter=reporter,
+            has_parent=has_parent or parent_weights is not None,
+            parent_weights=parent_weights,
         )
 
     return make

@@ -29,6 +29,7 @@ from textgen.training.checkpoints import Checkpoints
 from textgen.training.distribution import build_strategy
 from textgen.training.history import History
 from textgen.training.loop import Trainer
+from textgen.windows import cut_windows
 
 folder, architecture, optimizer, jit = Path(sys.argv[1]), *sys.argv[2:]
 tokens = np.random.default_rng(0).integers(3, 11, 400)
@@ -37,13 +38,13 @@ for name, strategy, replicas, accumulate in (
 ):
     strategy = build_strategy(strategy)
     assert strategy.num_replicas_in_sync == replicas
+    config = TrainingConfig(max_steps=100, batch_size=4, accumulate=accumulate, validate_every=10,
+                            clip_norm=0.1, optimizer=optimizer, learning_rate=1e-2,
+                            jit_compile={"jit": None, "no jit": False}[jit])
     Trainer(
         ModelConfig(architecture, num_layers=1, num_heads=2, hidden_dim=16, context_length=8,
                     dropout=0),
-        TrainingConfig(max_steps=100, batch_size=4, accumulate=accumulate, validate_every=10,
-                       clip_norm=0.1, optimizer=optimizer, learning_rate=1e-2,
-                       jit_compile={"jit": None, "no jit": False}[jit]),
-        11, tokens[:320], tokens[320:],
+        config, 11, cut_windows(tokens[:320], tokens[320:], config, 8),
         Checkpoints(folder / name), History(folder / f"{name}.jsonl"), strategy,
     ).fit()
 """

@@ -241,6 +241,7 @@ from textgen.training import clock, loop
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.history import History
 from textgen.reporter import Reporter
+from textgen.windows import cut_windows
 
 folder, architecture, optimizer = Path(sys.argv[1]), *sys.argv[2:]
 tokens = np.random.default_rng(0).integers(3, 11, 400)
@@ -269,12 +270,12 @@ def train(name, resume, kill_after, kill_writing):
         rename(source, target)
 
     os.replace = replace
+    config = TrainingConfig(max_steps=9, batch_size=4, validate_every=3, accumulate=2, seed=5,
+                            optimizer=optimizer, jit_compile=False)
     loop.Trainer(
         ModelConfig(architecture, num_layers=1, num_heads=2, hidden_dim=16, context_length=8,
                     dropout=0.3),
-        TrainingConfig(max_steps=9, batch_size=4, validate_every=3, accumulate=2, seed=5,
-                       optimizer=optimizer, jit_compile=False),
-        11, tokens[:320], tokens[320:],
+        config, 11, cut_windows(tokens[:320], tokens[320:], config, 8),
         Checkpoints(folder / name), History(folder / f"{name}.jsonl"),
         tf.distribute.get_strategy(), reporter=KillAfter(kill_after),
     ).fit(resume)

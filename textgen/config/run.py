@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from textgen.checks import check, check_choice, check_int_in, check_positive_int
+from textgen.checks import check, check_choice, check_int_in, check_positive_int, is_text
 from textgen.config.corpus import CorpusConfig
 from textgen.config.training import TrainingConfig
 from textgen.errors import ConfigError
@@ -41,6 +41,8 @@ class RunConfig(Record):
         vocab_size: Maximum number of BPE tokens, 259 to 1,048,576. If `None`, it depends on the
             size of the corpus.
         min_count: Characters that occur less often become the unknown token. BPE has none.
+        from_model: Name or folder of the model to begin from: its weights, shape and tokenizer.
+            If `None`, the run begins from nothing.
 
     Example:
         >>> RunConfig.from_settings({"hidden_dim": 256, "max_steps": 500}).model.num_heads
@@ -53,10 +55,19 @@ class RunConfig(Record):
     tokenizer: Literal["auto", "character", "bpe"] = "auto"
     vocab_size: int | None = None
     min_count: int = 1
+    from_model: str | None = None
 
     def __post_init__(self) -> None:
         check_positive_int(self, "min_count")
         check_choice(self, "tokenizer")
+        fits = self.from_model is None or is_text(self.from_model)
+        check(fits, "from_model must be the name or the folder of a model", self.from_model)
+        if self.from_model is None and self.training.is_partial:
+            raise ConfigError(
+                "freeze_layers and adapter_rank need from_model: random weights are not worth "
+                f"keeping. Received: {self.training.freeze_layers} and "
+                f"{self.training.adapter_rank}"
+            )
         if self.vocab_size is not None:
             check_vocab_size(self.vocab_size)
             fits = self.tokenizer == "bpe"

@@ -12,11 +12,14 @@ from textgen.checks import (
     check_finite,
     check_positive_int,
     is_int,
+    is_number,
 )
 from textgen.errors import ConfigError
 from textgen.record import LEFT_OUT, Record
 
 _USUAL_BATCH_SIZE = 16
+# A larger rank is no smaller than what it adapts.
+_MAX_RANK = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,12 @@ class TrainingConfig(Record):
             `textgen.training.distribution.build_strategy`.
         jit_compile: Whether to compile the step with XLA. If `None`, wherever it is faster.
         keep_checkpoints: Number of newest checkpoints to keep on disk.
+        window_length: Tokens per training window. If `None`, the model's context length.
+        freeze_layers: Keep the embeddings and this many of the first layers as they are.
+        adapter_rank: Rank of adapters to train instead of the weights; 0 to train the weights.
+            If `None`, what the plan chooses.
+        replay_fraction: Fraction of the windows that are cut from the older text, if the run has
+            one.
 
     Example:
         >>> TrainingConfig(max_steps=500, accumulate=3).batch_size
@@ -74,6 +83,10 @@ class TrainingConfig(Record):
     keep_checkpoints: int = 2
     epochs: float | None = None
     schedule: Literal["auto", "constant", "cosine", "linear", "wsd"] = "auto"
+    window_length: int | None = None
+    freeze_layers: int = 0
+    adapter_rank: int | None = None
+    replay_fraction: float = 0.1
 
     def __post_init__(self) -> None:
         check_positive_int(self, "max_steps", "accumulate", "keep_checkpoints")
@@ -98,8 +111,38 @@ class TrainingConfig(Record):
         check_finite(self, "clip_norm", 0, above=True)
         if self.epochs is not None:
             check_finite(self, "epochs", 0, above=True)
+        if self.window_length is not None:
+            fits = is_int(self.window_length) and 2 <= self.window_length < INT32_END
+            check(fits, "window_length must be an integer >= 2", self.window_length)
+        fits = is_int(self.freeze_layers) and self.freeze_layers >= 0
+        check(fits, "freeze_layers must be an integer >= 0", self.freeze_layers)
+        rank = self.adapter_rank
+        fits = rank is None or (is_int(rank) and 0 <= rank <= _MAX_RANK)
+        check(fits, f"adapter_rank must be an integer in [0, {_MAX_RANK}]", rank)
+        fraction = self.replay_fraction
+        fits = is_number(fraction) and 0 < fraction < 1
+        check(fits, "replay_fraction must be in (0, 1)", fraction)
         check_choice(self, "optimizer")
         check_choice(self, "schedule")
         check_choice(self, "strategy")
         fits = is_int(self.seed) and 0 <= self.seed < INT32_END
         check(fits, f"seed must be an integer in [0, {INT32_END})", self.seed)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some weights stay those of the model that the run begins from."""
+        return self.freeze_layers > 0 or bool(self.adapter_rank)
+
+    def window(self, context_length: int) -> int:
+        """Return the tokens per training window of a model.
+
+        Args:
+            context_length: The model's, which a window cannot exceed.
+
+        Raises:
+            ConfigError: If `window_length` is longer.
+        """
+        length = self.window_length
+        fits = length is None or length <= context_length
+        check(fits, f"window_length must be at most the context of {context_length} tokens", length)
+        return length or context_length

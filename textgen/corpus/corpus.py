@@ -40,12 +40,14 @@ class Corpus:
         validation: The documents to validate with. Empty only if the validation fraction is 0
             and there are no validation files.
         test: The documents that training never sees; empty without test files.
+        replay: Older documents to train on now and then; empty without such files.
         facts: Facts about all parts together.
     """
 
     train: Part
     validation: Part
     test: Part
+    replay: Part
     facts: CorpusFacts
 
     def __enter__(self) -> Corpus:
@@ -63,6 +65,7 @@ def read_corpus(
     *,
     validation: Sequence[Source] = (),
     test: Sequence[Source] = (),
+    replay: Sequence[Source] = (),
 ) -> Corpus:
     """Read, clean and divide a corpus of any size.
 
@@ -79,6 +82,7 @@ def read_corpus(
         on_bytes: Called with the bytes read so far and the total, which is `None` if unknown.
         validation: Files to validate with, instead of a fraction of `sources`.
         test: Files for a final test.
+        replay: Files with older text, to mix into the training.
 
     Returns:
         An open corpus; use it in a `with` block.
@@ -93,7 +97,7 @@ def read_corpus(
         ...     "".join(corpus.train.texts())[:20]
         'Tyger Tyger, burning'
     """
-    groups = {"training": sources, "validation": validation, "test": test}
+    groups = {"training": sources, "validation": validation, "test": test, "replay": replay}
     everything = [source for group in groups.values() for source in group]
     _check_disjoint(groups)
     if config.text_column is not None and all(source.format == "text" for source in everything):
@@ -131,9 +135,11 @@ def read_corpus(
         raise
     finally:
         notices.warn()
+    # A digest that an earlier version computed has three parts.
+    stops = [part.stop for name, part in parts.items() if replay or name != "replay"]
     facts = CorpusFacts(
         description=describe(sources),
-        digest=_digest(store, [part.stop for part in parts.values()] if validation or test else []),
+        digest=_digest(store, stops if validation or test or replay else []),
         source_digest=tracker.digest,
         has_documents=has_documents,
         num_documents=store.num_documents,
@@ -141,8 +147,9 @@ def read_corpus(
         validation_characters=parts["validation"].num_characters,
         test_characters=parts["test"].num_characters,
         edits=dict(editor.counts),
+        replay_characters=parts["replay"].num_characters,
     )
-    return Corpus(parts["training"], parts["validation"], parts["test"], facts)
+    return Corpus(parts["training"], parts["validation"], parts["test"], parts["replay"], facts)
 
 
 def _check_disjoint(groups: Mapping[str, Sequence[Source]]) -> None:

@@ -17,6 +17,7 @@ _REQUIRED = {
     "has_documents": bool,
     **dict.fromkeys(("num_documents", "num_characters", "validation_characters"), int),
 }
+_OPTIONAL_PARTS = ("test_characters", "replay_characters")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class CorpusFacts:
         test_characters: Characters in the test part.
         edits: What was taken out: documents that were copies, as `exact_duplicates` and
             `near_duplicates`, and personal data by kind.
+        replay_characters: Characters in older text that is mixed into the training.
         cleaned_by: The versions of textgen and Unicode that cleaned it. `None` in a record
             from an earlier version.
 
@@ -56,23 +58,19 @@ class CorpusFacts:
     cleaned_by: str | None = CLEANED_BY
     test_characters: int = 0
     edits: dict[str, int] = dataclasses.field(default_factory=dict)
+    replay_characters: int = 0
 
     @property
     def train_characters(self) -> int:
         """Characters in the training part."""
-        return self.num_characters - self.validation_characters - self.test_characters
+        others = self.validation_characters + self.test_characters + self.replay_characters
+        return self.num_characters - others
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the facts that are known, as JSON values.
-
-        A corpus may have no test part, and nothing taken out.
-        """
+        """Return the facts that are known, as JSON values. A corpus may lack optional parts."""
         values = dataclasses.asdict(self)
-        if not self.test_characters:
-            del values["test_characters"]
-        if not self.edits:
-            del values["edits"]
-        return {name: value for name, value in values.items() if value is not None}
+        absent = [name for name in (*_OPTIONAL_PARTS, "edits") if not values[name]]
+        return {k: v for k, v in values.items() if v is not None and k not in absent}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CorpusFacts:
@@ -90,5 +88,6 @@ class CorpusFacts:
         facts: dict[str, Any] = {
             field.name: values.get(field.name) for field in dataclasses.fields(cls)
         }
-        optional = {"test_characters": facts["test_characters"] or 0, "edits": facts["edits"] or {}}
+        optional = {name: facts[name] or 0 for name in _OPTIONAL_PARTS}
+        optional["edits"] = facts["edits"] or {}
         return cls(**{**facts, **optional})

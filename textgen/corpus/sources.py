@@ -148,6 +148,7 @@ def digest_sources(
     *,
     validation: Sequence[Source] = (),
     test: Sequence[Source] = (),
+    replay: Sequence[Source] = (),
 ) -> str | None:
     """Compute the digest of the sources without decoding any text.
 
@@ -156,6 +157,7 @@ def digest_sources(
         tracker: A new tracker of all sources.
         validation: As for `read_corpus`.
         test: As for `read_corpus`.
+        replay: As for `read_corpus`.
 
     Returns:
         The tracker's digest after reading the sources, or `None` if one can be read only once.
@@ -165,7 +167,8 @@ def digest_sources(
     """
     if tracker.total is None:
         return None
-    for name, group in (("", sources), ("validation", validation), ("test", test)):
+    groups = {"": sources, "validation": validation, "test": test, "replay": replay}
+    for name, group in groups.items():
         if group and name:
             tracker.begin_file(name)
         for source in group:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from textgen.dataset import ValidationWindows
 from textgen.errors import CorpusError
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.calibration import calibration_error
@@ -20,6 +19,7 @@ from textgen.evaluation.windows import adjacent, full_context, random_starts
 from textgen.inference import TextGenerator
 from textgen.metrics import bits, perplexity
 from textgen.tokenizer.token_ids import SpecialTokens
+from textgen.windows import ValidationWindows
 
 # nanoGPT predicts 200 batches; these are known to 2 / sqrt(2**16) = 0.008 nats.
 _RANDOM_TARGETS = 1 << 16

@@ -23,7 +23,7 @@ for profile in (TransformerProfile(), LlamaProfile(), LSTMProfile()):
 
 
 def build_model(
-    config: ModelConfig, vocab_size: int, seed: int = 0, dtype: str = "float32"
+    config: ModelConfig, vocab_size: int, seed: int | None = 0, dtype: str = "float32"
 ) -> LanguageModel:
     """Build and initialize the model that `config` describes.
 
@@ -31,6 +31,7 @@ def build_model(
         config: The shape of the model.
         vocab_size: Number of tokens.
         seed: Seed of the initial weights; the same seed gives the same weights on any machine.
+            If `None`, they are arbitrary, and the caller must replace them.
         dtype: Keras dtype policy, such as `"mixed_bfloat16"`.
 
     Returns:
@@ -42,7 +43,8 @@ def build_model(
     """
     model = config.profile.model_class()(config, vocab_size, dtype=dtype)
     model.build((None, config.context_length))
-    model.initialize(seed)
+    if seed is not None:
+        model.initialize(seed)
     return model
 
 

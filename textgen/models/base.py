@@ -20,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from textgen.models.adapters import Adapters, layer_of
 from textgen.models.config import ModelConfig
 
 State = tuple[tf.Tensor, ...]
@@ -186,6 +187,7 @@ class LanguageModel(keras.Model):
         super().__init__(dtype=dtype)
         self.config = config
         self.vocab_size = vocab_size
+        self.adapters: Adapters | None = None
 
     def call(self, token_ids, training=False):
         """Predict every next token of a window at once (teacher forcing).
@@ -218,8 +220,32 @@ class LanguageModel(keras.Model):
         raise NotImplementedError
 
     def named_variables(self) -> dict[str, keras.Variable]:
-        """Return all trainable variables by the names that `fuse` and `unfuse` know."""
+        """Return all weights by the names that `fuse` and `unfuse` know.
+
+        The names in layer i begin with a word and `_i/`, such as `block_0/`. Only the names of
+        embeddings contain "embedding".
+        """
         raise NotImplementedError
+
+    def freeze(self, num_layers: int) -> None:
+        """Keep the embeddings and the first layers as they are: they are no longer trainable."""
+        for name, variable in self.named_variables().items():
+            layer = layer_of(name)
+            if layer < num_layers if layer is not None else "embedding" in name:
+                variable.trainable = False
+
+    def add_adapters(self, rank: int, seed: int, first_layer: int = 0) -> None:
+        """Make low-rank adapters of the layers' kernels trainable, and nothing else.
+
+        Args:
+            rank: The rank of the adapters.
+            seed: Seed of their first values.
+            first_layer: The first layer that gets any.
+
+        Raises:
+            ConfigError: If no kernel can be adapted.
+        """
+        self.adapters = Adapters(self, self.named_variables(), rank, seed, first_layer)
 
     def fuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the decoder's weights, float32, from those by `named_variables`' names."""
@@ -231,8 +257,8 @@ class LanguageModel(keras.Model):
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
         """Return the weights that the decoder computes with: float32 arrays by name."""
-        variables = self.named_variables().items()
-        return self.fuse({name: np.asarray(value) for name, value in variables})
+        weights = {name: np.asarray(value) for name, value in self.named_variables().items()}
+        return self.fuse(weights | (self.adapters.merged() if self.adapters else {}))
 
     def load_decoder_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Make the model equivalent to a decoder, such as that of an exported model.

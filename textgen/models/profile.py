@@ -41,6 +41,7 @@ class Profile(ABC, Generic[Config]):
         is_xla_faster_on_gpu: Whether training gains from XLA on a GPU. On a CPU it always does.
         overfitting_exponent: How much more dropout a small corpus needs: as many times more as
             this power of `CorpusSize.rereading`.
+        has_adapters: Whether the layers can have low-rank adapters.
     """
 
     name: ClassVar[str]
@@ -53,6 +54,7 @@ class Profile(ABC, Generic[Config]):
     is_bfloat16_faster_on_gpu: ClassVar[bool] = True
     is_xla_faster_on_gpu: ClassVar[bool] = True
     overfitting_exponent: ClassVar[float] = 0.0
+    has_adapters: ClassVar[bool] = True
 
     @abstractmethod
     def model_class(self) -> type[Any]:

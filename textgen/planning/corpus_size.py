@@ -25,6 +25,8 @@ class CorpusSize:
             all.
         vocab_size: Number of different tokens.
         compressed_bits: Bits per character after compression; see `compressed_bits`.
+        train_fraction: Fraction of the windows that are cut from the training part; the others
+            are of older text.
     """
 
     train_characters: int
@@ -33,6 +35,7 @@ class CorpusSize:
     validation_tokens: int
     vocab_size: int
     compressed_bits: float
+    train_fraction: float = 1.0
 
     @property
     def guessed_bits(self) -> float:

@@ -59,8 +59,11 @@ def step_seconds(
 ) -> float:
     """Return the estimated seconds per training step."""
     tokens = training.batch_size * model.context_length / machine.num_devices
-    operations, activations = _work_per_token(model, vocab_size)
-    more_operations, more_activations = _update_work(model, training, vocab_size)
+    trains_all = not training.adapter_rank
+    operations, activations = _work_per_token(model, vocab_size, trains_all)
+    more_operations, more_activations = 0.0, 0.0
+    if trains_all:
+        more_operations, more_activations = _update_work(model, training, vocab_size)
     seconds = (tokens * operations + more_operations) / machine.flops
     seconds += (tokens * activations + more_activations) / machine.activations_per_second
     return seconds * machine.contention + _overhead(model, machine)
@@ -107,15 +110,18 @@ def _activations(model: ModelConfig, vocab_size: int) -> int:
     return model.profile.activations(model) + 3 * vocab_size
 
 
-def _work_per_token(model: ModelConfig, vocab_size: int) -> tuple[float, float]:
+def _work_per_token(
+    model: ModelConfig, vocab_size: int, trains_all: bool = True
+) -> tuple[float, float]:
     """Return the operations and the activations per token, forward and backward.
 
-    A weight takes 6 operations (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361).
+    A weight takes 6 operations (Kaplan et al. 2020, https://arxiv.org/abs/2001.08361), or 4 if
+    it has no gradient of its own.
     """
     profile = model.profile
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
     draws = profile.dropout_draws(model) if model.dropout else 0
-    operations = 6 * weights + profile.attention_operations(model)
+    operations = (6 if trains_all else 4) * weights + profile.attention_operations(model)
     activations = _ACTIVATION_WORK * _activations(model, vocab_size) + _DROPOUT_WORK * draws
     return _MATRIX_WORK * operations, activations
 

@@ -40,7 +40,9 @@ class Plan:
     @property
     def tokens(self) -> int:
         """Tokens processed in training, repetitions included."""
-        return self.steps * self.config.training.batch_size * self.config.model.context_length
+        training = self.config.training
+        window = training.window(self.config.model.context_length)
+        return self.steps * training.batch_size * window
 
     def seconds_for(self, steps: int) -> float:
         """Return the estimated seconds of the run if it takes this many steps."""
@@ -49,7 +51,7 @@ class Plan:
     @property
     def epochs(self) -> float:
         """How often training passes over the training part."""
-        return self.tokens / max(self.corpus.train_tokens, 1)
+        return self.tokens * self.corpus.train_fraction / max(self.corpus.train_tokens, 1)
 
     @property
     def bits_per_character(self) -> float:

@@ -26,6 +26,12 @@ _MIN_TOKENS_PLANNED = 1.0
 # Pairs of a dropout and the largest number of epochs before a model with it overfits.
 _DROPOUTS = ((0.0, 5.0), (0.1, 10.0), (0.2, 20.0))
 _MAX_DROPOUT = 0.5
+# The same for a model that is trained already: it overfits sooner.
+_TRAINED_DROPOUTS = ((0.0, 2.0), (0.1, 4.0))
+# Windows of a trained model, whose context may be too long for a step on a CPU.
+_MAX_TRAINED_WINDOW = 256
+# Without the time for so many steps of all weights, adapters of this rank are trained instead.
+_MIN_STEPS_OF_FULL_UPDATE, _ADAPTER_RANK = 300, 8
 # Dropout slows learning: it pays if it allows more than this many times the tokens.
 _MIN_GAIN_OF_DROPOUT = 1.5
 _MIN_BATCH_SIZE = 4
@@ -75,6 +81,18 @@ class _Planner:
     seconds: float
 
     def plan(self) -> Plan:
+        """Plan the run, with adapters if a step of all weights takes too long."""
+        plan = self._plan()
+        is_free = self._is_trained and self.config.training.adapter_rank is None
+        can_adapt = self.config.model.profile.has_adapters and not self.machine.is_gpu
+        has_time = plan.step_seconds * _MIN_STEPS_OF_FULL_UPDATE <= self.seconds
+        if has_time or not (is_free and can_adapt):
+            return plan
+        training = dataclasses.replace(self.config.training, adapter_rank=_ADAPTER_RANK)
+        config = dataclasses.replace(self.config, training=training)
+        return dataclasses.replace(self, config=config)._plan()
+
+    def _plan(self) -> Plan:
         smallest, *larger = (self._with_dropout(model) for model in self._models())
         best = smallest
         for plan in larger:
@@ -91,24 +109,44 @@ class _Planner:
     def _models(self) -> Iterator[ModelConfig]:
         """Yield the shapes with the fixed settings, from small to large."""
         config = self.config.model
+        if self._is_trained:
+            yield config
+            return
         given = {name: value for name, value in config.to_dict().items() if name in self.fixed}
-        # The training part must hold several windows, but they may be short.
-        tokens = self.corpus.train_tokens
-        longest = max(2, min(tokens - 1, 8), 2 ** int(math.log2(tokens / 4 + 1)))
         for planned in config.profile.shapes:
-            context_length = min(planned["context_length"], longest)
+            context_length = min(planned["context_length"], self._longest_window)
             shape: dict[str, Any] = {**planned, "context_length": context_length, **given}
             yield dataclasses.replace(config, **config.reconcile(shape, self.fixed))
+
+    @property
+    def _is_trained(self) -> bool:
+        """Whether the run begins from a trained model, whose shape cannot change."""
+        return self.config.from_model is not None
+
+    @property
+    def _longest_window(self) -> int:
+        """The longest window: the training part must hold several, but they may be short."""
+        tokens = self.corpus.train_tokens
+        return max(2, min(tokens - 1, 8), 2 ** int(math.log2(tokens / 4 + 1)))
+
+    def _in_windows(self, model: ModelConfig) -> ModelConfig:
+        """Return the model with a context as long as the windows that it is trained on."""
+        length = self.config.training.window_length
+        if length is None and self._is_trained and "window_length" not in self.fixed:
+            length = min(model.context_length, self._longest_window, _MAX_TRAINED_WINDOW)
+        return dataclasses.replace(model, context_length=length or model.context_length)
 
     def _with_dropout(self, model: ModelConfig) -> Plan:
         """Plan a shape with the dropout that its number of epochs needs."""
         rereading = self.corpus.rereading
         more = rereading**model.profile.overfitting_exponent
         dropouts = [
-            (min(_MAX_DROPOUT, dropout * more), epochs * rereading) for dropout, epochs in _DROPOUTS
+            (min(_MAX_DROPOUT, dropout * more), epochs * rereading)
+            for dropout, epochs in (_TRAINED_DROPOUTS if self._is_trained else _DROPOUTS)
         ]
         if not self.corpus.validation_tokens:
-            tokens = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE) * model.context_length
+            window = self._in_windows(model).context_length
+            tokens = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE) * window
             dropouts = [(0.0, max(_MEMORIZING_EPOCHS, tokens / self.corpus.train_tokens))]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]
@@ -129,7 +167,8 @@ class _Planner:
             return self._with_steps(model, self.config.training.batch_size, epochs)
         if self._has_fixed_length:
             return self._with_steps(model, self._shared_out(_USUAL_BATCH_SIZE), epochs)
-        window_bytes = cost.activation_bytes(model, self.corpus.vocab_size) * model.context_length
+        seen = self._in_windows(model)
+        window_bytes = cost.activation_bytes(seen, self.corpus.vocab_size) * seen.context_length
         batch_size = self._shared_out(_MIN_BATCH_SIZE)
         plan = self._with_steps(model, batch_size, epochs)
         while True:
@@ -162,14 +201,18 @@ class _Planner:
 
     def _with_steps(self, model: ModelConfig, batch_size: int, epochs: float) -> Plan:
         """Plan as many steps as time and epochs allow."""
+        seen = self._in_windows(model)
         training = dataclasses.replace(self.config.training, batch_size=batch_size)
+        if seen.context_length < model.context_length:
+            training = dataclasses.replace(training, window_length=seen.context_length)
         corpus, machine, vocab_size = self.corpus, self.machine, self.corpus.vocab_size
-        step = cost.step_seconds(model, training, vocab_size, machine)
-        validation = cost.validation_seconds(model, corpus.validation_tokens, vocab_size, machine)
+        step = cost.step_seconds(seen, training, vocab_size, machine)
+        validation = cost.validation_seconds(seen, corpus.validation_tokens, vocab_size, machine)
         around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)
         validations = int(_VALIDATION_FRACTION * self.seconds / validation)
         validations = max(_MIN_VALIDATIONS, min(validations, _MAX_VALIDATIONS))
-        steps_per_epoch = corpus.train_tokens / (batch_size * model.context_length)
+        tokens_per_step = batch_size * seen.context_length * corpus.train_fraction
+        steps_per_epoch = corpus.train_tokens / tokens_per_step
         steps = training.max_steps
         if training.epochs is not None:
             steps = max(1, math.ceil(training.epochs * steps_per_epoch))

@@ -27,6 +27,7 @@ class RunFolder:
         self.settings = path / "config.json"
         self.tokenizer = path / "tokenizer.json"
         self.tokens = path / "tokens"
+        self.parent = path / "parent"
         # What training adds.
         self.checkpoints = path / "checkpoints"
         self.history = path / "history.jsonl"

@@ -14,13 +14,19 @@ from textgen.corpus import Corpus, Source, read_corpus
 from textgen.dataset import TokenStore
 from textgen.reporter import Reporter
 from textgen.run.folder import ModelRuns, RunFolder
+from textgen.run.parent import Parent
 from textgen.run.reuse import copy_run, find_run_to_reuse
 from textgen.run.training_run import Run, tokenizer_kind
 from textgen.tokenizer import learn_tokenizer
 
 
 def read_or_reuse(
-    sources: Sequence[Source], runs: ModelRuns, config: RunConfig, reporter: Reporter
+    sources: Sequence[Source],
+    runs: ModelRuns,
+    config: RunConfig,
+    reporter: Reporter,
+    parent: Parent | None = None,
+    replay: Sequence[Source] = (),
 ) -> Corpus | Run:
     """Read a corpus, unless the model's newest run has its tokens.
 
@@ -29,6 +35,8 @@ def read_or_reuse(
         runs: The model's runs.
         config: The settings.
         reporter: Receives what happens.
+        parent: The model that the run begins from, if there is one.
+        replay: Older text to mix in, from `textgen.corpus.find_files`.
 
     Returns:
         The corpus, or the run whose tokens serve.
@@ -37,7 +45,7 @@ def read_or_reuse(
         CorpusError: If a source cannot be read or decoded.
     """
     reporter.phase("reading")
-    previous = find_run_to_reuse(runs.newest, sources, config, reporter)
+    previous = find_run_to_reuse(runs.newest, sources, config, reporter, parent, replay)
     if previous is not None:
         reporter.phase("reusing")
         return previous
@@ -45,7 +53,7 @@ def read_or_reuse(
     # A corpus larger than memory is kept where its tokens will need the space anyway. For a
     # mere plan, the models folder need not exist.
     folder = models if os.access(models, os.W_OK) else None
-    return read_corpus(sources, config.corpus, folder, reporter.bytes_done)
+    return read_corpus(sources, config.corpus, folder, reporter.bytes_done, replay=replay)
 
 
 def begin_run(
@@ -53,6 +61,7 @@ def begin_run(
     runs: ModelRuns,
     config: RunConfig,
     reporter: Reporter,
+    parent: Parent | None = None,
     *,
     writes: bool = True,
 ) -> Run:
@@ -63,6 +72,7 @@ def begin_run(
         runs: The model's runs.
         config: The settings.
         reporter: Receives what happens.
+        parent: The model that the run begins from, if there is one.
         writes: Whether to write to the model's folder. A plan does not, nor does a worker that
             is not the chief; their tokens go to a temporary folder.
 
@@ -75,19 +85,28 @@ def begin_run(
     folder = runs.new if writes else _temporary_folder()
     folder.discard()
     with source, folder.discarded_on_error():
-        return _tokenize(source, folder, config, reporter)
+        return _tokenize(source, folder, config, reporter, parent)
 
 
-def _tokenize(corpus: Corpus, folder: RunFolder, config: RunConfig, reporter: Reporter) -> Run:
-    reporter.phase("learning")
-    tokenizer = learn_tokenizer(
-        lambda: corpus.train.texts(_counter(corpus.train.num_bytes, reporter)),
-        tokenizer_kind(config),
-        config.vocab_size,
-        config.min_count,
-    )
+def _tokenize(
+    corpus: Corpus,
+    folder: RunFolder,
+    config: RunConfig,
+    reporter: Reporter,
+    parent: Parent | None,
+) -> Run:
+    if parent is None:
+        reporter.phase("learning")
+        tokenizer = learn_tokenizer(
+            lambda: corpus.train.texts(_counter(corpus.train.num_bytes, reporter)),
+            tokenizer_kind(config),
+            config.vocab_size,
+            config.min_count,
+        )
+    else:
+        tokenizer = parent.tokenizer
     reporter.phase("encoding")
-    parts = (corpus.train, corpus.validation, corpus.test)
+    parts = (corpus.train, corpus.validation, corpus.test, corpus.replay)
     count = _counter(sum(part.num_bytes for part in parts), reporter)
     store = TokenStore.write(
         folder.tokens,
@@ -95,9 +114,12 @@ def _tokenize(corpus: Corpus, folder: RunFolder, config: RunConfig, reporter: Re
         corpus.validation.blocks(count),
         tokenizer,
         corpus.facts.has_documents,
-        corpus.test.blocks(count) if corpus.test.num_documents else None,
+        *(
+            part.blocks(count) if part.num_documents else None
+            for part in (corpus.test, corpus.replay)
+        ),
     )
-    run = Run(folder, config, corpus.facts, tokenizer, store)
+    run = Run(folder, config, corpus.facts, tokenizer, store, parent)
     run.save()
     return run
 

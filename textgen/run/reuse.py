@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +20,17 @@ from textgen.dataset import TokenStore
 from textgen.errors import TextgenError
 from textgen.reporter import Reporter
 from textgen.run.folder import RunFolder
+from textgen.run.parent import Parent, link_or_copy
 from textgen.run.training_run import Run, reopen_run, tokenizer_kind
 
 
 def find_run_to_reuse(
-    folder: RunFolder, sources: Sequence[Source], config: RunConfig, reporter: Reporter
+    folder: RunFolder,
+    sources: Sequence[Source],
+    config: RunConfig,
+    reporter: Reporter,
+    parent: Parent | None = None,
+    replay: Sequence[Source] = (),
 ) -> Run | None:
     """Return the run in `folder`, with a new config, if its tokens are what they would be now.
 
@@ -34,6 +39,8 @@ def find_run_to_reuse(
         sources: The new corpus. Contents are compared, not names or times.
         config: The new settings.
         reporter: Receives the number of bytes compared.
+        parent: The model that the new run begins from, if there is one.
+        replay: The older text that the new run mixes in.
 
     Raises:
         CorpusError: If a source cannot be read.
@@ -42,23 +49,42 @@ def find_run_to_reuse(
         previous = reopen_run(folder)
     except TextgenError:
         return None  # There is no such run, or it is damaged.
-    # Every setting that belongs neither to the model nor to its training shapes the tokens.
+    # Every setting that belongs neither to the model nor to its training shapes the tokens. A
+    # parent shapes them by its tokenizer, whatever it is called.
     shaping = dataclasses.replace(
-        config, model=previous.config.model, training=previous.config.training
+        config,
+        model=previous.config.model,
+        training=previous.config.training,
+        from_model=previous.config.from_model,
     )
-    wanted = tokenizer_kind(config)
     is_alike = shaping == previous.config and (
-        wanted in (tokenizer_kind(previous.config), previous.tokenizer.kind)
+        _has_same_tokenizer(previous, config)
+        if parent is None
+        else previous.tokenizer.to_dict() == parent.tokenizer.to_dict()
     )
     if not is_alike or previous.corpus.cleaned_by != CLEANED_BY:
         return None
-    if not _has_same_sources(previous, sources, reporter):
+    if not _has_same_sources(previous, sources, reporter, replay):
         return None
     facts = dataclasses.replace(previous.corpus, description=describe(sources))
-    return dataclasses.replace(previous, config=config, corpus=facts)
+    return dataclasses.replace(previous, config=config, corpus=facts, parent=parent)
 
 
-def has_same_corpus(run: Run, sources: Sequence[Source], folder: Path, reporter: Reporter) -> bool:
+def _has_same_tokenizer(previous: Run, config: RunConfig) -> bool:
+    """Return whether a new run would learn the previous run's tokenizer."""
+    wanted = tokenizer_kind(config)
+    return previous.parent is None and (
+        wanted in (tokenizer_kind(previous.config), previous.tokenizer.kind)
+    )
+
+
+def has_same_corpus(
+    run: Run,
+    sources: Sequence[Source],
+    folder: Path,
+    reporter: Reporter,
+    replay: Sequence[Source] = (),
+) -> bool:
     """Return whether sources hold a run's corpus, if need be compressed differently.
 
     Args:
@@ -66,19 +92,24 @@ def has_same_corpus(run: Run, sources: Sequence[Source], folder: Path, reporter:
         sources: The corpus to compare with.
         folder: Where to keep a corpus that is larger than memory while it is compared.
         reporter: Receives the number of bytes read.
+        replay: The older text to compare with.
 
     Raises:
         CorpusError: If a source cannot be read or decoded.
     """
-    if _has_same_sources(run, sources, reporter):
+    if _has_same_sources(run, sources, reporter, replay):
         return True
-    with read_corpus(sources, run.config.corpus, folder, reporter.bytes_done) as corpus:
+    config, on_bytes = run.config.corpus, reporter.bytes_done
+    with read_corpus(sources, config, folder, on_bytes, replay=replay) as corpus:
         return corpus.facts.digest == run.corpus.digest
 
 
-def _has_same_sources(run: Run, sources: Sequence[Source], reporter: Reporter) -> bool:
-    tracker = SourceTracker((source.num_bytes for source in sources), reporter.bytes_done)
-    digest = digest_sources(sources, tracker)
+def _has_same_sources(
+    run: Run, sources: Sequence[Source], reporter: Reporter, replay: Sequence[Source]
+) -> bool:
+    sizes = (source.num_bytes for source in (*sources, *replay))
+    tracker = SourceTracker(sizes, reporter.bytes_done)
+    digest = digest_sources(sources, tracker, replay=replay)
     return digest is not None and digest == run.corpus.source_digest
 
 
@@ -95,14 +126,7 @@ def copy_run(run: Run, folder: RunFolder) -> Run:
     folder.discard()
     with folder.discarded_on_error():
         # Hard links are safe: token files are never changed after they are written.
-        shutil.copytree(run.folder.tokens, folder.tokens, copy_function=_link_or_copy)
+        shutil.copytree(run.folder.tokens, folder.tokens, copy_function=link_or_copy)
         new = dataclasses.replace(run, folder=folder, store=TokenStore(folder.tokens))
         new.save()
     return new
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # Not every file system has hard links.
-        shutil.copyfile(source, target)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
@@ -15,7 +15,11 @@ from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import read_json, write_atomically
 from textgen.run.folder import RunFolder
+from textgen.run.parent import Parent
 from textgen.tokenizer import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # The settings that may change when a run is resumed.
 RESUMABLE = frozenset(
@@ -31,8 +35,9 @@ class Run:
         folder: The run's folder.
         config: The run's settings.
         corpus: Facts about the corpus.
-        tokenizer: The tokenizer learned from the training part.
+        tokenizer: The tokenizer: the parent's, or one learned from the training part.
         store: The tokens of the training and the validation part.
+        parent: The model that the run begins from, if there is one.
     """
 
     folder: RunFolder
@@ -40,6 +45,7 @@ class Run:
     corpus: CorpusFacts
     tokenizer: Tokenizer
     store: TokenStore
+    parent: Parent | None = None
 
     @property
     def has_documents(self) -> bool:
@@ -52,6 +58,10 @@ class Run:
         if not self.corpus.validation_characters:
             return self.store.train.size / self.corpus.num_characters
         return self.store.validation.size / self.corpus.validation_characters
+
+    def seen_tokens(self) -> np.ndarray | None:
+        """Return which tokens the model has learned, bool[V]. `None` if a parent knows more."""
+        return None if self.parent else self.store.seen(self.tokenizer.vocab_size)
 
     def save(self) -> None:
         """Write everything but the tokens to the run's folder.
@@ -66,6 +76,8 @@ class Run:
             "corpus": self.corpus.to_dict(),
             "tokenizer": digest_file(self.folder.tokenizer),
         }
+        if self.parent is not None:
+            settings["parent"] = self.parent.to_dict()
         settings["digest"] = digest_json(settings)
         write_atomically(self.folder.settings, json.dumps(settings, indent=2).encode())
 
@@ -116,9 +128,15 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
         raise CheckpointError(
             f"{folder.tokenizer} is damaged: it has changed since it was written."
         )
+    parent = None
+    if "parent" in settings:
+        try:
+            parent = Parent.from_dict(settings["parent"], config.model, tokenizer, folder.parent)
+        except (TypeError, KeyError) as error:
+            raise CheckpointError(f"{folder.settings} is damaged ({error!r}).") from error
     store = TokenStore(folder.tokens)
     store.check(tokenizer.vocab_size, has_validation=corpus.validation_characters > 0)
-    return Run(folder, config, corpus, tokenizer, store)
+    return Run(folder, config, corpus, tokenizer, store, parent)
 
 
 def _changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:

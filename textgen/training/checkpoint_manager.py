@@ -27,6 +27,7 @@ class State:
         leg_start: The step at which the newest climb of the learning rate began.
         next_validation: The step of the next validation, if the clock decides on it.
         seconds_left: Seconds until the model must be exported, if that is limited.
+        initial_loss: The validation loss before the first step of a run that has a parent.
     """
 
     step: int = 0
@@ -40,6 +41,7 @@ class State:
     leg_start: int = 0
     next_validation: int | None = None
     seconds_left: float | None = None
+    initial_loss: float | None = None
 
 
 class CheckpointManager:

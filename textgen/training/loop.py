@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from textgen.config import ModelConfig, TrainingConfig
-from textgen.dataset import TrainingWindows, ValidationWindows
 from textgen.errors import CheckpointError, TrainingDivergedError
 from textgen.metrics import bits_per_character
 from textgen.models.base import LanguageModel
@@ -31,6 +30,7 @@ from textgen.training.pace import EXPORT_SECONDS, Pace
 from textgen.training.result import TrainingResult
 from textgen.training.step import Step
 from textgen.training.workers import Workers
+from textgen.windows import Windows
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -42,19 +42,19 @@ class Trainer:
         model_config: The shape of the model.
         config: How to train it.
         vocab_size: Number of tokens.
-        train_tokens: int[N], the training part.
-        validation_tokens: int[N], the validation part. If empty, the loss on the training part
-            is reported instead, and the last weights are kept, not the best.
+        windows: The tokens to train on and to validate with. Without a validation part, the loss
+            on the training part is reported instead, and the last weights are kept, not the best.
         checkpoints: Where to keep checkpoints.
         history: Where to record validations.
         strategy: From `textgen.training.distribution.build_strategy`.
         tokens_per_character: Tokens per character of the validation part, for bits per
             character.
         reporter: Receives what happens.
+        has_parent: Whether the run begins from a trained model.
+        parent_weights: The decoder's weights of that model; see `Step`.
 
     Raises:
         ConfigError: If the batch cannot be divided evenly.
-        CorpusError: If the corpus is too short.
     """
 
     def __init__(
@@ -62,13 +62,14 @@ class Trainer:
         model_config: ModelConfig,
         config: TrainingConfig,
         vocab_size: int,
-        train_tokens: np.ndarray,
-        validation_tokens: np.ndarray,
+        windows: Windows,
         checkpoints: Checkpoints,
         history: History,
         strategy: tf.distribute.Strategy,
         tokens_per_character: float = 1.0,
         reporter: Reporter | None = None,
+        has_parent: bool = False,
+        parent_weights: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.config = config
         self.reporter = reporter or Reporter()
@@ -78,24 +79,15 @@ class Trainer:
         self.is_chief = is_chief(self.strategy)
         self._workers = Workers(strategy)
         self._tokens_per_character = tokens_per_character
-        context_length = model_config.context_length
-        self.windows = TrainingWindows(
-            train_tokens, context_length, config.batch_size, seed=config.seed
-        )
-        # Validation keeps no gradients, so more windows fit at once. A multiple of the
-        # micro-batch divides as evenly as the micro-batch does.
-        micro_batch = config.batch_size // config.accumulate
-        rows = micro_batch * max(1, 64 // micro_batch)
-        # Without a validation part, the model is judged by what it trains on, which says nothing
-        # about which weights are better: the last are kept.
-        self._keeps_last = not validation_tokens.size
-        judged = train_tokens if self._keeps_last else validation_tokens
-        self.validation = ValidationWindows(judged, context_length, rows)
-        self._step = Step(model_config, config, vocab_size, strategy)
+        self._has_parent = has_parent
+        self.windows, self.validation = windows.training, windows.validation
+        # What the model trains on says nothing about which weights are better.
+        self._keeps_last = not windows.is_validated
+        self._step = Step(model_config, config, vocab_size, strategy, has_parent, parent_weights)
         self.model, self.optimizer = self._step.model, self._step.optimizer
         self._state = State()
         # Without gradients, a target takes about a third of the time.
-        tokens_per_step = config.batch_size * context_length
+        tokens_per_step = config.batch_size * self.windows.context_length
         self._validation_steps = 0.35 * self.validation.num_targets / tokens_per_step
         self._checkpoint_manager = CheckpointManager(checkpoints, self.model, self.optimizer)
 
@@ -153,6 +145,10 @@ class Trainer:
         if self.is_chief:
             self.history.rewind(state.step)
         self.reporter.phase("compiling")
+        if self._has_parent and not resume:
+            self._validate(clock, write_sample)
+            state.initial_loss = state.best_loss
+            self._save()
         if pace.reason_to_end and state.loss_count:
             # Resumed with a smaller max_steps: the run ends where it is.
             self._validate(clock, write_sample)
@@ -185,7 +181,14 @@ class Trainer:
         if self.is_chief and state.best_step != state.step:
             best = self._checkpoint_manager.restore_best(state)
         return TrainingResult(
-            self.model, state.step, *best, ended_by, self.is_chief, not self._keeps_last
+            self.model,
+            state.step,
+            *best,
+            ended_by,
+            self.is_chief,
+            not self._keeps_last,
+            state.initial_loss,
+            self._step.trained_fraction,
         )
 
     def _ended_by(self) -> str | None:
@@ -244,13 +247,13 @@ class Trainer:
         best = self._keeps_last or loss < state.best_loss
         validation = Validation(
             step=state.step,
-            loss=state.loss_sum / max(state.loss_count, 1),
+            loss=state.loss_sum / state.loss_count if state.loss_count else loss,
             validation_loss=loss,
             bits_per_character=bits_per_character(loss, self._tokens_per_character),
             learning_rate=self._learning_rate,
             tokens_per_second=clock.lap(),
             best=best,
-            accuracy=state.accuracy_sum / max(state.loss_count, 1),
+            accuracy=state.accuracy_sum / state.loss_count if state.loss_count else accuracy,
             validation_accuracy=accuracy,
         )
         state.loss_sum, state.loss_count, state.accuracy_sum = 0.0, 0, 0.0

@@ -16,6 +16,11 @@ from textgen.models import ModelConfig
 
 # The learning rate of Muon's AdamW part, as a fraction of that of its matrices.
 _MUON_ADAM_RATIO = 0.2
+# The learning rate of a model that is trained already, as a fraction of a random one's; see
+# docs/explanation/laboratory.md.
+FINE_TUNING_FACTOR = 0.25
+# The learning rate of adapters, which begin at nothing.
+ADAPTER_RATE = 1e-3
 # SGD's momentum, and its peak learning rate.
 _SGD_MOMENTUM, _SGD_RATE = 0.9, 0.1
 # How the paths of biases and of the parameters of norms end.
@@ -24,17 +29,30 @@ _UNDECAYED = ("bias", "gamma", "beta", "scale")
 
 def choose_optimizer(config: TrainingConfig, model: ModelConfig) -> str:
     """Return the optimizer's name: the one asked for, or the one that suits the model."""
-    return model.profile.optimizer if config.optimizer == "auto" else config.optimizer
+    if config.optimizer != "auto":
+        return config.optimizer
+    # Muon is for whole matrices.
+    return "adamw" if config.adapter_rank else model.profile.optimizer
 
 
-def peak_rate(config: TrainingConfig, model: ModelConfig) -> float:
-    """Return the highest learning rate: the one asked for, or the one that suits the model."""
+def peak_rate(config: TrainingConfig, model: ModelConfig, *, is_trained: bool = False) -> float:
+    """Return the highest learning rate: the one asked for, or the one that suits the model.
+
+    Args:
+        config: How to train it.
+        model: The shape of the model.
+        is_trained: Whether it is a trained model, which needs a lower rate than a random one.
+    """
     if config.learning_rate is not None:
         return config.learning_rate
     optimizer = choose_optimizer(config, model)
+    if config.adapter_rank:
+        return ADAPTER_RATE
+    factor = FINE_TUNING_FACTOR if is_trained else 1.0
     if optimizer == "sgd":
-        return _SGD_RATE
-    return model.profile.learning_rate("adamw" if optimizer == "adam" else optimizer, model)
+        return factor * _SGD_RATE
+    known = "adamw" if optimizer == "adam" else optimizer
+    return factor * model.profile.learning_rate(known, model)
 
 
 class _Peak(keras.optimizers.schedules.LearningRateSchedule):
@@ -122,7 +140,7 @@ def build_optimizer(
     et al. 2024, https://kellerjordan.github.io/posts/muon/, with AdamW for embeddings,
     norms and biases.
     """
-    rate = _Peak(peak_rate(config, model))
+    rate = _Peak(peak_rate(config, model))  # the step passes the true one
     name = choose_optimizer(config, model)
     optimizer: SummedGradients
     if name == "muon":

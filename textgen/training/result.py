@@ -22,6 +22,9 @@ class TrainingResult:
         is_chief: Whether this process is the one that writes files.
         is_validated: Whether there was a validation part. If not, the weights are the last, and
             the loss is that on the training part.
+        initial_loss: The same loss before the first step, in nats per token, if the run began
+            from a trained model.
+        trained_fraction: Fraction of the model's weights that were trained, adapters included.
     """
 
     model: LanguageModel
@@ -31,3 +34,5 @@ class TrainingResult:
     ended_by: str
     is_chief: bool
     is_validated: bool = True
+    initial_loss: float | None = None
+    trained_fraction: float = 1.0

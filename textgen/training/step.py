@@ -11,6 +11,8 @@ Letters in shapes: N steps, B batch, T time.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -50,11 +52,15 @@ class Step:
         config: How to train it.
         vocab_size: Number of tokens.
         strategy: The result of `textgen.training.distribution.build_strategy`.
+        has_parent: Whether the weights to begin with are those of a trained model.
+        parent_weights: The decoder's weights of that model. If `None`, the weights are random,
+            and a checkpoint replaces them.
 
     Attributes:
         model: The model that is trained.
         optimizer: Its optimizer, with its slots created.
         peak_rate: The learning rate at its highest.
+        trained_fraction: Fraction of the model's weights that are trained, adapters included.
 
     Raises:
         ConfigError: If the batch cannot be split evenly over replicas and micro-batches.
@@ -66,6 +72,8 @@ class Step:
         config: TrainingConfig,
         vocab_size: int,
         strategy: tf.distribute.Strategy,
+        has_parent: bool = False,
+        parent_weights: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._config = config
         self._strategy = strategy
@@ -80,9 +88,19 @@ class Step:
             )
         with strategy.scope():
             dtype = choose_dtype(config, model_config)
-            self.model = build_model(model_config, vocab_size, config.seed, dtype)
+            seed = config.seed if parent_weights is None else None
+            self.model = build_model(model_config, vocab_size, seed, dtype)
+            if parent_weights is not None:
+                self.model.load_decoder_weights(parent_weights)
+            if config.adapter_rank:
+                self.model.add_adapters(config.adapter_rank, config.seed, config.freeze_layers)
+            elif config.freeze_layers:
+                self.model.freeze(config.freeze_layers)
             self.optimizer = build_optimizer(config, model_config, self.model.trainable_variables)
-        self.peak_rate = peak_rate(config, model_config)
+        self.peak_rate = peak_rate(config, model_config, is_trained=has_parent)
+        trained, others = self.model.trainable_weights, self.model.non_trainable_weights
+        sizes = [sum(math.prod(v.shape) for v in part) for part in (trained, others)]
+        self.trained_fraction = sizes[0] / sum(sizes)
         # The states of the dropout layers' generators, which `_micro_gradients` sets.
         self._dropout_states = [
             v for v in self.model.non_trainable_variables if v.path.endswith("seed_generator_state")
@@ -138,7 +156,7 @@ class Step:
             self._update if self._is_distributed else function(self._update, jit_compile=jit)
         )
         self._loss_graph = function(self._replica_loss, jit_compile=jit)
-        length = model_config.context_length
+        length = self._config.window(model_config.context_length)
         self._steps_graph = function(
             self._steps,
             input_signature=[

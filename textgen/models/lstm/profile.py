@@ -37,6 +37,7 @@ class LSTMProfile(Profile[LSTMConfig]):
     is_bfloat16_faster_on_gpu = False
     is_xla_faster_on_gpu = False
     # An LSTM overfits a small corpus sooner than a Transformer.
+    has_adapters = False
     overfitting_exponent = 2.0
 
     def model_class(self):

@@ -185,7 +185,7 @@ class TransformerModel(LanguageModel):
             if block.is_relative:
                 variables[f"block_{index}/distance_bias"] = block.distance_bias
             # The sublayers of a KerasNLP block are private; the paths of their variables are not.
-            own = {v.path.split(f"block_{index}/")[1]: v for v in block.trainable_variables}
+            own = {v.path.split(f"block_{index}/")[1]: v for v in block.weights}
             for name, path in _LAYERS.items():
                 parts = ("gamma", "beta") if name.endswith("norm") else ("kernel", "bias")
                 for part in parts:

@@ -1,0 +1,113 @@
+"""What a run takes from the model that it begins from: its shape, its tokenizer and its cleaning.
+
+Whatever would contradict the parent is refused. Only the training and the dropout are the run's
+own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from textgen.catalog import TOKENIZER_PATH, Catalog
+from textgen.config import CorpusConfig, ModelConfig, RunConfig
+from textgen.errors import ConfigError, ModelDamagedError, TextgenError
+from textgen.run import Parent
+from textgen.tokenizer import load_tokenizer
+
+# Settings of a model that do not change what its weights mean.
+_OWN = frozenset({"dropout"})
+# More than any published model has. Tables of positions grow with it.
+_MAX_CONTEXT_LENGTH = 2**20
+_CLEANING = ("lowercase", "strip_html", "strip_punctuation", "normalize")
+
+
+def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConfig]:
+    """Return a model to begin from, and how its corpus was cleaned.
+
+    Args:
+        catalog: The models folder.
+        name_or_path: A model's name, `NAME/VERSION`, or a SavedModel's folder.
+
+    Raises:
+        ModelNotFoundError: If there is no such model.
+        ModelDamagedError: If its card, tokenizer or weights cannot be read.
+    """
+    entry = catalog.find(name_or_path)
+    card = entry.card
+    try:
+        shape = ModelConfig.from_dict(card.model.to_dict())
+        cleaning = CorpusConfig.from_dict(card.corpus.config) if card.corpus else CorpusConfig()
+        tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
+    except TextgenError as error:
+        raise ModelDamagedError(f"{entry.path}: nothing can begin from it: {error}") from error
+    if not _is_plausible(shape, tokenizer.vocab_size, entry.num_bytes):
+        raise ModelDamagedError(
+            f"{entry.path}: the files are too small for the model that the card describes."
+        )
+    return Parent.read(entry.name, entry.version, entry.path, shape, tokenizer), cleaning
+
+
+def _is_plausible(shape: ModelConfig, vocab_size: int, num_bytes: int) -> bool:
+    """Return whether files can hold a model, before memory is set aside for its weights."""
+    width, layers = shape.hidden_dim, shape.num_layers
+    if shape.context_length > _MAX_CONTEXT_LENGTH or 4 * width * layers > num_bytes:
+        return False
+    matrices = sum(rows * columns for rows, columns in shape.profile.matrix_shapes(shape))
+    return 4 * (matrices + vocab_size * width) <= num_bytes
+
+
+def inherit(
+    config: RunConfig, given: Mapping[str, Any], parent: Parent, cleaning: CorpusConfig
+) -> RunConfig:
+    """Return the settings of a run that begins from a model.
+
+    Args:
+        config: The settings of the run.
+        given: Those that the user gave, by name.
+        parent: The model.
+        cleaning: How its corpus was cleaned. What the user does not give is done again.
+
+    Raises:
+        ConfigError: If a given setting contradicts the model.
+    """
+    shape = parent.config.to_dict()
+    for name in (config.model.to_dict().keys() | shape.keys()) & given.keys() - _OWN:
+        if given[name] != shape.get(name):
+            raise _contradiction(name, shape.get(name), given[name], parent)
+    kind, vocab_size = parent.tokenizer.kind, parent.tokenizer.vocab_size
+    for name, own, allowed in (
+        ("tokenizer", kind, ("auto", kind)),
+        ("vocab_size", vocab_size, (None, vocab_size)),
+        ("min_count", 1, (1,)),
+    ):
+        if (value := getattr(config, name)) not in allowed:
+            raise _contradiction(name, own, value, parent)
+    layers, frozen = parent.config.num_layers, config.training.freeze_layers
+    if frozen >= layers:
+        raise ConfigError(
+            f"freeze_layers must be less than the {layers} layers of {parent.label}. "
+            f"Received: {frozen}"
+        )
+    if config.training.adapter_rank and not parent.config.profile.has_adapters:
+        raise ConfigError(
+            f"adapter_rank needs another family than that of {parent.label}, "
+            f"{parent.config.architecture}. Received: {config.training.adapter_rank}"
+        )
+    config.training.window(parent.config.context_length)
+    dropout = (config.model if "dropout" in given else parent.config).dropout
+    cleaned = {name: getattr(cleaning, name) for name in _CLEANING if name not in given}
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(parent.config, dropout=dropout),
+        corpus=dataclasses.replace(config.corpus, **cleaned),
+    )
+
+
+def _contradiction(name: str, own: Any, received: Any, parent: Parent) -> ConfigError:
+    own_text = "none" if own is None else repr(own)
+    return ConfigError(
+        f"{name} comes from the model to begin from, {parent.label}: {own_text}. "
+        f"Received: {received!r}"
+    )

@@ -1,0 +1,100 @@
+"""Low-rank adapters: small matrices that learn while the model's own stay as they are.
+
+A kernel W becomes W + A B, where A and B have only a few columns and rows (Hu et al. 2021,
+https://arxiv.org/abs/2106.09685). A begins random and B with zeros, so that training begins at
+the model as it is. For the decoder the product is added to the kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from textgen.errors import ConfigError
+from textgen.keras_internals import base_kernel, dense_layers, enable_adapter
+
+
+def layer_of(name: str) -> int | None:
+    """Return the index of the layer that a weight belongs to, by its name, or `None`."""
+    match = re.match(r"[a-z]+_(\d+)/", name)
+    return int(match[1]) if match else None
+
+
+class Adapters:
+    """The adapters of a model, and the only weights of it that train.
+
+    Args:
+        model: A built model.
+        variables: Its variables by name. None of them is trainable any longer.
+        rank: Columns of A and rows of B.
+        seed: Seed of A.
+        first_layer: The first layer whose kernels are adapted. Those outside layers are not.
+
+    Raises:
+        ConfigError: If no kernel can be adapted.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        variables: Mapping[str, keras.Variable],
+        rank: int,
+        seed: int,
+        first_layer: int = 0,
+    ) -> None:
+        layers = {id(base_kernel(layer)): layer for layer in dense_layers(model)}
+
+        def is_adapted(name: str) -> bool:
+            layer = layer_of(name)
+            return layer is not None and layer >= first_layer
+
+        for variable in variables.values():
+            variable.trainable = False
+        self._layers = {
+            name: layers[id(variable)]
+            for name, variable in variables.items()
+            if id(variable) in layers and is_adapted(name)
+        }
+        if not self._layers:
+            raise ConfigError(
+                "adapter_rank needs a model whose layers are matrices of attention or feed-forward "
+                f"layers. Received: {rank}"
+            )
+        for index, layer in enumerate(self._layers.values()):
+            enable_adapter(layer, rank)
+            shape = tuple(layer.lora_kernel_a.shape)
+            limit = np.sqrt(6 / np.prod(shape[:-1]))  # He et al. 2015
+            generator = np.random.default_rng([seed, index])
+            layer.lora_kernel_a.assign(generator.uniform(-limit, limit, shape))
+
+    def merged(self) -> dict[str, np.ndarray]:
+        """Return the kernels with their adapters added, float32, by the kernels' names."""
+        return {
+            name: np.asarray(base_kernel(layer)) + np.matmul(*_factors(layer))
+            for name, layer in self._layers.items()
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return A and B of every adapter in float16, as `NAME/a` and `NAME/b`."""
+        found = {}
+        for name, layer in self._layers.items():
+            for part, value in zip("ab", _factors(layer), strict=True):
+                found[f"{name}/{part}"] = value.astype(np.float16)
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write `arrays` as a NumPy archive.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        with path.open("wb") as file:
+            np.savez(file, **self.arrays())  # type: ignore[arg-type]
+
+
+def _factors(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(layer.lora_kernel_a), np.asarray(layer.lora_kernel_b)

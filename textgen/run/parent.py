@@ -1,0 +1,134 @@
+"""The model that a run begins from: its weights, its tokenizer and its shape."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textgen.config import ModelConfig
+from textgen.digests import digest_file, digest_json
+from textgen.errors import CheckpointError, ModelDamagedError
+from textgen.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# TensorFlow's name for a SavedModel's weights, in its folder `variables`.
+_WEIGHTS = "variables"
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The model that a run begins from.
+
+    Attributes:
+        name: The model's name.
+        version: The version's number, or `None` for a SavedModel outside a version folder.
+        digest: SHA-256 of its weights and its tokenizer in hexadecimal.
+        config: Its shape.
+        tokenizer: Its tokenizer.
+        folder: The folder with its weights: a SavedModel, or what a run keeps of it.
+    """
+
+    name: str
+    version: int | None
+    digest: str
+    config: ModelConfig
+    tokenizer: Tokenizer
+    folder: Path
+
+    @classmethod
+    def read(
+        cls, name: str, version: int | None, folder: Path, config: ModelConfig, tokenizer: Tokenizer
+    ) -> Parent:
+        """Return the parent whose weights are in a folder.
+
+        Raises:
+            ModelDamagedError: If the weights cannot be read.
+        """
+        try:
+            digest = _digest(folder, tokenizer)
+        except OSError as error:
+            raise ModelDamagedError(f"{folder}: the weights cannot be read ({error}).") from error
+        return cls(name, version, digest, config, tokenizer, folder)
+
+    @classmethod
+    def from_dict(
+        cls, values: dict[str, Any], config: ModelConfig, tokenizer: Tokenizer, folder: Path
+    ) -> Parent:
+        """Return the parent that a run recorded; see `to_dict`.
+
+        Raises:
+            KeyError: If a value is missing.
+            TypeError: If a value has another type.
+        """
+        name, version, digest = (values[key] for key in ("name", "version", "digest"))
+        if not (isinstance(name, str) and isinstance(digest, str)):
+            raise TypeError("the parent has no name or no digest")
+        return cls(name, version, digest, config, tokenizer, folder)
+
+    @property
+    def label(self) -> str:
+        """The name, with the version if there is one, such as `"mine/2"`."""
+        return self.name if self.version is None else f"{self.name}/{self.version}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what identifies the parent, as JSON values."""
+        return {"name": self.name, "version": self.version, "digest": self.digest}
+
+    def keep(self, folder: Path) -> None:
+        """Link the weights into a folder, or copy them, so that deleting the model does no harm.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
+        target = folder / _WEIGHTS
+        target.mkdir(parents=True, exist_ok=True)
+        for path in _weight_files(self.folder):
+            link_or_copy(path, target / path.name)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the decoder's weights by name, in float32.
+
+        Raises:
+            CheckpointError: If they are no longer those that the run began with.
+            ModelDamagedError: If they cannot be read.
+        """
+        import tensorflow as tf
+
+        try:
+            if _digest(self.folder, self.tokenizer) != self.digest:
+                raise CheckpointError(
+                    f"The files of {self.label}, from which the run began, have changed since: "
+                    f"{self.folder}. Begin a new run."
+                )
+            reader = tf.train.load_checkpoint(str(self.folder / _WEIGHTS / _WEIGHTS))
+            return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        # TensorFlow raises ValueError for a file that is cut short.
+        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise ModelDamagedError(
+                f"{self.folder}: the weights are missing or damaged "
+                f"({str(error).partition(chr(10))[0]})."
+            ) from error
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Link a file that never changes, or copy it: not every file system has hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted((folder / _WEIGHTS).glob(f"{_WEIGHTS}.*"))
+
+
+def _digest(folder: Path, tokenizer: Tokenizer) -> str:
+    files = {path.name: digest_file(path) for path in _weight_files(folder)}
+    if not files:
+        raise FileNotFoundError(f"there is no file in {folder / _WEIGHTS}")
+    return digest_json({"weights": files, "tokenizer": tokenizer.to_dict()})
