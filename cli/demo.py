@@ -28,13 +28,23 @@ _MODULES = (
     show_default=True,
     help="Number of optimizer steps; 700 take about a minute on 2 cores.",
 )
+@click.option(
+    "--published",
+    is_flag=True,
+    help="Import a published model of 135 million weights instead, and talk with it.",
+)
 @options.models_dir
-def demo(code: bool, max_steps: int, models_dir: str | None) -> None:
+def demo(code: bool, max_steps: int, published: bool, models_dir: str | None) -> None:
     """Train a small model on text that comes with Python, and let it write.
 
     Needs no corpus and no network: the text is Python's own documentation
     (pydoc_data.topics), or with --code the source of its standard library.
     """
+    if published:
+        from textgen.cli.published_demo import show_published
+
+        show_published(models_dir)
+        return
     from textgen.cli.progress import make_reporter
 
     from textgen import pipeline

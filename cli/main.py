@@ -21,6 +21,7 @@ from textgen.version import __version__
 _COMMANDS = {
     "train": ("train.train", "Train a model on a corpus."),
     "generate": ("generate.generate", "Continue a prompt with a trained model."),
+    "chat": ("chat.chat", "Talk with a model that has a chat template."),
     "score": ("score.score", "Measure how likely a model finds a text."),
     "evaluate": ("evaluate.evaluate", "Measure models on a text, and compare them."),
     "inspect": ("inspect.inspect", "Say what is in a corpus before training."),
@@ -31,6 +32,7 @@ _COMMANDS = {
     "delete": ("models.delete", "Delete a model, or one version."),
     "rename": ("models.rename", "Rename a model."),
     "serve": ("serve.serve", "Serve models over HTTP, with a page to write on."),
+    "import": ("import_model.import_model", "Bring in a model that others published."),
     "export": ("export.export", "Publish a model, or check that a server can run it."),
     "demo": ("demo.demo", "Train a small model on text that comes with Python."),
     "completion": ("completion.completion", "Print a shell's completion script."),

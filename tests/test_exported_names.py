@@ -19,7 +19,7 @@ NAMES = [
     "__version__",
     # Models
     "Catalog", "Generation", "ModelCard", "ModelEntry", "Score", "TextGenerator", "TextStream",
-    "TokenLogprob", "load",
+    "TokenLogprob", "import_model", "load",
     # Settings
     "BeamSearchConfig", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig", "RunConfig",
     "SamplingConfig", "TrainingConfig",
@@ -28,7 +28,7 @@ NAMES = [
     # Errors
     "CheckpointError", "ConfigError", "CorpusError", "DeviceError", "GenerationError",
     "ModelBusyError", "ModelDamagedError", "ModelNotFoundError", "ModelUnsafeError",
-    "TextgenError", "TokenizerError", "TrainingDivergedError",
+    "PublishedModelError", "TextgenError", "TokenizerError", "TrainingDivergedError",
 ]
 # fmt: on
 CORPUS = "Once upon a time there was a king. Then came the queen.\n" * 200
@@ -42,7 +42,7 @@ def is_error(name):
 AWAITED = {
     *("BeamSearchConfig", "Catalog", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig"),
     *("ModelEntry", "Plan", "Progress", "RunConfig", "SamplingConfig"),
-    *("Trained", "TrainingConfig", "Validation", "plan", "resume", "train"),
+    *("Trained", "TrainingConfig", "Validation", "import_model", "plan", "resume", "train"),
 }
 CALLABLES = [
     name for name in NAMES if name != "__version__" and not is_error(name) and name not in AWAITED

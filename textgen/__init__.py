@@ -24,8 +24,9 @@ _EXPORTS = {
     "config": "BeamSearchConfig ContrastiveSearchConfig CorpusConfig ModelConfig RunConfig "
     "SamplingConfig TrainingConfig",
     "errors": "CheckpointError ConfigError CorpusError DeviceError GenerationError "
-    "ModelBusyError ModelDamagedError ModelNotFoundError ModelUnsafeError TextgenError "
-    "TokenizerError TrainingDivergedError",
+    "ModelBusyError ModelDamagedError ModelNotFoundError ModelUnsafeError PublishedModelError "
+    "TextgenError TokenizerError TrainingDivergedError",
+    "importing": "import_model",
     "inference": "Generation Score TextGenerator TextStream TokenLogprob load",
     "pipeline": "Trained plan resume train",
     "planning": "Plan",
@@ -56,10 +57,12 @@ if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
         ModelDamagedError as ModelDamagedError,
         ModelNotFoundError as ModelNotFoundError,
         ModelUnsafeError as ModelUnsafeError,
+        PublishedModelError as PublishedModelError,
         TextgenError as TextgenError,
         TokenizerError as TokenizerError,
         TrainingDivergedError as TrainingDivergedError,
     )
+    from textgen.importing import import_model as import_model
     from textgen.inference import (
         Generation as Generation,
         Score as Score,

@@ -27,6 +27,7 @@ TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 DIGESTS_PATH = Path("assets.extra", DIGESTS_NAME)
 # What a run learned next to the weights of its parent, if it trained adapters.
 ADAPTER_PATH = Path("assets.extra", "adapter.npz")
+CHAT_TEMPLATE_PATH = Path("assets.extra", "chat_template.jinja")
 # TensorFlow Serving looks for this name.
 WARMUP_PATH = Path("assets.extra", "tf_serving_warmup_requests")
 REQUEST_PATH = Path("assets.extra", "generate.json")

@@ -7,6 +7,7 @@
     ├── ModelNotFoundError    there is no such model
     ├── ModelDamagedError     a SavedModel exists but cannot be loaded
     │   └── ModelUnsafeError  a SavedModel could do more than generate text
+    ├── PublishedModelError   a published model cannot be imported
     ├── ModelBusyError        another training run of the model is in progress
     ├── CheckpointError       a checkpoint is missing, damaged, or has other settings
     ├── TrainingDivergedError the loss or the weights are no longer finite
@@ -54,6 +55,10 @@ class ModelDamagedError(TextgenError):
 
 class ModelUnsafeError(ModelDamagedError):
     """A SavedModel could do more than generate text, so it was not loaded."""
+
+
+class PublishedModelError(TextgenError):
+    """A published model is damaged or missing parts, or of a kind that is not supported."""
 
 
 class ModelBusyError(TextgenError):

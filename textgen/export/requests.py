@@ -64,7 +64,7 @@ def _warmup(signatures, session):
     This includes the defaults, because not every version of the server fills them in.
     """
     short = {"max_new_tokens": [_NUM_TOKENS], "num_tokens": [_NUM_TOKENS]}
-    texts = {"prompts": [_PROMPT], "texts": [_PROMPT]}
+    texts = {"prompts": [_PROMPT], "texts": [_PROMPT], "token_ids": [[0, 1]]}
     state = _state(signatures["prefill"], session)
     for name, signature in signatures.items():
         given = {**texts, **short, **state}

@@ -2,7 +2,8 @@
 
 A family is a folder: `config.py` (its settings), `model.py` (the Keras model that trains),
 `decoder.py` (the TensorFlow module that generates) and `profile.py`, an implementation of
-`Profile`. Nothing outside `textgen.models` names a family.
+`Profile`. If models of it are published, `published.py` says how to read them. Nothing outside
+`textgen.models` names a family.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from textgen.models.published import Format, FormatName
 
 Config = TypeVar("Config")
 
@@ -59,6 +62,10 @@ class Profile(ABC, Generic[Config]):
     @abstractmethod
     def model_class(self) -> type[Any]:
         """Return the Keras model, a `LanguageModel` class. This alone loads TensorFlow."""
+
+    def formats(self, name: FormatName) -> tuple[Format, ...]:
+        """Return how models of the family are published in a format, if at all."""
+        return ()
 
     def learning_rate(self, optimizer: str, config: Config) -> float:
         """Return the peak learning rate that suits a model.

@@ -8,6 +8,7 @@ from typing import Any
 from textgen.checks import choices
 from textgen.errors import ConfigError
 from textgen.models.profile import Profile, shape_text
+from textgen.models.published import Format, FormatName
 
 _PROFILES: dict[str, Profile[Any]] = {}
 
@@ -38,6 +39,27 @@ def architectures() -> tuple[str, ...]:
 def default_architecture() -> str:
     """Return the family of a model when none is named."""
     return architectures()[0]
+
+
+def published_kinds(name: FormatName) -> dict[str, tuple[str, Format]]:
+    """Return the kinds of models that are published in a format.
+
+    Args:
+        name: The format.
+
+    Returns:
+        By what a checkpoint calls its kind: our family, and how to read it.
+
+    Example:
+        >>> published_kinds("gguf")["gpt2"][0]
+        'transformer'
+    """
+    return {
+        kind: (architecture, each)
+        for architecture, profile in _PROFILES.items()
+        for each in profile.formats(name)
+        for kind in each.kinds
+    }
 
 
 def describe(shape: Mapping[str, Any]) -> str:

@@ -40,6 +40,12 @@ class LlamaProfile(Profile[LlamaConfig]):
 
         return LlamaModel
 
+    def formats(self, name):
+        """Return how models of the family are published; see `Profile`."""
+        from textgen.models.llama.published import FORMATS
+
+        return FORMATS[name]
+
     def describe(self, shape):
         """Return the shape with its heads; see `Profile`."""
         heads = shape.get("num_heads")  # a card may be damaged

@@ -42,6 +42,12 @@ class TransformerProfile(Profile[TransformerConfig]):
 
         return TransformerModel
 
+    def formats(self, name):
+        """Return how GPT-2 is published; see `Profile`."""
+        from textgen.models.transformer.published import FORMATS
+
+        return FORMATS[name]
+
     def describe(self, shape):
         """Return the shape with its heads; see `Profile`."""
         heads = shape.get("num_heads")  # a card may be damaged

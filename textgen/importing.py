@@ -1,0 +1,110 @@
+"""From a published model to a SavedModel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textgen.card import ModelCard, ModelShape, TokenizerSummary, current_versions, now
+from textgen.catalog import Catalog, check_name
+from textgen.pretrained import PublishedModel, default_name, open_published, writable_tokens
+from textgen.runtime.banner import hidden_banner
+
+if TYPE_CHECKING:
+    from textgen.models.base import Decoder
+
+
+def import_model(
+    source: str | os.PathLike[str],
+    name: str | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+    *,
+    report: Callable[[str], None] = lambda phase: None,
+) -> Path:
+    """Import a model that others trained, and export it as the next version of `name`.
+
+    It becomes a model like those trained here: it generates, scores and is served, and other
+    models can be trained from it.
+
+    Args:
+        source: A Hugging Face folder, a KerasHub preset folder, a GGUF file, or an address:
+            `hf://OWNER/MODEL` or `kaggle://OWNER/MODEL/FRAMEWORK/VARIANT`. Only addresses use
+            the network.
+        name: The model's name. Defaults to the last part of the source.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        report: Called with what begins: `"reading"`, then `"exporting"`.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        PublishedModelError: If the source is missing or damaged, or of a kind that is not
+            supported.
+        ConfigError: If the name is not a plain folder name.
+        OSError: If a file cannot be read or written.
+
+    Example:
+        >>> textgen.import_model("SmolLM2-135M-Instruct.Q4_1.gguf", name="smollm2")
+        PosixPath('saved_models/smollm2/1')
+    """
+    name = check_name(default_name(source) if name is None else name)
+    catalog = Catalog(models_dir)
+    report("reading")
+    with open_published(source) as published:
+        report("exporting")
+        return add_to_catalog(published, name, catalog)
+
+
+def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Path:
+    """Export a published model as the next version of `name`.
+
+    Raises:
+        OSError: If the folder cannot be written; no version appears.
+    """
+    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+        from textgen.export import write_saved_model
+    from textgen.generation import Generator
+    from textgen.serving.tf_serving import write_configuration
+
+    tokenizer = published.tokenizer
+    generator = Generator(
+        make_decoder(published),
+        tokenizer.in_graph(),
+        tokenizer.prefix_id(has_documents=True),
+        has_documents=True,
+        is_seen=writable_tokens(tokenizer),
+    )
+    card = _card(published, name)
+    path = catalog.add_version(
+        name,
+        lambda folder: write_saved_model(
+            folder, generator, tokenizer, card, published.chat_template
+        ),
+    )
+    write_configuration(path.parent, name)
+    return path
+
+
+def make_decoder(published: PublishedModel) -> Decoder:
+    """Return the decoder of a published model. Its weights are arrays, not variables."""
+    config, vocab_size = published.config, published.tokenizer.vocab_size
+    # Not built, so it has no weights of its own.
+    model = config.profile.model_class()(config, vocab_size)
+    decoder = model.decoder_class(config, vocab_size, {})
+    decoder.weights = model.fuse(published.weights)
+    return decoder
+
+
+def _card(published: PublishedModel, name: str) -> ModelCard:
+    tokenizer = published.tokenizer
+    return ModelCard(
+        name=name,
+        model=ModelShape.from_dict(published.config.to_dict()),
+        num_parameters=published.num_parameters,
+        tokenizer=TokenizerSummary(kind=tokenizer.kind, vocab_size=tokenizer.vocab_size),
+        published=published.summary,
+        created=now(),
+        versions=current_versions(),
+    )

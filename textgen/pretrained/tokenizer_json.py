@@ -1,0 +1,107 @@
+"""A vocabulary from the tokenizer.json of Hugging Face's `tokenizers`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from textgen.errors import PublishedModelError
+from textgen.pretrained.vocabulary import Vocabulary
+
+# See `textgen.tokenizer.published_words`.
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_LLAMA3 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
+    r"\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+_SPLITS = {
+    _GPT2: "gpt2",
+    _LLAMA3: "llama3",
+    _LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}"): "qwen2",
+}
+
+
+def read_tokenizer_json(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabulary:
+    """Return the vocabulary that a tokenizer.json describes.
+
+    Args:
+        values: The content of the file.
+        bos: The token that precedes every text, if another file says so.
+        eos: The token that ends a text or a turn, or its id.
+
+    Raises:
+        PublishedModelError: If it is not one of byte-level BPE, or damaged.
+    """
+    try:
+        return _read(values, bos, eos)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise PublishedModelError(f"tokenizer.json is damaged ({error!r}).") from error
+
+
+def _read(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabulary:
+    model = values["model"]
+    kind = model.get("type", "BPE")
+    if kind != "BPE" or model.get("byte_fallback") or model.get("continuing_subword_prefix"):
+        raise PublishedModelError(
+            "The tokenizer must be byte-level BPE. Received: "
+            f"{kind}{' with byte_fallback' if model.get('byte_fallback') else ''}, such as "
+            "SentencePiece's"
+        )
+    ids = {**model["vocab"]}
+    added = {int(each["id"]): each for each in values.get("added_tokens") or ()}
+    ids |= {each["content"]: token for token, each in added.items()}
+    size = max(ids.values()) + 1
+    if size > 2 * len(ids):
+        raise PublishedModelError(
+            f"tokenizer.json is damaged (its largest id is {size - 1:,}, of {len(ids):,} tokens)."
+        )
+    tokens: list[str | None] = [None] * size
+    for text, token in ids.items():
+        tokens[token] = text
+    bos = bos or _first_of_template(values.get("post_processor") or {})
+    for name, token in (("bos", bos), ("eos", eos)):
+        if isinstance(token, str) and token not in ids:
+            raise PublishedModelError(f"The {name} token {token!r} is not in the vocabulary.")
+    return Vocabulary(
+        tokens=tokens,
+        added={token: bool(each.get("special")) for token, each in added.items()},
+        merges=[_merge(each) for each in model["merges"]],
+        pattern=_pattern(values.get("pre_tokenizer")),
+        keeps_whole_words=bool(model.get("ignore_merges")),
+        bos=None if bos is None else ids[bos],
+        eos=ids[eos] if isinstance(eos, str) else int(eos),
+    )
+
+
+def _merge(merge: Any) -> tuple[str, str]:
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left, right
+
+
+def _first_of_template(post_processor: Mapping[str, Any]) -> str | None:
+    """Return the special token that the tokenizer puts before every text, if any."""
+    for step in post_processor.get("processors", [post_processor]):
+        if step.get("type") == "TemplateProcessing" and "SpecialToken" in step["single"][0]:
+            return step["single"][0]["SpecialToken"]["id"]
+    return None
+
+
+def _pattern(pre_tokenizer: Any) -> str:
+    """Return the name of the pattern that cuts texts into words."""
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer]) if pre_tokenizer else []
+    kinds = [step["type"] for step in steps]
+    last = steps[-1] if steps else {}
+    if kinds[-1:] == ["ByteLevel"] and not last.get("add_prefix_space"):
+        uses_regex = last.get("use_regex", True)
+        if kinds == ["ByteLevel"] and uses_regex:
+            return "gpt2"
+        if kinds == ["Digits", "ByteLevel"] and uses_regex and steps[0].get("individual_digits"):
+            return "smollm"
+        if kinds == ["Split", "ByteLevel"] and not uses_regex and not steps[0].get("invert"):
+            regex = steps[0]["pattern"].get("Regex")
+            if regex in _SPLITS and steps[0]["behavior"] == "Isolated":
+                return _SPLITS[regex]
+    raise PublishedModelError(
+        "The tokenizer must cut texts as GPT-2, SmolLM, Llama 3 or Qwen2 does. Received: "
+        f"{' and '.join(kinds) or 'nothing'}"
+    )

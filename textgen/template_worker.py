@@ -1,0 +1,55 @@
+"""The process that renders chat templates: a line of JSON in, a line of JSON out."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any
+
+
+def main(max_memory: int) -> None:
+    """Answer questions until standard input ends.
+
+    Args:
+        max_memory: Bytes of memory that the process may have.
+    """
+    render = make_renderer()
+    resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        try:
+            answer = {"text": render(question["template"], question["values"])}
+        except MemoryError:
+            return
+        except Exception as error:  # whatever a template does wrong
+            answer = {"error": (str(error).splitlines() or [type(error).__name__])[0][:1000]}
+        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def make_renderer() -> Any:
+    """Return a function that renders a template with values, as Hugging Face's libraries do.
+
+    Reference:
+        https://huggingface.co/docs/transformers/chat_templating_writing
+    """
+    from datetime import datetime
+
+    from jinja2.exceptions import TemplateError
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def raise_exception(message: object) -> None:
+        raise TemplateError(str(message))
+
+    def to_json(value: object, ensure_ascii: bool = False, **options: Any) -> str:
+        return json.dumps(value, ensure_ascii=ensure_ascii, **options)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+    )
+    environment.filters["tojson"] = to_json
+    environment.globals["raise_exception"] = raise_exception
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return lambda template, values: environment.from_string(template).render(**values)
