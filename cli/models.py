@@ -67,6 +67,7 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         "Parameters": f"{card.num_parameters:,}",
         "Tokenizer": f"{card.tokenizer.kind}, {card.tokenizer.vocab_size:,} tokens",
         **_origin(card),
+        **_measured(entry),
         "Created": f"{card.created} with textgen {card.versions.textgen}, "
         f"TensorFlow {card.versions.tensorflow}",
     }
@@ -141,6 +142,21 @@ def _origin(card: ModelCard) -> dict[str, str]:
             f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}"
         )
     return lines
+
+
+def _measured(entry: ModelEntry) -> dict[str, str]:
+    """Return what `textgen evaluate --save` measured last."""
+    from textgen.evaluation import read_evaluations
+
+    saved = read_evaluations(entry)
+    if not saved:
+        return {}
+    figure = saved[-1].bits_per_character
+    interval = "" if figure.low is None else f" ({figure.low:.3f} to {figure.high:.3f})"
+    return {
+        "Evaluated": f"{figure.value:.3f} bits per character{interval} on {saved[-1].text}, "
+        f"{saved[-1].created}"
+    }
 
 
 def _summary(entry: ModelEntry) -> dict[str, object]:

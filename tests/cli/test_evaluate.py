@@ -1,6 +1,7 @@
 """`textgen evaluate`: figures, intervals, a verdict, and what goes wrong."""
 
 import json
+import shutil
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_answers_are_compared_with_references(evaluate, tmp_path):
     assert result.exit_code == 0, result.output
     titles = [line.split()[0] for line in result.stdout.splitlines()[2:]]
     assert titles == ["BLEU", "chrF", "ROUGE-L", "exact", "F1"]
+
+
+def test_a_saved_evaluation_is_shown_by_info(evaluate, run, models, tmp_path):
+    shutil.copytree(models, tmp_path / "m")
+    where = ["--models-dir", tmp_path / "m"]
+    assert "Evaluated:" not in run("info", "fox", *where).stdout
+    result = run("evaluate", "fox", "--no-baselines", "--save", *where)
+    assert f"Saved in {tmp_path / 'm' / 'fox' / 'evaluations.jsonl'}" in result.stderr
+    (line,) = (t for t in run("info", "fox", *where).stdout.splitlines() if "Evaluated:" in t)
+    assert "bits per character (" in line
+    assert "on the validation part of fox.txt" in line
 
 
 @pytest.mark.parametrize(

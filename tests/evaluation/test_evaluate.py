@@ -147,7 +147,10 @@ def test_evaluations_are_kept_next_to_the_model(evaluation, models, tmp_path):
     assert [path.parent.name for path in paths] == ["lines", "text"]
     from textgen.catalog import Catalog
 
-    paths[0].write_text(paths[0].read_text() + "not JSON\n[]\n")
-    saved = read_evaluations(Catalog(tmp_path / "m").find("lines"))
+    evil = ["not JSON", "[]", '{"version": 1, "number": 9, "models": [], "text": 1}', "[" * 99999]
+    paths[1].write_text(paths[1].read_text() + "\n".join(evil) + "\n")
+    (tmp_path / "m" / "text").rename(tmp_path / "m" / "renamed")
+    saved = read_evaluations(Catalog(tmp_path / "m").find("renamed"))
     assert len(saved) == 2
-    assert saved[0]["comparisons"] == evaluation.to_dict()["comparisons"]
+    assert saved[0].text == evaluation.text
+    assert saved[0].bits_per_character == evaluation.models[1].figures["bits_per_character"]

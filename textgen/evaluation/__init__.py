@@ -15,7 +15,7 @@ from textgen.evaluation.evaluate import Evaluation, evaluate
 from textgen.evaluation.kneser_ney import KneserNey
 from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.references import ReferenceScores, score_references
-from textgen.evaluation.saved import read_evaluations, save_evaluation
+from textgen.evaluation.saved import SavedEvaluation, read_evaluations, save_evaluation
 from textgen.evaluation.spelling import spell
 from textgen.evaluation.texts import join_blocks, own_run
 from textgen.evaluation.units import Units
@@ -32,6 +32,7 @@ __all__ = [
     "KneserNey",
     "Measurement",
     "ReferenceScores",
+    "SavedEvaluation",
     "Units",
     "evaluate",
     "join_blocks",

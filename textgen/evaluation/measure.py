@@ -19,10 +19,10 @@ from textgen.evaluation.windows import adjacent, full_context, random_starts
 from textgen.inference import TextGenerator
 from textgen.metrics import bits, perplexity
 from textgen.tokenizer.token_ids import SpecialTokens
-from textgen.windows import ValidationWindows
+from textgen.windows import MAX_VALIDATION_TARGETS, ValidationWindows
 
-# nanoGPT predicts 200 batches; these are known to 2 / sqrt(2**16) = 0.008 nats.
-_RANDOM_TARGETS = 1 << 16
+# So many tokens are known to 2 / sqrt(2**16) = 0.008 nats, which nanoGPT's 200 batches are not.
+_FEW_TARGETS = 1 << 16
 _FIRST_BYTES_OF_CHARACTERS = bytes(b for b in range(256) if b & 0xC0 != 0x80)
 
 
@@ -110,13 +110,14 @@ def measure(
         ),
         "characters_per_second": _speed(scores, units.num_characters / len(ids)),
     }
+    is_own = tokens is not None
     if tokens is None:
         tokens = _as_trained(texts, tokenizer.special, has_documents)
     return Measurement(
         name=model.entry.name,
         version=model.entry.version,
         figures=figures,
-        losses=_losses(model, tokens, context),
+        losses=_losses(model, tokens, context, is_own),
         num_tokens=len(ids),
         num_unknown=int(is_unknown.sum()),
         unknown_bits=bits(price),
@@ -125,12 +126,18 @@ def measure(
     )
 
 
-def _losses(model: TextGenerator, tokens: np.ndarray, context: int) -> dict[str, Figure]:
-    """Return the loss under the protocols that cut windows of one context."""
+def _losses(
+    model: TextGenerator, tokens: np.ndarray, context: int, is_own: bool
+) -> dict[str, Figure]:
+    """Return the loss under the protocols that cut windows of one context.
+
+    On the run's own tokens these are the very windows that training validated on.
+    """
     if len(tokens) < 2:
         return {}
-    adjacent_starts = ValidationWindows(tokens, context, 1).starts
-    count = min(max(_RANDOM_TARGETS // context, 1), len(adjacent_starts))
+    most = MAX_VALIDATION_TARGETS if is_own else _FEW_TARGETS
+    adjacent_starts = ValidationWindows(tokens, context, 1, most).starts
+    count = min(max(_FEW_TARGETS // context, 1), len(adjacent_starts))
     starts = {
         "windows": adjacent_starts,
         "random": random_starts(len(tokens), context, count),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ConfigError
+from textgen.evaluation.bootstrap import Figure
 from textgen.evaluation.evaluate import Evaluation
 from textgen.files import open_plain, write_atomically
 
@@ -22,6 +23,21 @@ _NAME = "evaluations.jsonl"
 # The newest are kept; an evaluation has a few kilobytes.
 _MAX_KEPT = 100
 _MAX_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class SavedEvaluation:
+    """What is known of an evaluation that was saved.
+
+    Attributes:
+        created: When, in UTC, as ISO 8601.
+        text: The text, in a few words.
+        bits_per_character: How good the model was on it.
+    """
+
+    created: str
+    text: str
+    bits_per_character: Figure
 
 
 def save_evaluation(
@@ -51,15 +67,18 @@ def save_evaluation(
                 f"Received: {entry.path}"
             )
     record = {"created": datetime.now(UTC).isoformat(timespec="seconds"), **evaluation.to_dict()}
-    line = json.dumps(record, ensure_ascii=False)
-    paths = list(dict.fromkeys(entry.path.parent / _NAME for entry in entries))
-    for path in paths:
-        lines = [*_lines(path), line][-_MAX_KEPT:]
-        write_atomically(path, "".join(f"{each}\n" for each in lines).encode())
-    return paths
+    paths = []
+    for number, entry in enumerate(entries):
+        path = entry.path.parent / _NAME
+        # The number in `models`, because a model may be renamed later.
+        line = json.dumps({"version": entry.version, "number": number, **record})
+        kept = [*_lines(path), line][-_MAX_KEPT:]
+        write_atomically(path, "".join(f"{each}\n" for each in kept).encode())
+        paths.append(path)
+    return list(dict.fromkeys(paths))
 
 
-def read_evaluations(entry: ModelEntry) -> list[dict[str, Any]]:
+def read_evaluations(entry: ModelEntry) -> list[SavedEvaluation]:
     """Return the saved evaluations of a model's version, the oldest first.
 
     Lines that textgen did not write are skipped.
@@ -73,11 +92,14 @@ def read_evaluations(entry: ModelEntry) -> list[dict[str, Any]]:
     for line in _lines(entry.path.parent / _NAME):
         try:
             record = json.loads(line)
-            versions = [(each["name"], each["version"]) for each in record["models"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            if record["version"] != entry.version:
+                continue
+            figure = record["models"][record["number"]]["bits_per_character"]
+            numbers = [figure[key] for key in ("value", "low", "high")]
+            bits = Figure(*(None if n is None else float(n) for n in numbers))  # type: ignore[arg-type]
+            found.append(SavedEvaluation(str(record["created"]), str(record["text"]), bits))
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             continue
-        if (entry.name, entry.version) in versions:
-            found.append(record)
     return found
 
 
