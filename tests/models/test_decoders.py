@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from textgen.config import ModelConfig
 from textgen.models import build_model
+from textgen.models.llama import decoder as llama_decoder
 
 SHAPES = [
     ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
@@ -201,3 +202,18 @@ def test_a_decoder_without_a_limit_processes_a_text_in_parts(model):
         np.testing.assert_allclose(found, hidden[row, :length], atol=1e-6)
     for tensor, expected in zip(state, whole, strict=True):
         np.testing.assert_allclose(tensor, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_rows", [1, 3])
+def test_the_columns_of_a_wide_kernel_are_multiplied_in_parts(num_rows, monkeypatch):
+    config = ModelConfig("llama", num_layers=1, hidden_dim=16, context_length=8)
+    whole = build_model(config, vocab_size=24, seed=3).decoder().snapshot()
+    monkeypatch.setattr(llama_decoder, "_MIN_SPLIT", 0)
+    in_parts = whole.for_rows(tf.constant(num_rows))
+    tokens = np.random.default_rng(9).integers(0, 24, (num_rows, 4)).astype(np.int32)
+    position = tf.fill([num_rows], 3)
+    _, state = whole.prefill(tokens[:, :3], position)
+    state = whole.reserve(state, position, 4)
+    hidden, expected = (each.step(tokens[:, 3], state, position)[0] for each in (in_parts, whole))
+    np.testing.assert_allclose(hidden, expected, atol=1e-5)
+    np.testing.assert_allclose(in_parts.logits(hidden), whole.logits(expected), atol=1e-5)

@@ -15,9 +15,9 @@ from textgen.inference.constraints import ConstraintFeeds
 from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_feeds, sampling_feeds
+from textgen.inference.opening import open_saved_model
 from textgen.inference.results import Generation, Score, make_generation
 from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs, TextStream
-from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer, load_tokenizer
 from textgen.unicode import encode_unicode, to_plain_text
 
@@ -32,6 +32,7 @@ class TextGenerator:
 
     Args:
         entry: The model to load. `load` finds one by name.
+        num_threads: Threads per operation. Defaults to those that suit a single text.
 
     Attributes:
         entry: The model's name, version and folder.
@@ -50,7 +51,7 @@ class TextGenerator:
         ...     text = model.generate("ROMEO:", temperature=0.7, stop=["."]).text
     """
 
-    def __init__(self, entry: ModelEntry, num_threads: int = 1) -> None:
+    def __init__(self, entry: ModelEntry, num_threads: int | None = None) -> None:
         self.entry = entry
         self.card: ModelCard = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
@@ -63,7 +64,7 @@ class TextGenerator:
                 f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
             ) from error
         entry.check_files()
-        self.saved_model = SavedModel(entry.path, intra_op_threads=num_threads)
+        self.saved_model = open_saved_model(entry, num_threads)
         for flaw in contract_flaws(self.saved_model.signatures):
             raise ModelDamagedError(
                 f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "

@@ -146,13 +146,13 @@ _lock = threading.Lock()
 _loaded: Library | None = None
 
 
-def load(*, single_threaded: bool = True) -> Library:
+def load(*, uses_onednn: bool = False) -> Library:
     """Load the C API once for the process.
 
     Args:
-        single_threaded: turn oneDNN off, unless TF_ENABLE_ONEDNN_OPTS is set: on one thread
-            its kernels are slower than Eigen's for the small matrices of one decoded token.
-            Only the first call in the process decides.
+        uses_onednn: leave oneDNN on, whose kernels are slower than Eigen's for the one row of a
+            decoded token. TF_ENABLE_ONEDNN_OPTS goes before it, and only the first call in the
+            process decides.
 
     Returns:
         The C API.
@@ -165,7 +165,7 @@ def load(*, single_threaded: bool = True) -> Library:
         if _loaded is None:
             # Both are read by the libraries' static initializers.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if single_threaded else {}
+            settings = {} if uses_onednn else {"TF_ENABLE_ONEDNN_OPTS": "0"}
             with environment(settings):
                 _loaded = _open(_find_folder())
         return _loaded

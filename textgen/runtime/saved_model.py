@@ -38,6 +38,9 @@ class SavedModel:
             calling thread does the work, the fastest way for small models.
         intra_op_threads: how many threads one operation may use. They are this model's own,
             unless tensorflow has run something in this process before: then its count.
+        uses_onednn: whether oneDNN's kernels may run. They are fast for large batches, and slow
+            for one decoded token. By default, with several `intra_op_threads`. Only the first
+            model in the process decides.
 
     Attributes:
         path: the folder, as it was given.
@@ -58,6 +61,7 @@ class SavedModel:
         *,
         inter_op_threads: int = 1,
         intra_op_threads: int = 1,
+        uses_onednn: bool | None = None,
         trusted: bool = False,
     ) -> None:
         threads = {"inter_op_threads": inter_op_threads, "intra_op_threads": intra_op_threads}
@@ -67,7 +71,9 @@ class SavedModel:
         self.path = path
         contents = read_directory(path, trusted=trusted)
         self.signatures: dict[str, Signature] = contents.signatures
-        self._backend: _Backend | None = _open_backend(path, contents, threads)
+        if uses_onednn is None:
+            uses_onednn = intra_op_threads > 1
+        self._backend: _Backend | None = _open_backend(path, contents, threads, uses_onednn)
 
     def run(self, signature: str, /, **inputs: Any) -> dict[str, np.ndarray]:
         """Run a signature and bring all of its outputs to numpy.
@@ -137,10 +143,10 @@ class SavedModel:
 
 
 def _open_backend(
-    path: str | os.PathLike[str], contents: Contents, threads: dict[str, int]
+    path: str | os.PathLike[str], contents: Contents, threads: dict[str, int], uses_onednn: bool
 ) -> _Backend:
     try:
-        loaded = library.load(single_threaded=threads["intra_op_threads"] == 1)
+        loaded = library.load(uses_onednn=uses_onednn)
     except library.LibraryUnavailableError as error:
         from textgen.runtime.fallback import EagerSession
 

@@ -16,12 +16,19 @@ from textgen.models.llama.rotation import rotation_rates
 # whole would take more memory than the model.
 _PART = 256
 _MASK = -1e9
+_KERNELS = ("qkv", "output", "gate_expand", "contract")
+# One row is multiplied by a kernel of at least so many weights on several threads, up to so many.
+_MIN_SPLIT, _MAX_THREADS = 2**18, 8
 
 
 class LlamaDecoder(CachedDecoder):
     """Prefill and step of a model of the Llama family with the weights of `fuse`."""
 
     config: LlamaConfig
+
+    def __init__(self, config, vocab_size, weights):
+        super().__init__(config, vocab_size, weights)
+        self._parts: dict[str, tf.Tensor] = {}
 
     @property
     def num_cached_heads(self) -> int:
@@ -62,32 +69,31 @@ class LlamaDecoder(CachedDecoder):
         """
         batch_size, time = tf.unstack(tf.shape(token_ids))
         groups, head_width, width = self._widths()
-        repeats = self.config.num_heads // groups
+        heads = self.config.num_heads
+        repeats = heads // groups
         positions = start + tf.range(time)
         rotate = self._rotation(positions)
         # Padding needs no mask: no real token looks to the right. The queries of a group are in
         # the order of time, R each.
         mask = tf.repeat(_score_mask(positions, start + time), repeats, axis=0)  # [T R, C]
+        # Made once, because a graph of many blocks is slow to load.
+        shape = tf.stack([batch_size, time, heads + 2 * groups, head_width])
+        by_time = tf.stack([batch_size, time, groups, repeats, head_width])
+        by_group = tf.stack([batch_size, groups, time, repeats, head_width])
+        rows = tf.stack([batch_size, groups, time * repeats, head_width])
         x = tf.reshape(tf.gather(self.weights["token_embedding"], token_ids), (-1, width))
         new_caches: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             block, cached = f"block_{index}", caches[2 * index : 2 * index + 2]
-            q, k, v = self._project(x, (batch_size, time), rotate, block)
+            q, k, v = self._project(x, shape, rotate, block)
             keys, values = (
                 tf.concat([cache, tf.transpose(new, (0, 2, 1, 3))], 2)
                 for cache, new in zip(cached, (k, v), strict=True)
             )
-            q = tf.reshape(q, (batch_size, time, groups, repeats, head_width))
-            q = tf.reshape(
-                tf.transpose(q, (0, 2, 1, 3, 4)), (batch_size, groups, time * repeats, head_width)
-            )
-            mixed = _attend(q, keys, values, mask)
-            mixed = tf.reshape(mixed, (batch_size, groups, time, repeats, head_width))
-            mixed = tf.reshape(
-                tf.transpose(mixed, (0, 2, 1, 3, 4)),
-                (batch_size * time, groups * repeats * head_width),
-            )
-            x = self._finish_block(x, mixed, block)
+            q = tf.transpose(tf.reshape(q, by_time), (0, 2, 1, 3, 4))
+            mixed = _attend(tf.reshape(q, rows), keys, values, mask)
+            mixed = tf.transpose(tf.reshape(mixed, by_group), (0, 2, 1, 3, 4))
+            x = self._finish_block(x, tf.reshape(mixed, (-1, heads * head_width)), block)
             new_caches += [keys, values]
         return tf.reshape(self._last_norm(x), (batch_size, time, width)), tuple(new_caches)
 
@@ -97,13 +103,14 @@ class LlamaDecoder(CachedDecoder):
         indices = self.indices_at(position)
         rotate = self._rotation(position)
         mask = _score_mask(position, self.capacity(state))[:, None, None]
+        shape = (-1, self.config.num_heads + 2 * groups, head_width)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             block = f"block_{index}"
-            q, k, v = self._project(x, (-1,), rotate, block)
-            keys = put(state[2 * index], indices, k[:, :, None])
-            values = put(state[2 * index + 1], indices, v[:, :, None])
+            q, k, v = self._project(x, shape, rotate, block)
+            keys = put(state[2 * index], indices, tf.expand_dims(k, 2))
+            values = put(state[2 * index + 1], indices, tf.expand_dims(v, 2))
             q = tf.reshape(q, (-1, groups, self.config.num_heads // groups, head_width))
             mixed = _attend(q, keys, values, mask)
             mixed = tf.reshape(mixed, (-1, self.config.num_heads * head_width))
@@ -113,9 +120,34 @@ class LlamaDecoder(CachedDecoder):
 
     def logits(self, hidden):
         """Predict the next token; see `Decoder.logits`."""
-        if self.config.tie_embeddings:
-            return tf.matmul(hidden, self.weights["token_embedding"], transpose_b=True)
-        return tf.matmul(hidden, self.kernel("logits"))
+        return self._multiply(hidden, "logits")
+
+    def kernel(self, name):
+        """Return a kernel, float32[out, in]; that of tied logits is the embedding."""
+        if name == "logits" and self.config.tie_embeddings:
+            return self.weights["token_embedding"]
+        return super().kernel(name)
+
+    def for_rows(self, num_rows):
+        """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
+        copy = super().for_rows(num_rows)
+        # TensorFlow multiplies one row on one thread, but the matrices of a batch on all of them.
+        num_parts = tf.where(tf.equal(num_rows, 1), _MAX_THREADS, 1)
+        blocks = range(self.config.num_layers)
+        names = [f"block_{index}/{name}" for index in blocks for name in _KERNELS]
+        for name in [*names, "logits"]:
+            rows, columns = self.kernel(name).shape
+            if rows * columns >= _MIN_SPLIT and rows % _MAX_THREADS == 0:
+                copy._parts[name] = tf.reshape(self.kernel(name), (num_parts, -1, columns))
+        return copy
+
+    def _multiply(self, x, name):
+        """Return x [N, in] times a kernel: [N, out]."""
+        if name not in self._parts:
+            return tf.matmul(x, self.kernel(name), transpose_b=True)
+        # [parts, out / parts, N]
+        parts = tf.matmul(self._parts[name], tf.expand_dims(x, 0), transpose_b=True)
+        return tf.transpose(tf.reshape(parts, (self.kernel(name).shape[0], -1)))
 
     def _widths(self):
         """Return G, K and D."""
@@ -127,17 +159,15 @@ class LlamaDecoder(CachedDecoder):
 
         Args:
             x: The residual stream.
-            shape: The dimensions that stand for N in what is returned.
+            shape: That of all of them together, [..., H + 2 G, K].
             rotate: The result of `_rotation`.
             block: The name of the block.
         """
-        groups, head_width, _ = self._widths()
-        heads = self.config.num_heads
-        qkv = tf.matmul(self._norm(x), self.kernel(f"{block}/qkv"))
+        heads, groups = self.config.num_heads, self.config.key_value_heads
+        qkv = self._multiply(self._norm(x), f"{block}/qkv")
         if self.config.query_bias:
             qkv = tf.nn.bias_add(qkv, self.weights[f"{block}/qkv/bias"])
-        qkv = tf.reshape(qkv, (*shape, heads + 2 * groups, head_width))
-        qk, v = tf.split(qkv, (heads + groups, groups), axis=-2)
+        qk, v = tf.split(tf.reshape(qkv, shape), (heads + groups, groups), axis=-2)
         if self.config.query_norm:
             qk = self._norm(qk) * self.weights[f"{block}/query_key_norm/gamma"]
         q, k = tf.split(rotate(qk), (heads, groups), axis=-2)
@@ -158,11 +188,11 @@ class LlamaDecoder(CachedDecoder):
 
     def _finish_block(self, x, mixed, block):
         """Project the mixed heads [N, H K] and run the gated layer; x is [N, D]."""
-        x += tf.matmul(mixed, self.kernel(f"{block}/output"))
-        both = tf.matmul(self._norm(x), self.kernel(f"{block}/gate_expand"))
+        x += self._multiply(mixed, f"{block}/output")
+        both = self._multiply(self._norm(x), f"{block}/gate_expand")
         gate, expanded = tf.split(both, 2, axis=1)
         opened = gate * tf.sigmoid(gate) * expanded
-        return x + tf.matmul(opened, self.kernel(f"{block}/contract"))
+        return x + self._multiply(opened, f"{block}/contract")
 
     def _norm(self, x):
         """Normalize vectors, without scale; see `fuse`."""

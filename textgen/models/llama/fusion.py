@@ -3,6 +3,7 @@
 - Queries, keys and values come out of one matrix, and so do the gate and what it scales.
 - The scale of a block's normalization goes into the matrix after it. That of the last one stays,
   because the matrix after it may be the embedding, which is held once.
+- Kernels are transposed, [out, in], as the embedding is: a part of the columns lies together.
 - Queries come out divided by sqrt(K), or their norm divides them. Queries and keys are normalized
   and rotated together.
 
@@ -34,13 +35,13 @@ def fuse(weights: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np
             `contract/kernel` [F, D]. Heads and their widths may be one dimension.
         config: The shape of the model.
     """
-    fused = {name: weights[name] for name in _outside(config)}
+    fused = _transposed({name: weights[name] for name in _outside(config)})
     for index in range(config.num_layers):
         block = f"block_{index}/"
         # One block at a time: a model may take much of the memory.
         names = (name for name in weights if name.startswith(block))
         own = {name.removeprefix(block): np.asarray(weights[name], np.float64) for name in names}
-        for name, value in _fuse_block(own, config).items():
+        for name, value in _transposed(_fuse_block(own, config)).items():
             fused[block + name] = np.asarray(value, np.float32)
     return {name: np.asarray(value, np.float32) for name, value in fused.items()}
 
@@ -54,12 +55,12 @@ def unfuse(fused: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np
         fused: The weights of a `LlamaDecoder`.
         config: The shape of the model.
     """
-    weights = {name: fused[name] for name in _outside(config)}
+    weights = _transposed({name: fused[name] for name in _outside(config)})
     for index in range(config.num_layers):
         block = f"block_{index}/"
         names = (name for name in fused if name.startswith(block))
         own = {name.removeprefix(block): np.asarray(fused[name], np.float64) for name in names}
-        for name, value in _unfuse_block(own, config).items():
+        for name, value in _unfuse_block(_transposed(own), config).items():
             weights[block + name] = np.asarray(value, np.float32)
     return {name: np.asarray(value, np.float32) for name, value in weights.items()}
 
@@ -67,6 +68,11 @@ def unfuse(fused: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np
 def _outside(config):
     """Return the names of the weights outside of blocks, which both models share."""
     return ("token_embedding", "norm/gamma", *(() if config.tie_embeddings else ("logits/kernel",)))
+
+
+def _transposed(weights):
+    """Return the weights with every kernel transposed."""
+    return {n: value.T if n.endswith("kernel") else value for n, value in weights.items()}
 
 
 def _fuse_block(w, config):

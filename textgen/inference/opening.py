@@ -1,0 +1,43 @@
+"""Opening a model's SavedModel with the threads that suit its size."""
+
+from __future__ import annotations
+
+import os
+
+from textgen.catalog import ModelEntry
+from textgen.runtime import SavedModel
+
+# From this many parameters on, a token's matrix products are worth handing to other threads.
+_MIN_PARAMETERS = 2**24
+_MAX_THREADS = 8
+
+
+def open_saved_model(entry: ModelEntry, num_threads: int | None = None) -> SavedModel:
+    """Return a model's SavedModel, ready to run.
+
+    Args:
+        entry: The model.
+        num_threads: Threads per operation, for large batches. Defaults to `decoding_threads`.
+
+    Raises:
+        ModelDamagedError: If it cannot be loaded.
+    """
+    threads = num_threads or decoding_threads(entry.card.num_parameters)
+    # oneDNN is fast for large batches, and slow for the one row of a decoded token.
+    uses_onednn = num_threads is not None and num_threads > 1
+    return SavedModel(entry.path, intra_op_threads=threads, uses_onednn=uses_onednn)
+
+
+def decoding_threads(num_parameters: int) -> int:
+    """Return how many threads decode one text the fastest: one if the model is small.
+
+    Args:
+        num_parameters: The weights of the model.
+
+    Example:
+        >>> decoding_threads(1_000_000)
+        1
+    """
+    if num_parameters < _MIN_PARAMETERS:
+        return 1
+    return min(len(os.sched_getaffinity(0)), _MAX_THREADS)
