@@ -366,3 +366,10 @@ def test_a_copy_keeps_the_digests_of_its_writer(catalog):
         (folder / DIGESTS_PATH).write_text("{}")
 
     assert (catalog.add_version("mine", write) / DIGESTS_PATH).read_text() == "{}"
+
+
+def test_a_models_folder_that_tensorflow_cannot_name_is_refused(tmp_path):
+    catalog = Catalog(tmp_path / os.fsdecode(b"models-\xff"))
+    assert catalog.entries() == []
+    with pytest.raises(ConfigError, match="whose name is UTF-8"):
+        catalog.model_folder("mine")

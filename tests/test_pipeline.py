@@ -115,13 +115,16 @@ def test_a_run_goes_on_to_more_steps_on_the_same_corpus(corpus, tmp_path):
     assert longer.path.name == "2"
 
 
-def test_a_run_killed_in_its_export_is_exported_when_it_is_resumed(corpus, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_run_killed_in_its_export_is_exported_when_it_is_resumed(
+    corpus, tmp_path, monkeypatch, error
+):
     import textgen.export
 
     def kill(*arguments):
-        raise KeyboardInterrupt
+        raise error
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises((KeyboardInterrupt, OSError)):
         patch.setattr(textgen.export, "write_saved_model", kill)
         textgen.train([corpus], "mine", CONFIG, tmp_path)
     assert textgen.Catalog(tmp_path).entries() == []

@@ -124,7 +124,18 @@ class Catalog:
         self.folder = Path(folder)
 
     def model_folder(self, name: str) -> Path:
-        """Return the folder of the model with that name, which need not exist."""
+        """Return the folder of the model with that name, which need not exist.
+
+        Raises:
+            ConfigError: If the name cannot be a folder's, or TensorFlow could not write there.
+        """
+        try:
+            os.fspath(self.folder).encode("utf-8")
+        except UnicodeEncodeError:
+            raise ConfigError(
+                "To write models, TensorFlow needs a models folder whose name is UTF-8. "
+                f"Received: {os.fspath(self.folder)!r}"
+            ) from None
         return self.folder / check_name(name)
 
     def entries(self) -> list[ModelEntry]:

@@ -146,13 +146,15 @@ def build_trainer(
             "All workers must train on the same corpus with the same settings. "
             "Received: a mismatch between workers"
         )
-    loads_parent = config.training.is_partial or not is_resumed
+    checkpoints = Checkpoints(folder.checkpoints, config.training.keep_checkpoints)
+    begins = not is_resumed or checkpoints.is_empty
+    loads_parent = config.training.is_partial or begins
     return Trainer(
         config.model,
         config.training,
         run.tokenizer.vocab_size,
         _windows(run, config),
-        Checkpoints(folder.checkpoints, config.training.keep_checkpoints),
+        checkpoints,
         History(folder.history, folder.tensorboard if tensorboard else None),
         strategy,
         tokens_per_character=run.tokens_per_character,
@@ -183,6 +185,7 @@ def finish(
 
     Raises:
         OSError: If the version cannot be written.
+        TrainingDivergedError: If the model is far worse than a guess.
     """
     from textgen.export import write_saved_model
     from textgen.generation import Generator
@@ -190,6 +193,7 @@ def finish(
 
     if not result.is_chief:
         return Trained(runs.name, None, result)
+    result.check_learned(run.tokenizer.vocab_size)
     reporter.phase("exporting")
     generator = Generator.of_model(
         result.model, run.tokenizer, run.has_documents, run.seen_tokens()

@@ -55,7 +55,7 @@ models = st.builds(
     heads=st.integers(1, 64),
     width=st.integers(1, 64),
     architecture=st.sampled_from(["lstm", "transformer"]),
-    num_layers=counts,
+    num_layers=st.integers(1, 1024),
     context_length=st.integers(2, 10**6),
     dropout=st.floats(0, 1, exclude_max=True),
     intermediate_dim=st.none() | counts,

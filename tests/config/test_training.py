@@ -23,7 +23,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ),
         ("accumulate", "must be an integer >= 1", [0, -1, 2.0, None]),
         ("weight_decay", "must be a finite number >= 0", [-0.1, NAN, INF, HUGE, None]),
-        ("warmup_steps", "must be an integer >= 0", [-1, 0.5, "1"]),
+        ("warmup_steps", "must be an integer in [0, 2147483648)", [-1, 0.5, "1", 10**40]),
         ("optimizer", "must be one of auto, adamw, muon, adam, sgd", ["adagrad", None]),
         ("strategy", "must be one of auto, none, mirrored, multi-worker", ["tpu", None]),
         ("seed", "must be an integer in [0, 2147483648)", [-1, 2**31, 0.5, None]),

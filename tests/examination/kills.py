@@ -44,7 +44,7 @@ try:
     textgen.resume([], "mine", models_dir=models, reporter=Phases())
 except CheckpointError as error:
     print(error, flush=True)
-    if "already ended" not in str(error):  # killed before the first checkpoint
+    if "no run to resume" in str(error):  # killed before the run was there
         config = textgen.RunConfig.from_dict(json.loads(config))
         textgen.train([corpus], "mine", config, models, reporter=Phases())
 """

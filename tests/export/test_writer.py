@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.full_disk import no_file_longer_than
 from textgen.export import write_saved_model
 from textgen.runtime import SavedModel
 
@@ -68,3 +69,11 @@ def test_a_folder_that_cannot_be_written_is_an_os_error(exported, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_saved_model(tmp_path / "file" / "1", exported.generator, exported.tokenizer, {})
+
+
+@pytest.mark.parametrize("size", [1_000, 100_000])
+def test_a_full_disk_is_one_sentence(exported, tmp_path, size):
+    with no_file_longer_than(size), pytest.raises(OSError, match="cannot be written") as caught:
+        write_saved_model(tmp_path / "1", exported.generator, exported.tokenizer, {})
+    assert "\n" not in str(caught.value)
+    assert "node" not in str(caught.value)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textgen.config import ModelConfig, RunConfig, TrainingConfig
+from textgen.errors import ConfigError
 from textgen.planning import CorpusSize, Machine, make_plan
 
 CPU = Machine("2 CPU cores", 240e9)
@@ -163,6 +164,17 @@ def test_heads_that_divide_a_measured_width_keep_it():
     widths = {plan(LIBRARY, 60 * 4**power, num_heads=3).config.model.hidden_dim for power in (1, 4)}
     assert widths <= {96, 144, 192, 288, 384, 528, 768}
     assert plan(NOVEL, 600, num_heads=3).config.model.hidden_dim == 192
+
+
+def test_settings_that_exceed_the_memory_are_refused():
+    machine = dataclasses.replace(CPU, memory_bytes=16 * 10**9)
+    with pytest.raises(ConfigError, match=r"memory of 16\.0 GB\. Received: batch_size=2000000000"):
+        plan(NOVEL, 300, machine=machine, batch_size=2_000_000_000)
+    with pytest.raises(ConfigError, match="memory"):
+        plan(NOVEL, 300, machine=machine, hidden_dim=2**20)
+    assert plan(NOVEL, 300, machine=machine) == dataclasses.replace(
+        plan(NOVEL, 300), machine=machine
+    )
 
 
 def test_more_parts_let_a_larger_batch_fit_into_memory():

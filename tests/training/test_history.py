@@ -1,13 +1,12 @@
 """The history of a run: readable, cut back on resume, and in TensorBoard's format."""
 
-import contextlib
 import importlib.util
 import json
-import resource
 
 import pytest
 import tensorflow as tf
 
+from tests.full_disk import no_file_longer_than
 from textgen.errors import ConfigError
 from textgen.reporter import Validation
 from textgen.training.history import History
@@ -15,17 +14,6 @@ from textgen.training.history import History
 
 def validation(step, tokens_per_second=1000.0):
     return Validation(step, 2.0, 1.9, 2.7, 1e-3, tokens_per_second, best=True)
-
-
-@contextlib.contextmanager
-def no_file_longer_than(num_bytes):
-    """Let the kernel refuse to write past so many bytes of a file, as it does on a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_every_validation_is_a_line_of_json(tmp_path):
@@ -45,6 +33,16 @@ def test_a_resumed_run_forgets_what_it_will_record_again(tmp_path):
         file.write('{"step": 4')  # cut short by a kill
     history.rewind(20)
     assert [json.loads(line)["step"] for line in history.path.open()] == [10, 20]
+
+
+@pytest.mark.parametrize("damage", [b"\xff\n", b'{"step": "x"}\n', b"[" * 100_000 + b"\n", b"\0"])
+def test_a_damaged_line_is_forgotten(tmp_path, damage):
+    history = History(tmp_path / "history.jsonl")
+    history.record(validation(10))
+    with history.path.open("ab") as file:
+        file.write(damage)
+    history.rewind(20)
+    assert [json.loads(line)["step"] for line in history.path.open()] == [10]
 
 
 def test_a_line_that_a_full_disk_cuts_short_is_taken_back(tmp_path):

@@ -317,3 +317,26 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
     assert whole.load_newest()[1] == pieces.load_newest()[1]
     assert_same_arrays(whole.load_best()[0], pieces.load_best()[0])
     assert read_history(tmp_path / "whole.jsonl") == read_history(tmp_path / "pieces.jsonl")
+
+
+def test_a_run_without_a_checkpoint_begins_when_it_is_resumed(make_trainer, assert_same_arrays):
+    whole = make_trainer("whole", seed=3)
+    outcome = whole.fit()
+    killed = make_trainer("killed", seed=3)
+    # Killed right after the best weights of the first validation were written.
+    killed.checkpoints.save_best({}, {"step": 4, "loss": 0.0})
+    killed.history.path.write_text('{"step": 4}\n')
+    resumed = make_trainer("killed", seed=3)
+    ended = resumed.fit(resume=True)
+    assert (ended.step, ended.best_step) == (outcome.step, outcome.best_step)
+    assert_same_arrays(*(dict(enumerate(t.model.get_weights())) for t in (resumed, whole)))
+    assert len(resumed.history.path.read_text().splitlines()) == 3
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_cannot_be_resumed(make_trainer):
+    make_trainer(max_steps=4).fit()
+    trainer = make_trainer(max_steps=8)
+    for path in trainer.checkpoints.folder.glob("step-*.npz"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="no usable checkpoint"):
+        trainer.fit(resume=True)

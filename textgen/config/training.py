@@ -105,8 +105,9 @@ class TrainingConfig(Record):
         if self.learning_rate is not None:
             check_finite(self, "learning_rate", 0, above=True)
         if self.warmup_steps is not None:
-            fits = is_int(self.warmup_steps) and self.warmup_steps >= 0
-            check(fits, "warmup_steps must be an integer >= 0", self.warmup_steps)
+            fits = is_int(self.warmup_steps) and 0 <= self.warmup_steps < INT32_END
+            rule = f"warmup_steps must be an integer in [0, {INT32_END})"
+            check(fits, rule, self.warmup_steps)
         check_finite(self, "weight_decay", 0)
         check_finite(self, "clip_norm", 0, above=True)
         if self.epochs is not None:

@@ -69,8 +69,10 @@ def write_saved_model(
             (folder / CARD_PATH).parent.mkdir()
             write_requests(folder, signatures, session)
     except tf.errors.OpError as error:
-        # TensorFlow's file errors are not OSErrors, which callers expect.
-        raise OSError(f"Cannot write {folder}: {error.message}") from error
+        # TensorFlow's file errors are not OSErrors, which callers expect. Their messages begin
+        # with the name of a graph node and end with lines about TensorFlow's insides.
+        reason = error.message.rpartition("}} ")[2].partition("\n")[0]
+        raise OSError(f"The model cannot be written: {reason}") from error
     tokenizer.save(folder / TOKENIZER_PATH)
     if chat_template is not None:
         (folder / CHAT_TEMPLATE_PATH).write_text(chat_template, encoding="utf-8")

@@ -6,13 +6,15 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from textgen.checks import check, check_positive_int
+from textgen.checks import check, check_int_in, check_positive_int
 from textgen.errors import ConfigError
 from textgen.models import registry
 from textgen.models.profile import Profile
 from textgen.record import LEFT_OUT, Record
 
 _DEFAULT_WIDTH = 128
+# The deepest Transformer that was published has 1,000 layers (https://arxiv.org/abs/2203.00555).
+_MAX_LAYERS = 1024
 # Stands for the default family; `None` is a value that may be refused.
 _DEFAULT: Any = object()
 
@@ -59,6 +61,7 @@ class ModelConfig(Record):
         if self.hidden_dim is LEFT_OUT:
             self._fill_in(hidden_dim=_DEFAULT_WIDTH)
         check_positive_int(self, "num_layers", "hidden_dim", "context_length")
+        check_int_in("num_layers", self.num_layers, 1, _MAX_LAYERS)
         check(
             isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1,
             "dropout must be in [0, 1)",

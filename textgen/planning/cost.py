@@ -54,6 +54,16 @@ def activation_bytes(model: ModelConfig, vocab_size: int) -> int:
     return 4 * _activations(model, vocab_size)
 
 
+def training_bytes(model: ModelConfig, training: TrainingConfig, vocab_size: int) -> int:
+    """Return the estimated bytes of a training step on one device.
+
+    Every weight has a gradient and two slots of the optimizer.
+    """
+    weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
+    tokens = training.batch_size // training.accumulate * model.context_length
+    return 4 * 4 * weights + tokens * activation_bytes(model, vocab_size)
+
+
 def step_seconds(
     model: ModelConfig, training: TrainingConfig, vocab_size: int, machine: Machine
 ) -> float:

@@ -7,8 +7,10 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 _PROBE_SECONDS = 0.5
+_CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 _ROWS, _WIDTH, _WIDER = 1024, 256, 1024
 # How much of all cores a layer uses on an idle machine.
 _PARALLEL_EFFICIENCY = 0.85
@@ -32,6 +34,7 @@ class Machine:
             a normalization. If `None`, in proportion to `flops`.
         contention: How many times as long as alone everything takes at the moment, because
             other programs use the processor.
+        memory_bytes: The memory that training may take. `None` if it is unknown.
     """
 
     description: str
@@ -40,6 +43,7 @@ class Machine:
     num_devices: int = 1
     activations: float | None = None
     contention: float = 1.0
+    memory_bytes: int | None = None
 
     @property
     def activations_per_second(self) -> float:
@@ -86,7 +90,7 @@ def measure_machine(num_devices: int = 1) -> Machine:
     description = _count(_num_cores(), "CPU core")
     if contention >= _NOTICED_CONTENTION:
         description += ", shared with other programs"
-    return Machine(description, flops, False, num_devices, activations, contention)
+    return Machine(description, flops, False, num_devices, activations, contention, _memory_bytes())
 
 
 def _measure(compute: Callable, has_cores: bool) -> tuple[float, float]:
@@ -109,6 +113,15 @@ def _measure(compute: Callable, has_cores: bool) -> tuple[float, float]:
         seconds = min(seconds, statistics.median(used) / _num_cores() / _PARALLEL_EFFICIENCY)
     seconds = max(seconds, 1e-6)
     return seconds, statistics.mean(elapsed) / seconds
+
+
+def _memory_bytes() -> int:
+    """Return the machine's memory, or the container's if it may use less."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(physical, int(_CONTAINER_MEMORY.read_text("ascii")))
+    except (OSError, ValueError):  # There is no such file, or it says "max".
+        return physical
 
 
 def _num_cores() -> int:

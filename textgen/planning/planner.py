@@ -13,6 +13,7 @@ from typing import Any
 
 from textgen.checks import INT32_END
 from textgen.config import RunConfig, TrainingConfig
+from textgen.errors import ConfigError
 from textgen.models import ModelConfig
 from textgen.planning import cost
 from textgen.planning.corpus_size import CorpusSize
@@ -66,6 +67,9 @@ def make_plan(
         machine: The machine to train on.
         seconds: The time for the whole run. The plan takes longer only if `max_steps` is fixed,
             or if there is not even time for a few steps.
+
+    Raises:
+        ConfigError: If the fixed settings need more memory than the machine has.
     """
     return _Planner(config, frozenset(fixed), corpus, machine, seconds).plan()
 
@@ -104,7 +108,20 @@ class _Planner:
                 and plan.steps >= _MIN_STEPS_OF_LARGER_SHAPE
             ):
                 best = plan
+        self._check_memory(best)
         return best
+
+    def _check_memory(self, plan: Plan) -> None:
+        model, training = plan.config.model, plan.config.training
+        needed = cost.training_bytes(model, training, self.corpus.vocab_size)
+        available = self.machine.memory_bytes
+        if available is not None and needed > available:
+            raise ConfigError(
+                f"Training must fit into this machine's memory of {available / 1e9:,.1f} GB. "
+                f"Received: batch_size={training.batch_size}, num_layers={model.num_layers}, "
+                f"hidden_dim={model.hidden_dim}, context_length={model.context_length}, which "
+                f"would take about {needed / 1e9:,.1f} GB"
+            )
 
     def _models(self) -> Iterator[ModelConfig]:
         """Yield the shapes with the fixed settings, from small to large."""

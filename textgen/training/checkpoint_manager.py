@@ -106,9 +106,13 @@ class CheckpointManager:
     def restore(self) -> State:
         """Load the newest checkpoint into model and optimizer; return the run's progress.
 
+        A run that was killed before its first checkpoint begins with step 0.
+
         Raises:
-            CheckpointError: If there is none, or the model has another shape.
+            CheckpointError: If none can be read, or the model has another shape.
         """
+        if self._checkpoints.is_empty:
+            return State()
         arrays, progress = self._checkpoints.load_newest()
         named = self._weights | self._slots
         if {k: v.shape for k, v in arrays.items()} != {k: tuple(v.shape) for k, v in named.items()}:

@@ -65,6 +65,11 @@ class Checkpoints:
         """
         return _read(self.folder / "best.npz")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no checkpoint was ever written; the best weights may have been."""
+        return not self._newest_first()
+
     def load_newest(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the newest checkpoint that can be read. A damaged one causes a warning.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from textgen.errors import ConfigError
-from textgen.files import write_atomically
+from textgen.files import open_plain, write_atomically
 from textgen.reporter import Validation
 
 
@@ -38,10 +38,12 @@ class History:
 
     def rewind(self, step: int) -> None:
         """Remove what was recorded after `step`: a resumed run records it again."""
-        if self.path.exists():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _step_of(line) <= step]
-            write_atomically(self.path, "".join(kept).encode())
+        try:
+            with open_plain(self.path) as file:
+                kept = [line for line in file if _step_of(line) <= step]
+        except FileNotFoundError:
+            return
+        write_atomically(self.path, b"".join(kept))
 
     def record(self, validation: Validation) -> None:
         """Append a validation.
@@ -84,9 +86,10 @@ class History:
             raise OSError(f"Cannot write {self._tensorboard}: {reason}") from error
 
 
-def _step_of(line: str) -> float:
-    """Return the step of a line. A line that a kill cut short counts as after every step."""
+def _step_of(line: bytes) -> float:
+    """Return the step of a line. One that is damaged or cut short counts as after every step."""
     try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")
+    return step if isinstance(step, int) else float("inf")

@@ -104,8 +104,8 @@ class Trainer:
         """Train until steps or time are used up, patience runs out, or `should_stop` says so.
 
         Args:
-            resume: Whether to continue from the newest checkpoint. A run that had ended, but was
-                killed before its model was exported, takes no more steps.
+            resume: Whether to continue from the newest checkpoint, if there is one. A run that
+                had ended, but was killed before its model was exported, takes no more steps.
             should_stop: Called between calls into TensorFlow; returns the reason to stop, or
                 `None`.
             write_sample: Returns a text that the model generates; called after every validation,
@@ -117,8 +117,8 @@ class Trainer:
             extend: Whether a resumed run was given more time or more steps.
 
         Raises:
-            CheckpointError: If there is nothing to resume from, or the run has ended and its
-                model is exported.
+            CheckpointError: If no checkpoint can be read, or the run has ended and its model is
+                exported.
             TrainingDivergedError: If loss or weights stop being finite; no checkpoint has them.
         """
         if resume:
@@ -145,7 +145,7 @@ class Trainer:
         if self.is_chief:
             self.history.rewind(state.step)
         self.reporter.phase("compiling")
-        if self._has_parent and not resume:
+        if self._has_parent and state.initial_loss is None:
             self._validate(clock, write_sample)
             state.initial_loss = state.best_loss
             self._save()

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
+from textgen.errors import TrainingDivergedError
 from textgen.models.base import LanguageModel
+
+# Untrained models have at most twice the loss of a guess.
+_MAX_GUESSES = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,3 +41,18 @@ class TrainingResult:
     is_validated: bool = True
     initial_loss: float | None = None
     trained_fraction: float = 1.0
+
+    def check_learned(self, vocab_size: int) -> None:
+        """Check that the model is not far worse than a guess, as after a run that diverged.
+
+        Raises:
+            TrainingDivergedError: If its loss is more than ten times that of guessing every
+                token with the same probability.
+        """
+        guess = math.log(vocab_size)
+        if self.validation_loss > _MAX_GUESSES * guess:
+            raise TrainingDivergedError(
+                f"Training diverged: the best loss is {self.validation_loss:.3g} nats per token, "
+                f"and that of a guess is {guess:.3g}. Nothing is exported. Try a lower "
+                "learning_rate or the optimizer adamw."
+            )

@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
-from textgen.catalog import Catalog
-from textgen.errors import ConfigError
+from textgen.catalog import DIGESTS_PATH, Catalog
+from textgen.digests import record_digests
+from textgen.errors import ConfigError, ModelDamagedError
 from textgen.serving.tf_serving import publish
 
 
@@ -19,6 +20,20 @@ def test_a_model_becomes_the_next_version_elsewhere(exported, tmp_path):
     for file in exported.path.rglob("*"):
         if file.is_file():
             assert (path / file.relative_to(exported.path)).read_bytes() == file.read_bytes()
+
+
+def test_a_loop_of_links_is_no_target(copy, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links"):
+        publish(Catalog().find(copy), tmp_path / "loop")
+
+
+def test_a_damaged_version_is_not_published(copy, tmp_path):
+    record_digests(copy, copy / DIGESTS_PATH)
+    (copy / "variables" / "variables.index").write_bytes(b"damaged")
+    with pytest.raises(ModelDamagedError, match=r"variables\.index has changed"):
+        publish(Catalog().find(copy), tmp_path / "published")
+    assert not (tmp_path / "published").exists()
 
 
 def test_beside_the_versions_lie_only_sample_files(exported, tmp_path):

@@ -30,7 +30,9 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
         OSError: If a file cannot be read or written, or is not a plain file; nothing appears.
     """
     catalog = Catalog(folder)
-    if catalog.model_folder(entry.name).resolve().is_relative_to(entry.path.resolve()):
+    # `Path.resolve` raises an error of its own for a loop of links; writing raises an OSError.
+    target = Path(os.path.realpath(catalog.model_folder(entry.name)))
+    if target.is_relative_to(entry.path.resolve()):
         raise ConfigError(
             f"A model must be published outside of its own folder {entry.path}. "
             f"Received: {os.fspath(folder)!r}"
