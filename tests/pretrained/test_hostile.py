@@ -154,6 +154,17 @@ def test_a_tokenizer_that_cuts_texts_otherwise(folder):
         assert_refused(folder, f"must cut texts as .* Received: {kind}")
 
 
+def test_a_tokenizer_that_changes_texts(folder):
+    values = json.loads(tokenizer_json())
+    values["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFC"}]}
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    with open_published(str(folder)) as published:
+        assert published.tokenizer.normalize("e\u0301") == "\u00e9"
+    values["normalizer"]["normalizers"].append({"type": "Lowercase"})
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    assert_refused(folder, "change no text .* Received: Lowercase")
+
+
 def test_a_tokenizer_with_more_tokens_than_the_model(folder):
     values = json.loads(tokenizer_json())
     size = len(values["model"]["vocab"])

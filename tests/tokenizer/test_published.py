@@ -1,5 +1,6 @@
 """Tokenizers of published models: the ids of the `tokenizers` library, for any text."""
 
+import copy
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, normalizers
 
 from tests.tokenizer.references import SPECIALS, learned, ours, pre_tokenizer
 from textgen.errors import TokenizerError
@@ -213,6 +214,17 @@ def test_any_text_survives_a_round_trip(text):
     tokenizer = TOKENIZERS["gpt2"]
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.unknown_characters(text) == []
+
+
+@given(texts)
+def test_a_tokenizer_may_normalize_texts(text):
+    reference = Tokenizer.from_str(PLAIN["qwen2"].to_str())
+    reference.normalizer = normalizers.NFC()
+    tokenizer = copy.copy(TOKENIZERS["qwen2"])
+    tokenizer.normalizes = True
+    for each in (text, text + "e\u0301\u1100\u1161 A\u030a\u0323\u2126"):
+        assert tokenizer.encode(each).tolist() == reference.encode(each).ids
+        assert tokenizer.encode(tokenizer.normalize(each)).tolist() == reference.encode(each).ids
 
 
 def test_a_prompt_follows_the_bos_token():

@@ -94,7 +94,7 @@ class TextGenerator:
             'once upon a time'
         """
         if not self._corpus_config.cleans:
-            return to_plain_text(prompt)
+            return self.tokenizer.normalize(to_plain_text(prompt))
         from textgen.corpus import clean  # importing it takes as long as generating 100 tokens
 
         return clean(prompt, self._corpus_config)

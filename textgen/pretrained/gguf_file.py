@@ -132,4 +132,5 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
         keeps_whole_words=_PATTERNS[pattern] == "llama3",
         bos=bos if get("add_bos_token", bool, False) else None,
         eos=eos,
+        normalizes=_PATTERNS[pattern] == "qwen2",
     )

@@ -70,6 +70,7 @@ def _read(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabul
         keeps_whole_words=bool(model.get("ignore_merges")),
         bos=None if bos is None else ids[bos],
         eos=ids[eos] if isinstance(eos, str) else int(eos),
+        normalizes=_normalizes(values.get("normalizer")),
     )
 
 
@@ -84,6 +85,18 @@ def _first_of_template(post_processor: Mapping[str, Any]) -> str | None:
         if step.get("type") == "TemplateProcessing" and "SpecialToken" in step["single"][0]:
             return step["single"][0]["SpecialToken"]["id"]
     return None
+
+
+def _normalizes(normalizer: Any) -> bool:
+    """Return whether texts are brought into Unicode's form NFC first."""
+    steps = normalizer.get("normalizers", [normalizer]) if normalizer else []
+    for step in steps:
+        if step["type"] != "NFC":
+            raise PublishedModelError(
+                "The tokenizer must change no text before it cuts it, except into Unicode's NFC. "
+                f"Received: {step['type']}"
+            )
+    return bool(steps)
 
 
 def _pattern(pre_tokenizer: Any) -> str:

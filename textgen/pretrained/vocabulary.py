@@ -28,6 +28,7 @@ class Vocabulary(NamedTuple):
         keeps_whole_words: Whether a word that is a token is never merged of parts.
         bos: Id of the token that precedes every text, if one does.
         eos: Id of the token that ends a text or a turn.
+        normalizes: Whether texts are brought into Unicode's form NFC first.
     """
 
     tokens: Sequence[str | None]
@@ -37,6 +38,7 @@ class Vocabulary(NamedTuple):
     keeps_whole_words: bool
     bos: int | None
     eos: int
+    normalizes: bool = False
 
     def tokenizer(self) -> PublishedTokenizer:
         """Return the tokenizer.
@@ -68,6 +70,7 @@ class Vocabulary(NamedTuple):
                 SpecialTokens(unknown=self.eos, bos=bos, eos=self.eos),
                 {token: self.tokens[token] or "" for token in sorted(silent | {*self.added})},
                 keeps_whole_words=self.keeps_whole_words,
+                normalizes=self.normalizes,
             )
         except KeyError as error:
             raise PublishedModelError(

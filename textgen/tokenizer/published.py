@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ class PublishedTokenizer(ByteLevelTokenizer):
             special one as `unknown`: it fills what is over, and is never sampled.
         special_texts: Names of all special tokens, by id, as a prompt template spells them.
         keeps_whole_words: Whether a word that is a token is never merged of parts.
+        normalizes: Whether texts are brought into Unicode's form NFC first. The graph does not:
+            programs that feed it send NFC.
 
     Raises:
         TokenizerError: If the parts contradict each other.
@@ -53,6 +56,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         special: SpecialTokens,
         special_texts: Mapping[int, str],
         keeps_whole_words: bool = False,
+        normalizes: bool = False,
     ) -> None:
         if pattern not in PATTERNS:
             raise TokenizerError(
@@ -63,6 +67,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         self.merges = list(merges)
         self.special = special
         self.keeps_whole_words = keeps_whole_words
+        self.normalizes = normalizes
         self._pieces = list(pieces)
         self._special_texts = dict(special_texts)
         self.ids = {
@@ -108,6 +113,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         special: SpecialTokens,
         special_texts: Mapping[int, str],
         keeps_whole_words: bool = False,
+        normalizes: bool = False,
     ) -> PublishedTokenizer:
         """Build the tokenizer from what a published file says.
 
@@ -123,6 +129,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             special_texts: Names of all special tokens, by id.
             keeps_whole_words: Whether a word that is a token is never merged of parts
                 (`ignore_merges` in tokenizer.json).
+            normalizes: Whether texts are brought into Unicode's form NFC first.
 
         Raises:
             TokenizerError: If the parts contradict each other.
@@ -144,6 +151,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             special,
             special_texts,
             keeps_whole_words,
+            normalizes,
         )
 
     @property
@@ -216,6 +224,14 @@ class PublishedTokenizer(ByteLevelTokenizer):
         """Cuts texts into words."""
         return published_splitter(PATTERNS[self.pattern], self.classes)
 
+    def normalize(self, text: str) -> str:
+        """Return the text in Unicode's form NFC, if the published tokenizer does so."""
+        return unicodedata.normalize("NFC", text) if self.normalizes else text
+
+    def encode_all(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Encode each text on its own; see `Tokenizer.encode_all`."""
+        return super().encode_all([self.normalize(text) for text in texts])
+
     def prefix_id(self, has_documents: bool) -> int:
         """Return the BOS token, which every text that the model was trained on began with."""
         return self.special.bos
@@ -231,6 +247,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             "kind": self.kind,
             "pattern": self.pattern,
             "keeps_whole_words": self.keeps_whole_words,
+            "normalizes": self.normalizes,
             "special_tokens": self.special._asdict(),
             "special_texts": {str(token): text for token, text in self._special_texts.items()},
             "classes": self.classes.to_dict(),
@@ -255,6 +272,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
                 SpecialTokens(**values["special_tokens"]),
                 {int(token): text for token, text in values["special_texts"].items()},
                 bool(values["keeps_whole_words"]),
+                bool(values.get("normalizes", False)),
             )
         except (AttributeError, TypeError, ValueError) as error:
             raise TokenizerError(f"The values are not those of a tokenizer ({error}).") from error

@@ -46,6 +46,10 @@ class Tokenizer(ABC):
         """
         return dict(zip(SPECIAL, SPECIAL_NAMES, strict=True))
 
+    def normalize(self, text: str) -> str:
+        """Return the text that is encoded; the same, unless a published tokenizer changes it."""
+        return text
+
     def encode(self, text: str) -> np.ndarray:
         """Return the ids of `text`, int32[num_tokens], without BOS or EOS.
 
