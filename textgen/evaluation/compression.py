@@ -1,7 +1,7 @@
 """How many bits general compressors need for a text, given another one.
 
 A compressor is a language model, too: what it saves is what it predicts. Each gets the end of the
-training part first, as much of it as it can look back on.
+training part first: as much of it as it can look back on, and at most 4 MB.
 
 Reference:
     Deletang et al., "Language Modeling Is Compression", 2023, https://arxiv.org/abs/2309.10668.
@@ -19,6 +19,8 @@ from importlib.util import find_spec
 _GZIP_WINDOW = 1 << 15
 _BZIP2_BLOCK = 900_000
 _XZ_DICTIONARY = 1 << 26
+# xz and zstd could look back farther, but then take longer than most models.
+_MAX_TRAINING = 1 << 22
 
 
 def compressed_bits(text: bytes, training: bytes) -> dict[str, float]:
@@ -33,6 +35,7 @@ def compressed_bits(text: bytes, training: bytes) -> dict[str, float]:
         >>> sorted(sizes)[:3]
         ['bzip2', 'gzip', 'xz']
     """
+    training = _end(training, _MAX_TRAINING)
     sizes: dict[str, Callable[[], float]] = {
         "gzip": lambda: _gzip(text, training),
         "bzip2": lambda: _added(text, _end(training, _BZIP2_BLOCK - len(text)), bz2.compress),
