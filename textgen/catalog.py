@@ -41,6 +41,11 @@ class ModelEntry:
         name: The name of the model's folder.
         version: The version's number, or `None` for a SavedModel outside a version folder.
         path: The SavedModel's folder.
+
+    Example:
+        >>> entry = textgen.Catalog("saved_models").find("shakespeare/1")
+        >>> entry.version, entry.card.model.architecture
+        (1, 'transformer')
     """
 
     name: str
@@ -113,7 +118,7 @@ class Catalog:
 
     Example:
         >>> [entry.name for entry in textgen.Catalog("saved_models").entries()]
-        ['mine']
+        ['shakespeare']
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -165,7 +170,8 @@ class Catalog:
             OSError: If the model's folder cannot be read.
 
         Example:
-            >>> [entry.version for entry in textgen.Catalog("saved_models").versions("mine")]
+            >>> catalog = textgen.Catalog("saved_models")
+            >>> [entry.version for entry in catalog.versions("shakespeare")]
             [1]
         """
         return list(_find_versions(self.model_folder(name)))

@@ -23,6 +23,13 @@ class Progress:
         seconds_left: Estimated seconds until `max_steps`.
         accuracy: Mean next-token accuracy of the latest steps: the fraction of tokens that the
             model found most likely.
+
+    Example:
+        >>> class Percent(textgen.Reporter):
+        ...     def progress(self, progress):
+        ...         print(f"{progress.step / progress.max_steps:.0%}")
+        >>> Percent().progress(textgen.Progress(50, 1000, 2.3, 9000.0, 60.0))
+        5%
     """
 
     step: int
@@ -49,6 +56,11 @@ class Validation:
         best: Whether this is the lowest validation loss so far.
         accuracy: Mean next-token accuracy in training since the previous validation.
         validation_accuracy: Next-token accuracy on the validation part.
+
+    Example:
+        >>> validation = textgen.Validation(500, 1.4, 1.5, 2.16, 0.01, 9000.0, best=True)
+        >>> round(validation.perplexity, 2)
+        4.48
     """
 
     step: int

@@ -37,7 +37,7 @@ class CorpusConfig(Record):
             train on everything. If `None`, 0.1, or 0 if that is too little to judge by.
 
     Example:
-        >>> CorpusConfig(lowercase=True, split_documents="line").cleans
+        >>> textgen.CorpusConfig(lowercase=True, split_documents="line").cleans
         True
     """
 

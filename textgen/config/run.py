@@ -45,7 +45,7 @@ class RunConfig(Record):
             If `None`, the run begins from nothing.
 
     Example:
-        >>> RunConfig.from_settings({"hidden_dim": 256, "max_steps": 500}).model.num_heads
+        >>> textgen.RunConfig.from_settings({"hidden_dim": 256, "max_steps": 500}).model.num_heads
         4
     """
 

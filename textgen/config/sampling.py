@@ -30,7 +30,8 @@ class SamplingConfig(ControlRecord):
     `textgen.sampling` has the formulas.
 
     Example:
-        >>> SamplingConfig(temperature=0.7, top_p=0.9, stop=["\\n\\n"])
+        >>> textgen.SamplingConfig(temperature=0.7, stop=["\\n\\n"]).stop
+        ('\\n\\n',)
     """
 
     max_new_tokens: int = row(MAX_NEW_TOKENS)

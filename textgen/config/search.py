@@ -14,6 +14,11 @@ class BeamSearchConfig(ControlRecord):
     """How to search for a likely text with several beams.
 
     `textgen.generation.beam_search` has the rules.
+
+    Example:
+        >>> search = textgen.BeamSearchConfig(max_new_tokens=5, num_beams=3)
+        >>> model.search("Once", search).num_tokens
+        5
     """
 
     max_new_tokens: int = row(MAX_NEW_TOKENS)
@@ -49,6 +54,11 @@ class ContrastiveSearchConfig(ControlRecord):
     """How to generate likely text that does not repeat itself.
 
     `textgen.generation.contrastive_search` has the rules.
+
+    Example:
+        >>> search = textgen.ContrastiveSearchConfig(max_new_tokens=5, penalty_alpha=0.5)
+        >>> model.search("Once", search).num_tokens
+        5
     """
 
     max_new_tokens: int = row(MAX_NEW_TOKENS)

@@ -62,7 +62,7 @@ class TrainingConfig(Record):
             one.
 
     Example:
-        >>> TrainingConfig(max_steps=500, accumulate=3).batch_size
+        >>> textgen.TrainingConfig(max_steps=500, accumulate=3).batch_size
         18
     """
 

@@ -38,7 +38,7 @@ class ModelConfig(Record):
         ConfigError: If a value is out of range, or there is no such family.
 
     Example:
-        >>> ModelConfig("transformer", num_layers=2).context_length
+        >>> textgen.ModelConfig("transformer", num_layers=2).context_length
         128
     """
 
@@ -113,7 +113,7 @@ class ModelConfig(Record):
             ConfigError: If there is no such size, or a value is out of range.
 
         Example:
-            >>> ModelConfig.of_size("lstm", "tiny", dropout=0.0).hidden_dim
+            >>> textgen.ModelConfig.of_size("lstm", "tiny", dropout=0.0).hidden_dim
             96
         """
         sizes = registry.profile_of(architecture).sizes
@@ -133,7 +133,7 @@ class ModelConfig(Record):
             ConfigError: If a setting is not one of the family, or out of range.
 
         Example:
-            >>> ModelConfig.of_settings("transformer", {"num_heads": 3}).hidden_dim
+            >>> textgen.ModelConfig.of_settings("transformer", {"num_heads": 3}).hidden_dim
             144
         """
         config_class = _class_of(architecture)
