@@ -21,7 +21,7 @@ def test_a_model_that_fails_is_not_published(run, models, tmp_path):
     (path / "assets.extra" / "tf_serving_warmup_requests").unlink()
     result = run("export", path, "--check", "--to", tmp_path / "base")
     assert result.exit_code == 1
-    assert "the warmup requests run, one a signature at least: " in result.stdout
+    assert "the warmup requests run, at least one per signature: " in result.stdout
     assert result.stderr == "1 failed.\n"
     assert not (tmp_path / "base").exists()
 

@@ -79,7 +79,7 @@ def test_same_surface_and_results(run_python, toy, tmp_path):
     ("spec", "reason"),
     [
         (lambda _: None, "not installed"),
-        (lambda _: type("Spec", (), {"submodule_search_locations": ["/"]}), "/ holds no lib"),
+        (lambda _: type("Spec", (), {"submodule_search_locations": ["/"]}), "/ has no lib"),
     ],
 )
 def test_reasons_to_fall_back(monkeypatch, spec, reason):

@@ -153,7 +153,7 @@ def test_handles_describe_themselves(model):
         (
             "advance",
             {"state": [[1, 2]], "total": [[1, 2]], "name": ["a"]},
-            "advance.state must be a tensor that a model gave. Received: list",
+            "advance.state must be a tensor that a model returned. Received: list",
         ),
     ],
 )

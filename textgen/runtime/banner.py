@@ -1,7 +1,7 @@
-"""Keep what TensorFlow's libraries write while they load off the screen.
+"""Hide what TensorFlow's libraries print while they load.
 
-TF_CPP_MIN_LOG_LEVEL does not reach the static initializers, and one of those always
-reports that there is no GPU. Someone who asked for a story should not have to read that.
+TF_CPP_MIN_LOG_LEVEL has no effect on the static initializers, and one of them always reports that
+there is no GPU. Someone who asked for a story should not have to read that.
 """
 
 from __future__ import annotations
@@ -18,16 +18,13 @@ _LOG_LINE = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d+\.\d+ ")
 
 @contextlib.contextmanager
 def hidden_banner(level: int) -> Iterator[None]:
-    """Take log lines out of what the process writes to stderr meanwhile.
+    """Remove log lines from what the process prints to stderr during the block.
 
-    The stream is caught below Python, at its file descriptor, and everything else is
-    written to it at the end: what other threads have to say comes late, but comes.
+    The stream is redirected below Python, at its file descriptor. Everything else is printed when
+    the block ends, so messages of other threads come late.
 
     Args:
-        level: hide lines below this severity: 1 information, 2 warnings too, 3 errors too.
-
-    Yields:
-        Nothing.
+        level: Minimum severity to show: 1 hides information, 2 warnings too, 3 errors too.
     """
     if level < 1:
         yield
@@ -35,7 +32,7 @@ def hidden_banner(level: int) -> Iterator[None]:
     try:
         stderr = os.dup(2)
     except OSError:
-        # A program without a stderr hides everything already.
+        # A program without a stderr shows nothing anyway.
         yield
         return
     # A file in memory, and not the module tempfile, which takes 7 ms to import.

@@ -1,4 +1,4 @@
-"""From what a caller passes to the array that a signature asks for."""
+"""Convert a caller's values to the arrays that a signature takes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def bind_inputs(signature: Signature, arguments: dict[str, Any]) -> dict[str, np
     """Match a call's arguments with a signature's inputs.
 
     Args:
-        signature: what is called.
-        arguments: the values by input name: tensors, arrays, or what numpy makes arrays of.
+        signature: The signature to call.
+        arguments: Values by input name: tensors, arrays, or whatever NumPy converts to arrays.
 
     Returns:
-        One array or tensor for every input, defaults filled in.
+        One array or tensor for every input, defaults included.
 
     Raises:
-        GenerationError: an input is unknown, missing, or of the wrong dtype or shape.
+        GenerationError: If an input is unknown or missing, or has the wrong dtype or shape.
     """
     for name in arguments:
         if name not in signature.inputs:
@@ -50,7 +50,7 @@ def _convert(label: str, value: Any, spec: TensorSpec) -> np.ndarray | Tensor:
         converted: np.ndarray | Tensor = value
     elif spec.dtype == dtypes.OPAQUE:
         raise GenerationError(
-            f"{label} must be a tensor that a model gave. Received: {type(value).__name__}"
+            f"{label} must be a tensor that a model returned. Received: {type(value).__name__}"
         )
     elif spec.dtype == dtypes.STRING:
         converted = _as_strings(label, value)
@@ -65,7 +65,7 @@ def _convert(label: str, value: Any, spec: TensorSpec) -> np.ndarray | Tensor:
 
 
 def _as_strings(label: str, value: Any) -> np.ndarray:
-    # dtype=object keeps numpy from cutting off trailing zero bytes.
+    # With dtype=object, NumPy does not strip trailing zero bytes.
     array = np.array(value, dtype=object)
     encoded = np.empty(array.shape, dtype=object)
     for index in np.ndindex(array.shape):
@@ -97,7 +97,7 @@ def _as_numbers(label: str, value: Any, dtype: np.dtype) -> np.ndarray:
         return array
     numeric = array.dtype.kind in "biufc"
     if array.dtype.kind in "iu" and dtype.kind in "iu":
-        # By value, so that Python's numbers, int64 to numpy, fit an int32 input.
+        # Compare values: to NumPy, Python's integers are int64, and they may fit an int32 input.
         limits = np.iinfo(dtype)
         if array.size and not (limits.min <= int(array.min()) and int(array.max()) <= limits.max):
             raise GenerationError(
@@ -105,7 +105,7 @@ def _as_numbers(label: str, value: Any, dtype: np.dtype) -> np.ndarray:
                 f" Received: {array.min()} to {array.max()}"
             )
     elif not numeric or (array.size and not np.can_cast(array.dtype, dtype, "same_kind")):
-        # An empty list is float64 to numpy, and an empty batch to us.
+        # NumPy makes a float64 array of an empty list, which is an empty batch here.
         received = "string" if array.dtype.kind in "US" else array.dtype.name
         raise _dtype_error(label, dtype, received)
     with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""TensorFlow's element types as numpy's.
+"""NumPy's dtypes for TensorFlow's element types.
 
 The numbers are those of `tensorflow/core/framework/types.proto`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Strings are Python objects to numpy: str or bytes going in, bytes coming out.
+# NumPy holds strings as Python objects: str or bytes as inputs, bytes as outputs.
 STRING = np.dtype(object)
 
 _NUMPY: dict[int, np.dtype] = {
@@ -29,44 +29,38 @@ _NUMPY: dict[int, np.dtype] = {
 }
 _NUMBERS = {dtype: number for number, dtype in _NUMPY.items()}
 
-# bfloat16, resources, variants: numpy has no such type. Their tensors can be kept as
-# handles and passed on, but not read.
+# bfloat16, resources and variants: NumPy has no such types. Their tensors can be kept as handles
+# and passed on, but not read.
 OPAQUE = np.dtype(np.void)
 
 
 def to_numpy(number: int) -> np.dtype:
-    """Return the numpy dtype of a TensorFlow element type.
+    """Return the NumPy dtype of a TensorFlow element type.
 
     Args:
-        number: the value of the DataType enum.
+        number: The value of the DataType enum.
 
     Returns:
-        The dtype; object for strings, void where numpy has no such type.
+        The dtype; object for strings, void if NumPy has no such type.
     """
     return _NUMPY.get(number, OPAQUE)
 
 
 def to_number(dtype: np.dtype) -> int:
-    """Return TensorFlow's number of a numpy dtype that `to_numpy` gave.
+    """Return the value of TensorFlow's DataType enum for a NumPy dtype.
 
     Args:
-        dtype: any dtype but void.
-
-    Returns:
-        The value of the DataType enum.
+        dtype: A result of `to_numpy` other than void.
     """
     return _NUMBERS[dtype]
 
 
 def name(dtype: np.dtype) -> str:
-    """Return how people call a dtype: "string" for object.
+    """Return a dtype's name for messages: "string" for object.
 
     Args:
-        dtype: a dtype that `to_numpy` gave.
-
-    Returns:
-        Its name.
+        dtype: A result of `to_numpy`.
     """
     if dtype == OPAQUE:
-        return "a type numpy does not have"
+        return "a type that NumPy does not have"
     return "string" if dtype == STRING else dtype.name

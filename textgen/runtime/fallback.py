@@ -1,7 +1,7 @@
-"""A SavedModel through `tf.saved_model.load`, where the C libraries cannot be loaded.
+"""Run a SavedModel with `tf.saved_model.load` if the C libraries cannot be loaded.
 
-The same surface as `session`, and the only module of the runtime that imports
-tensorflow: when it is needed, and not before.
+It has the interface of `session`, and is the only module of the runtime that imports tensorflow,
+only if it is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class EagerTensor(Tensor):
     """A tensor of the tensorflow package.
 
     Args:
-        value: an eager tf.Tensor.
+        value: An eager tf.Tensor.
     """
 
     def __init__(self, value: Any) -> None:
@@ -34,7 +34,7 @@ class EagerTensor(Tensor):
 
     @property
     def dtype(self) -> np.dtype:
-        """The numpy dtype; object for strings, void for types that numpy does not have."""
+        """The NumPy dtype; object for strings, void for types that NumPy does not have."""
         return dtypes.to_numpy(self.value.dtype.as_datatype_enum)
 
     @property
@@ -49,17 +49,17 @@ class EagerTensor(Tensor):
             Numbers as a read-only array; strings as a new object array of bytes.
 
         Raises:
-            GenerationError: numpy has no such type.
+            GenerationError: If NumPy has no such type.
         """
         if self.dtype == dtypes.OPAQUE:
             raise GenerationError(
-                "A tensor of a type that numpy does not have can only be passed on"
+                "A tensor of a type that NumPy does not have can only be passed on"
             )
         if self.dtype == dtypes.STRING:
             array = np.empty(self.shape, object)
             array[...] = self.value.numpy()
             return array
-        # Not the array itself: its memory may be a variable's.
+        # A copy, because a variable may own the memory.
         array = np.array(self.value.numpy())
         array.flags.writeable = False
         return array
@@ -69,13 +69,13 @@ class EagerSession:
     """A SavedModel loaded by the tensorflow package.
 
     Args:
-        path: the SavedModel's folder.
-        reason: why the C libraries cannot be used, for the log.
-        inter_op_threads: how many operations may run at a time, in the whole process.
-        intra_op_threads: how many threads one operation may use, in the whole process.
+        path: The SavedModel's folder.
+        reason: Why the C libraries cannot be used, for the log.
+        inter_op_threads: Maximum number of operations that run at the same time in the process.
+        intra_op_threads: Maximum number of threads per operation.
 
     Raises:
-        ModelDamagedError: TensorFlow cannot load it.
+        ModelDamagedError: If TensorFlow cannot load the SavedModel.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class EagerSession:
             tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
             tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
         except RuntimeError:
-            # Too late: TensorFlow has run something in this process, and keeps its threads.
+            # TensorFlow has run something in this process before, and keeps its threads.
             pass
         try:
             with tf.device("CPU"):
@@ -111,14 +111,14 @@ class EagerSession:
         """Run a signature once.
 
         Args:
-            signature: one of the model's.
-            inputs: a value for every input, of the right dtype and shape.
+            signature: One of the model's signatures.
+            inputs: A value for every input, with the right dtype and shape.
 
         Returns:
             All outputs by name.
 
         Raises:
-            GenerationError: TensorFlow reports an error.
+            GenerationError: If TensorFlow reports an error.
         """
         tf = self._tf
         try:
@@ -139,7 +139,7 @@ class EagerSession:
 
 
 def _reason(message: str) -> str:
-    # An account of where in the graph surrounds the line that says what is wrong.
+    # The line that says what is wrong is followed by one that says where in the graph.
     lines = message.strip().splitlines()
     for line, following in itertools.pairwise(lines):
         if "[[{{node" in following:

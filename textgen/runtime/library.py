@@ -1,8 +1,8 @@
 """TensorFlow's shared libraries, loaded from the installed wheel with ctypes.
 
-`import tensorflow` takes seconds, almost all of them for Python code. The libraries
-alone load in a fifth of a second, and their C API is all that running a SavedModel
-takes. Where tensorflow is imported too, before or after, both share the same libraries.
+`import tensorflow` takes seconds, almost all of them for Python code. The libraries alone load in
+a fifth of a second, and their C API is enough to run a SavedModel. If tensorflow is imported too,
+before or after, both share the same libraries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES = ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2")
 
 
 class LibraryUnavailableError(OSError):
-    """TensorFlow's libraries are not there or cannot be loaded on this platform."""
+    """TensorFlow's libraries are missing or cannot be loaded on this platform."""
 
 
 class Output(ctypes.Structure):
@@ -34,9 +34,9 @@ class Output(ctypes.Structure):
     _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
-# Name, result, arguments; see tensorflow/c/c_api.h. These return at once. They are called
-# with the GIL held: letting go of it would hand the processor to another Python thread for
-# up to 5 ms a call.
+# Name, result, arguments; see tensorflow/c/c_api.h. These functions return immediately. They are
+# called with the GIL held: to release it would give the processor to another Python thread for up
+# to 5 ms per call.
 _QUICK: list[tuple[str, Any, list[Any]]] = [
     ("TF_NewStatus", c_void_p, []),
     ("TF_DeleteStatus", None, [c_void_p]),
@@ -63,7 +63,7 @@ _QUICK: list[tuple[str, Any, list[Any]]] = [
     ("TF_StringGetDataPointer", c_void_p, [c_void_p]),
     ("TF_StringGetSize", c_size_t, [c_void_p]),
 ]
-# These take their time, so other Python threads go on meanwhile.
+# These functions take long, so they release the GIL for other Python threads.
 _SLOW: list[tuple[str, Any, list[Any]]] = [
     (
         "TF_LoadSessionFromSavedModel",
@@ -83,7 +83,7 @@ _SLOW: list[tuple[str, Any, list[Any]]] = [
 ]
 
 
-# What Eigen asks of a tensor's memory at most; TensorFlow copies what lies askew.
+# The largest alignment that Eigen needs; TensorFlow copies tensors that are aligned worse.
 _ALIGNMENT = 64
 
 
@@ -91,8 +91,8 @@ class Library(types.SimpleNamespace):
     """The functions of the C API as attributes, under their C names.
 
     Attributes:
-        deallocator: the function that frees what `allocate` gave, for TF_NewTensor. It is
-            the C library's `free`, which takes no notice of the two further arguments.
+        deallocator: The function that frees what `allocate` returned, for TF_NewTensor. It is
+            the C library's `free`, which ignores the two other arguments.
     """
 
     def __init__(self) -> None:
@@ -103,13 +103,13 @@ class Library(types.SimpleNamespace):
         self.deallocator = ctypes.cast(system.free, c_void_p)
 
     def allocate(self, size: int) -> int | None:
-        """Get memory for a tensor.
+        """Allocate memory for a tensor.
 
         Args:
-            size: how many bytes, 0 included.
+            size: Number of bytes; may be 0.
 
         Returns:
-            Its address, or None if there is not enough.
+            The address, or `None` if there is not enough memory.
         """
         memory = c_void_p()
         failed = self._allocate(ctypes.byref(memory), _ALIGNMENT, max(size, 1))
@@ -120,7 +120,7 @@ class Status:
     """A TF_Status for one or more calls, freed at the end of the `with` block.
 
     Args:
-        library: the C API.
+        library: The C API.
     """
 
     def __init__(self, library: Library) -> None:
@@ -135,7 +135,7 @@ class Status:
 
     @property
     def error(self) -> str | None:
-        """What went wrong in the last call, or None if nothing did."""
+        """The error message of the last call, or `None` if it succeeded."""
         if self._library.TF_GetCode(self.pointer) == 0:
             return None
         message = self._library.TF_Message(self.pointer).decode("utf-8", "replace").strip()
@@ -150,15 +150,15 @@ def load(*, uses_onednn: bool = False) -> Library:
     """Load the C API once for the process.
 
     Args:
-        uses_onednn: leave oneDNN on, whose kernels are slower than Eigen's for the one row of a
-            decoded token. TF_ENABLE_ONEDNN_OPTS goes before it, and only the first call in the
-            process decides.
+        uses_onednn: Whether to leave oneDNN on, whose kernels are slower than Eigen's for the one
+            row of a decoded token. TF_ENABLE_ONEDNN_OPTS takes precedence, and only the first call
+            in the process has an effect.
 
     Returns:
         The C API.
 
     Raises:
-        LibraryUnavailableError: no libraries in the installed tensorflow for this platform.
+        LibraryUnavailableError: If the installed tensorflow has no libraries for this platform.
     """
     global _loaded
     with _lock:
@@ -173,12 +173,12 @@ def load(*, uses_onednn: bool = False) -> Library:
 
 @contextlib.contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Set variables that are not set for as long as the `with` block lasts.
+    """Set environment variables for the duration of the block, unless they are set already.
 
-    What TensorFlow reads once is not left behind: child processes would inherit it.
+    They are removed afterwards, because child processes would inherit them.
 
     Args:
-        settings: values by name.
+        settings: Values by name.
     """
     added = {name: value for name, value in settings.items() if name not in os.environ}
     os.environ.update(added)
@@ -190,15 +190,15 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def disable_xla() -> None:
-    """Forbid XLA in this process for good, as a stock TensorFlow Serving does at its start.
+    """Disable XLA in this process permanently, as a stock TensorFlow Serving does when it starts.
 
-    From then on, whatever was made with `jit_compile` fails instead of running.
+    From then on, functions with `jit_compile` fail instead of running.
 
     Raises:
-        LibraryUnavailableError: no libraries, or they have no such switch.
+        LibraryUnavailableError: If there are no libraries, or they have no such switch.
     """
     load()
-    # The library is loaded already: this only looks its handle up.
+    # The library is loaded already: this only looks up its handle.
     symbols = ctypes.CDLL(str(_find_folder() / _NAMES[1]))
     try:
         switch = symbols._ZN10tensorflow21DisableXlaCompilationEv
@@ -221,7 +221,7 @@ def _find_folder() -> Path:
     folder = Path(spec.submodule_search_locations[0])
     for name in _NAMES:
         if not (folder / name).is_file():
-            raise LibraryUnavailableError(f"{folder} holds no {name}")
+            raise LibraryUnavailableError(f"{folder} has no {name}")
     return folder
 
 
@@ -231,7 +231,7 @@ def _open(folder: Path) -> Library:
     with hidden_banner(int(level) if level.isdecimal() else 0):
         _dlopen(framework_path)
     handle = _dlopen(core_path)
-    # A lookup goes on to the libraries that this one depends on, the other among them.
+    # A lookup also searches the libraries that this one depends on, and so the other one.
     library = Library()
     for loader, functions in ((ctypes.PyDLL, _QUICK), (ctypes.CDLL, _SLOW)):
         symbols = loader(core_path, handle=handle)
@@ -246,8 +246,8 @@ def _open(folder: Path) -> Library:
 
 
 def _dlopen(path: str) -> int:
-    # ctypes always binds all symbols at once (RTLD_NOW). Binding each at its first call
-    # saves a third of the loading time: the library has 170,000 of them.
+    # ctypes always binds all symbols immediately (RTLD_NOW). To bind each at its first call saves
+    # a third of the loading time: the library has 170,000 symbols.
     system = ctypes.CDLL(None)
     system.dlopen.restype, system.dlopen.argtypes = c_void_p, [c_char_p, c_int]
     system.dlerror.restype = c_char_p

@@ -1,4 +1,4 @@
-"""The exported model as a caller sees it: signatures in, arrays out."""
+"""An exported model: run its signatures with arrays."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class _Backend(Protocol):
 class SavedModel:
     """A SavedModel, loaded and ready to run on the CPU, without importing tensorflow.
 
-    Several threads may call `run` and `run_tensors` at the same time. Ctrl-C during a call
-    is raised when TensorFlow has finished it; the model stays usable.
+    Several threads may call `run` and `run_tensors` at the same time. Ctrl-C during a call raises
+    KeyboardInterrupt when TensorFlow has finished it; the model stays usable.
 
     Args:
-        path: the folder that holds `saved_model.pb`.
-        inter_op_threads: how many operations may run at a time in one call; with 1 the
-            calling thread does the work, the fastest way for small models.
-        intra_op_threads: how many threads one operation may use. They are this model's own,
-            unless tensorflow has run something in this process before: then its count.
-        uses_onednn: whether oneDNN's kernels may run. They are fast for large batches, and slow
-            for one decoded token. By default, with several `intra_op_threads`. Only the first
-            model in the process decides.
+        path: The folder that contains `saved_model.pb`.
+        inter_op_threads: Maximum number of operations that run at the same time per call. With 1,
+            the calling thread does the work, which is fastest for small models.
+        intra_op_threads: Maximum number of threads per operation. They belong to this model,
+            unless tensorflow has run something in this process before: then its number holds.
+        uses_onednn: Whether oneDNN's kernels may run. They are fast for large batches, and slow
+            for one decoded token. Defaults to true with several `intra_op_threads`. Only the
+            first model in the process decides.
 
     Attributes:
-        path: the folder, as it was given.
-        signatures: what can be run, by name.
+        path: The folder, as it was given.
+        signatures: The signatures by name.
 
     Raises:
-        ModelDamagedError: the folder is no SavedModel, or cannot be loaded.
-        ConfigError: a number of threads is outside 1 to 127.
+        ModelDamagedError: If the folder is no SavedModel, or cannot be loaded.
+        ConfigError: If a number of threads is not in 1 to 127.
 
     Example:
         >>> with SavedModel("saved_models/shakespeare/1") as model:
@@ -76,45 +76,45 @@ class SavedModel:
         self._backend: _Backend | None = _open_backend(path, contents, threads, uses_onednn)
 
     def run(self, signature: str, /, **inputs: Any) -> dict[str, np.ndarray]:
-        """Run a signature and bring all of its outputs to numpy.
+        """Run a signature, and return its outputs as arrays.
 
         Args:
-            signature: its name.
-            **inputs: a value for every input that has no default: str, bytes, numbers,
-                lists of these, arrays, or tensors of an earlier call. Numbers are cast
-                where nothing is lost but a float's last digits.
+            signature: The signature's name.
+            **inputs: A value for every input without a default: str, bytes, numbers, lists of
+                these, arrays, or tensors from an earlier call. Numbers are cast if nothing is
+                lost except a float's last digits.
 
         Returns:
-            The outputs by name: numbers as read-only arrays, which share TensorFlow's
-            memory; strings as object arrays of bytes.
+            The outputs by name: numbers as read-only arrays, which share TensorFlow's memory;
+            strings as object arrays of bytes.
 
         Raises:
-            GenerationError: no such signature; an input is unknown, missing, or of the
-                wrong dtype or shape; TensorFlow reports an error; or the model is closed.
+            GenerationError: If there is no such signature, an input is unknown or missing or has
+                the wrong dtype or shape, TensorFlow reports an error, or the model is closed.
         """
         outputs = self.run_tensors(signature, **inputs)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     def run_tensors(self, signature: str, /, **inputs: Any) -> dict[str, Tensor]:
-        """Run a signature and leave its outputs where they are.
+        """Run a signature, and leave its outputs in TensorFlow's memory.
 
-        The way to keep a decoder's state between calls: what comes out of one call goes
-        into the next without a copy. `Tensor.numpy()` brings a single output over.
+        This keeps a decoder's state between calls: the outputs of one call are the inputs of the
+        next, without a copy. `Tensor.numpy()` converts a single output.
 
         Args:
-            signature: its name.
-            **inputs: as in `run`.
+            signature: The signature's name.
+            **inputs: As in `run`.
 
         Returns:
             The outputs by name, as handles.
 
         Raises:
-            GenerationError: as in `run`.
+            GenerationError: As in `run`.
         """
         if signature not in self.signatures:
             known = ", ".join(self.signatures) or "none"
             raise GenerationError(f"The signature must be one of: {known}. Received: {signature}")
-        # A reference of the call's own: `close` in another thread lets it finish.
+        # With its own reference, this call can finish although another thread calls `close`.
         backend = self._backend
         if backend is None:
             raise GenerationError(f"The model must be open. Received: {self.path}, closed")
@@ -129,9 +129,9 @@ class SavedModel:
         return outputs
 
     def close(self) -> None:
-        """Free the model as soon as no call is running; a second time does nothing.
+        """Free the model as soon as no call is running. It may be called twice.
 
-        Tensors and arrays that it gave stay valid.
+        Tensors and arrays that the model returned stay valid.
         """
         self._backend = None
 

@@ -15,14 +15,15 @@ from textgen.runtime.library import Library, Output, Status, environment
 from textgen.runtime.signatures import Signature, TensorSpec
 from textgen.runtime.tensors import NativeTensor, Tensor
 
-# RunOptions.inter_op_thread_pool = -1: the calling thread runs the graph itself. That
-# saves two context switches a call, and lets several Python threads run at a time.
+# RunOptions.inter_op_thread_pool = -1: the calling thread runs the graph itself. This saves two
+# context switches per call, and lets several Python threads run at the same time.
 _RUN_IN_CALLER = b"\x18" + b"\xff" * 9 + b"\x01"
-# What the single-threaded executor cannot run; graphs of TensorFlow 2 hold none of these.
+# The operations that the single-threaded executor cannot run. TensorFlow 2 does not use them.
 _LOW_LEVEL_CONTROL_FLOW = {"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"}
 _PLAIN_EXECUTOR = b"SINGLE_THREADED_EXECUTOR"
-# Read when the process makes its first device: from then on each has a pool of threads of its
-# own. Else all would share that of the first, and training afterwards would run on one core.
+# TensorFlow reads this when the process creates its first device. With it, every session has its
+# own threads. Otherwise all would share those of the first, and later training would run on one
+# core.
 _OWN_POOL = {"TF_OVERRIDE_GLOBAL_THREADPOOL": "1"}
 
 
@@ -37,19 +38,19 @@ class _Endpoints:
 class Session:
     """A loaded graph with its variables.
 
-    Safe to call from several threads at a time. The graph and its variables are freed with
-    the last reference, so a call that is running in another thread comes to its end first.
+    Several threads may use it at the same time. The graph and its variables are freed with the
+    last reference, so a call in another thread can finish first.
 
     Args:
-        library: the C API.
-        path: the SavedModel's folder.
-        contents: what `directory.read_directory` read from it.
-        inter_op_threads: how many operations may run at a time in one call.
-        intra_op_threads: how many threads one operation may use. They are this session's
-            own, unless tensorflow has run something in this process before: then its count.
+        library: The C API.
+        path: The SavedModel's folder.
+        contents: The result of `directory.read_directory`.
+        inter_op_threads: Maximum number of operations that run at the same time per call.
+        intra_op_threads: Maximum number of threads per operation. They belong to this session,
+            unless tensorflow has run something in this process before: then its number holds.
 
     Raises:
-        ModelDamagedError: TensorFlow cannot load it.
+        ModelDamagedError: If TensorFlow cannot load the SavedModel.
     """
 
     def __init__(
@@ -87,14 +88,14 @@ class Session:
         """Run a signature once.
 
         Args:
-            signature: one of those that the session was made with.
-            inputs: a value for every input, of the right dtype and shape.
+            signature: One of the signatures in `contents`.
+            inputs: A value for every input, with the right dtype and shape.
 
         Returns:
             All outputs by name.
 
         Raises:
-            GenerationError: TensorFlow reports an error.
+            GenerationError: If TensorFlow reports an error.
         """
         library, endpoints = self._library, self._endpoints[signature.name]
         tensors = {
@@ -159,7 +160,7 @@ class Session:
     def _find(self, path: str | os.PathLike[str], spec: TensorSpec) -> Output:
         operation_name, _, index = spec.name.rpartition(":")
         operation = self._library.TF_GraphOperationByName(self._graph, operation_name.encode())
-        # TensorFlow aborts the process when asked for an output that is not there.
+        # TensorFlow aborts the process if an output does not exist.
         if (
             not operation
             or not index.isdecimal()
@@ -172,7 +173,7 @@ class Session:
 
 
 class _Fetched:
-    """The tensors that a run gives, freed here unless taken, whatever interrupts the call."""
+    """The outputs of a run. Those that are not taken are freed, even if the call is interrupted."""
 
     def __init__(self, library: Library, count: int) -> None:
         self._library = library
@@ -181,7 +182,7 @@ class _Fetched:
     def take(self, index: int) -> NativeTensor:
         pointer = self.pointers[index]
         if not pointer:
-            raise GenerationError("TensorFlow gave no value")
+            raise GenerationError("TensorFlow returned no value")
         self.pointers[index] = None
         return NativeTensor(self._library, pointer)
 
@@ -192,7 +193,7 @@ class _Fetched:
 
 
 def _generation_error(signature: Signature, message: str) -> GenerationError:
-    # The first line says what is wrong; the others, where in the graph.
+    # The first line says what is wrong, the others where in the graph.
     lines = message.splitlines()
     error = GenerationError(f"{signature.name} failed: {lines[0]}")
     if len(lines) > 1:
@@ -203,32 +204,29 @@ def _generation_error(signature: Signature, message: str) -> GenerationError:
 def _serialize_config(
     inter_op_threads: int, intra_op_threads: int, *, plain_executor: bool
 ) -> bytes:
-    """Write a ConfigProto (tensorflow/core/protobuf/config.proto) by hand.
+    """Serialize a ConfigProto (tensorflow/core/protobuf/config.proto) without protobuf.
 
     Args:
         inter_op_threads: 1 to 127.
         intra_op_threads: 1 to 127.
-        plain_executor: run one operation after the other in a fixed order. A token of a
-            small model takes hundreds of operations of a microsecond each, and the
-            executor that looks for what can run next takes as long again.
-
-    Returns:
-        Its bytes.
+        plain_executor: Whether to run one operation after the other in a fixed order. A token of
+            a small model takes hundreds of operations of a microsecond each, and the default
+            executor needs as much time again to decide which to run next.
     """
     executor = bytes([3 << 3 | 2, len(_PLAIN_EXECUTOR)]) + _PLAIN_EXECUTOR
     return b"".join(
         [
-            # device_count {"GPU": 0}: decoding one row is faster without, and a GPU's start
-            # takes seconds and all of its memory.
+            # device_count {"GPU": 0}: one row decodes faster without a GPU, whose start takes
+            # seconds and all of its memory.
             b"\x0a\x07\x0a\x03GPU\x10\x00",
             bytes([2 << 3, intra_op_threads]),
             bytes([5 << 3, inter_op_threads]),
             # allow_soft_placement: a graph that asks for a GPU gets the CPU.
             bytes([7 << 3, 1]),
-            # use_per_session_threads: another session's inter_op_threads are its own matter.
+            # use_per_session_threads: inter_op_threads holds for this session only.
             bytes([9 << 3, 1]),
-            # graph_options.rewrite_options.disable_meta_optimizer: what it would do is done
-            # when a model is exported, and it takes longer than two hundred tokens.
+            # graph_options.rewrite_options.disable_meta_optimizer: the export has done its work,
+            # and it would take longer than two hundred tokens.
             b"\x52\x05\x52\x03\x98\x01\x01",
             # experimental.executor_type
             b"\x82\x01" + bytes([len(executor)]) + executor if plain_executor else b"",

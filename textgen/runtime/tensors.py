@@ -1,4 +1,4 @@
-"""Tensors: handles on values that TensorFlow holds, and their way from and to numpy."""
+"""Tensors: handles to values in TensorFlow's memory, converted from and to NumPy."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from textgen.errors import GenerationError
 from textgen.runtime import dtypes
 from textgen.runtime.library import Library
 
-# sizeof(TF_TString)
+# sizeof(TF_TString), and its kind for long strings.
 _STRING_SIZE = 24
 _LARGE = 1
 
 
 class Tensor(abc.ABC):
-    """A value that a model gave, left where it is.
+    """An output of a model, which stays in TensorFlow's memory.
 
-    It never changes, may be passed back to any model any number of times without a
-    copy, and frees its memory when Python drops it. It outlives its model.
+    It never changes, and may be passed back to any model any number of times without a copy. Its
+    memory is freed with the last Python reference, not with the model.
     """
 
     @property
     @abc.abstractmethod
     def dtype(self) -> np.dtype:
-        """The numpy dtype; object for strings, void for types that numpy does not have."""
+        """The NumPy dtype; object for strings, void for types that NumPy does not have."""
 
     @property
     @abc.abstractmethod
@@ -40,11 +40,11 @@ class Tensor(abc.ABC):
         """Return the value as an array.
 
         Returns:
-            Numbers as a read-only array, a view into the tensor's memory where that is
-            possible; strings as a new object array of bytes.
+            Numbers as a read-only array, a view of the tensor's memory if possible; strings as
+            a new object array of bytes.
 
         Raises:
-            GenerationError: numpy has no such type.
+            GenerationError: If NumPy has no such type.
         """
 
     def __repr__(self) -> str:
@@ -55,8 +55,8 @@ class NativeTensor(Tensor):
     """A TF_Tensor of the C API.
 
     Args:
-        library: the C API.
-        pointer: the TF_Tensor*; it belongs to this object from now on.
+        library: The C API.
+        pointer: The TF_Tensor*, which this object owns from now on.
     """
 
     def __init__(self, library: Library, pointer: int) -> None:
@@ -70,24 +70,20 @@ class NativeTensor(Tensor):
     def from_numpy(cls, library: Library, array: np.ndarray) -> NativeTensor:
         """Copy an array into a new tensor.
 
-        TensorFlow may hold on to an input's memory for longer than the call, as when an
-        output or a variable shares it. To lend it numpy's memory would take a Python
-        callback from any of its threads to learn when that ends; a copy that the C library
-        frees costs less.
+        TensorFlow may keep an input's memory for longer than the call, for example if an output or
+        a variable shares it. To share NumPy's memory, Python would need a callback from any of
+        TensorFlow's threads. A copy that the C library frees costs less.
 
         Args:
-            library: the C API.
-            array: numbers, or an object array of bytes.
-
-        Returns:
-            The tensor.
+            library: The C API.
+            array: Numbers, or an object array of bytes.
 
         Raises:
-            GenerationError: TensorFlow has no memory for it.
+            GenerationError: If there is not enough memory.
         """
         strings = array.dtype == dtypes.STRING
         values = array.ravel().tolist() if strings else []
-        # Each string is followed by a zero byte, as the C++ class promises its readers.
+        # A zero byte follows each string, as the C++ class promises.
         size = sum(map(len, values)) + (_STRING_SIZE + 1) * len(values) if strings else array.nbytes
         memory = library.allocate(size)
         if memory is None:
@@ -95,7 +91,7 @@ class NativeTensor(Tensor):
         if strings:
             ctypes.memmove(memory, _pack_strings(values, memory), size)
         else:
-            # Its address alone does not keep a copy alive.
+            # A name for the copy keeps it alive; its address would not.
             contiguous = np.ascontiguousarray(array)
             ctypes.memmove(memory, contiguous.ctypes.data, size)
         dims = (ctypes.c_int64 * array.ndim)(*array.shape)
@@ -107,7 +103,7 @@ class NativeTensor(Tensor):
 
     @property
     def dtype(self) -> np.dtype:
-        """The numpy dtype; object for strings, void for types that numpy does not have."""
+        """The NumPy dtype; object for strings, void for types that NumPy does not have."""
         return self._dtype
 
     @property
@@ -119,15 +115,15 @@ class NativeTensor(Tensor):
         """Return the value as an array.
 
         Returns:
-            Numbers as a read-only view into the tensor's memory (a variable of the model
-            may share it); strings as a new object array of bytes.
+            Numbers as a read-only view of the tensor's memory, which a variable of the model may
+            share; strings as a new object array of bytes.
 
         Raises:
-            GenerationError: numpy has no such type.
+            GenerationError: If NumPy has no such type.
         """
         if self._dtype == dtypes.OPAQUE:
             raise GenerationError(
-                "A tensor of a type that numpy does not have can only be passed on"
+                "A tensor of a type that NumPy does not have can only be passed on"
             )
         if self._dtype == dtypes.STRING:
             return self._unpack_strings()
@@ -148,14 +144,14 @@ class NativeTensor(Tensor):
         return array.reshape(self._shape)
 
     def __del__(self) -> None:
-        # Without the attribute, the constructor failed before it owned anything.
+        # If the constructor failed, there may be no pointer.
         pointer = getattr(self, "pointer", None)
         if pointer:
             self._library.TF_DeleteTensor(pointer)
 
 
 class _View:
-    """What numpy reads a tensor's memory through; keeps the tensor alive as the array's base."""
+    """Exposes a tensor's memory to NumPy; as the array's base, it keeps the tensor alive."""
 
     def __init__(self, tensor: NativeTensor, address: int) -> None:
         self._tensor = tensor
@@ -168,16 +164,16 @@ class _View:
 
 
 def _pack_strings(values: list[bytes], address: int) -> bytes:
-    """Lay strings out as TF_TStrings followed by their characters, in one block of memory.
+    """Pack strings as TF_TStrings followed by their characters, in one block of memory.
 
-    A TF_TString of the large kind is a record of size (shifted left by the two bits that
-    tell the kind), capacity and pointer. TensorFlow copies these deeply, and neither
-    changes nor frees the elements of a tensor that has a deallocator of its own, so the
-    characters may lie in the tensor's block: it is freed as a whole, whenever that is.
+    A TF_TString of the large kind consists of size (shifted left by the two bits of its kind),
+    capacity and pointer. TensorFlow copies them deeply, and neither changes nor frees the elements
+    of a tensor with its own deallocator. So the characters can be in the tensor's block, which is
+    freed as a whole.
 
     Args:
-        values: the strings.
-        address: where the block is going to lie.
+        values: The strings.
+        address: The address of the block.
 
     Returns:
         The bytes of the block.

@@ -26,7 +26,7 @@ TITLES = {
     "card": "the model card is complete",
     "tokenizer": "the tokenizer is the card's",
     "load": "TensorFlow loads it with XLA forbidden",
-    "warmup": "the warmup requests run, one a signature at least",
+    "warmup": "the warmup requests run, at least one per signature",
     "sample": "the sample of a REST request runs",
 }
 

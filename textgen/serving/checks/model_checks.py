@@ -1,6 +1,6 @@
-"""Checks of a loaded model: what a well-meaning test never sends, and what we promise.
+"""Checks of a loaded model with unusual requests.
 
-In a batch with other people's requests nothing may fail, whatever somebody asks for.
+A server merges the requests of several clients into a batch, so no request may make it fail.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _request(
     first_seed: int = 0,
     **inputs: Any,
 ) -> dict[str, np.ndarray]:
-    """Return all inputs of a signature, a row a prompt each; it may lack some of those given."""
+    """Return all inputs of a signature, one row per prompt; it may lack some of those given."""
     rows = len(prompts)
     signature = model.signatures[name]
     given = {
@@ -203,10 +203,10 @@ def _write(
 
 
 def _expect_agreement(find_differences: Callable[[list[str], int], Iterator[str]]) -> None:
-    """Fail where answers differ for other texts and seeds too.
+    """Fail if answers differ for several texts and seeds.
 
-    Matrix products of other shapes round otherwise, and now and then a draw falls so close
-    between two tokens that this decides. A flaw does not wait for such a draw.
+    Matrix products of other shapes round differently, and now and then a draw is so close that
+    rounding decides between two tokens. A flaw shows without such a draw.
     """
     for attempt in range(_ATTEMPTS):
         texts = [text and text + "b" * attempt for text in _TEXTS]
@@ -222,9 +222,9 @@ def _differences(alone: Arrays, together: Arrays, row: int, what: str) -> Iterat
             yield f"{name} of prompt {row} alone differs from {what}"
 
 
-# What holds, and the check that tells.
+# What is true of a sound model, and the check of it.
 MODEL_CHECKS = {
-    "the warmup requests run, one a signature at least": _warmup,
+    "the warmup requests run, at least one per signature": _warmup,
     "the sample of a REST request runs": _sample_request,
     "an empty batch is answered": _empty_batch,
     "prompts that are not UTF-8 are answered": _bad_utf8,

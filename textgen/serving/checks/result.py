@@ -1,4 +1,4 @@
-"""How a check ends."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from textgen.errors import TextgenError
 
 
 class Result(NamedTuple):
-    """How one check ended.
+    """The result of one check.
 
     Attributes:
-        title: what holds if it passed.
-        failure: what does not hold, or `None`.
+        title: What is true if the check passed.
+        failure: What is wrong, or `None` if the check passed.
     """
 
     title: str
@@ -25,13 +25,13 @@ class FlawError(Exception):
 
 
 def expect(condition: bool, otherwise: str) -> None:
-    """Raise a `FlawError` that says `otherwise` unless the condition holds."""
+    """Raise `FlawError` with the message `otherwise` if a condition is false."""
     if not condition:
         raise FlawError(otherwise)
 
 
 def run_check(title: str, check: Callable[..., None], *subject: Any) -> Result:
-    """Run a check, and make its error, of whatever damage it may be, a result."""
+    """Run a check and return its result; errors that damage can cause are failures."""
     try:
         check(*subject)
     except (FlawError, TextgenError, OSError, ValueError, LookupError, TypeError) as error:

@@ -1,6 +1,6 @@
-"""The warmup requests of a SavedModel, read back.
+"""Read the warmup requests of a SavedModel.
 
-A TFRecord of PredictionLog messages. The field numbers are those of
+The file is a TFRecord of PredictionLog messages. The field numbers are those of
 tensorflow_serving/apis: prediction_log.proto, predict.proto and model.proto.
 """
 
@@ -18,7 +18,7 @@ from textgen.files import open_plain
 from textgen.runtime.signatures import parse_tensor
 from textgen.runtime.wire import WireError, as_message, as_text, read_fields
 
-# A dozen small requests. More of the file is cut off, and so refused.
+# Enough for a dozen small requests. A longer file is cut off here, and so refused.
 _MAX_BYTES = 1 << 24
 _HEADER = struct.Struct("<QI")  # length, and its checksum
 _FOOTER = struct.Struct("<I")  # checksum of the record
@@ -28,8 +28,8 @@ class WarmupRequest(NamedTuple):
     """One request that a server replays when it loads the model.
 
     Attributes:
-        signature: what is asked.
-        inputs: arrays by input name.
+        signature: The signature's name.
+        inputs: Arrays by input name.
     """
 
     signature: str
@@ -43,7 +43,7 @@ def read_warmup(file: Path) -> list[WarmupRequest]:
         file: `assets.extra/tf_serving_warmup_requests` of a SavedModel.
 
     Raises:
-        ModelDamagedError: the file is missing or damaged.
+        ModelDamagedError: If the file is missing or damaged.
     """
     try:
         with open_plain(file) as content:
@@ -67,7 +67,7 @@ def _records(data: bytes) -> Iterator[bytes]:
             (data[start:end], end),
         ):
             if _FOOTER.unpack_from(data, checksum)[0] != _masked_crc32c(content):
-                raise WireError("a record does not agree with its checksum")
+                raise WireError("a record does not match its checksum")
         yield data[start:end]
         position = end + _FOOTER.size
 
@@ -104,7 +104,7 @@ _TABLE = _make_table()
 
 
 def _masked_crc32c(data: bytes) -> int:
-    """Return the checksum that a TFRecord holds: CRC-32C, rotated and moved."""
+    """Return the checksum in a TFRecord: CRC-32C, rotated, plus a constant."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
