@@ -1,5 +1,6 @@
 """The formulas of costs agree with the models and with measured steps."""
 
+import dataclasses
 import math
 
 import pytest
@@ -48,3 +49,15 @@ def test_muon_and_dropout_take_time_and_devices_share_it():
     assert seconds(optimizer="muon") > seconds()
     assert seconds(dropout=0.1) > seconds()
     assert seconds(Machine("2 devices", 240e9, num_devices=2)) < seconds()
+
+
+def test_products_and_activations_take_time_apart_and_other_programs_stretch_it():
+    def seconds(**changes):
+        machine = dataclasses.replace(MACHINE, activations=5e8)
+        machine = dataclasses.replace(machine, **changes)
+        return cost.step_seconds(ModelConfig(), TrainingConfig(), 2048, machine)
+
+    slow_products, slow_activations = seconds(flops=120e9), seconds(activations=2.5e8)
+    assert seconds() < min(slow_products, slow_activations)
+    assert slow_products + slow_activations == pytest.approx(3 * seconds(), rel=0.02)
+    assert seconds(contention=2.0) == pytest.approx(2 * seconds())

@@ -149,6 +149,20 @@ def test_a_corpus_that_is_hardly_read_once_needs_no_dropout():
     assert plan(LIBRARY, 300).config.model.dropout == 0
 
 
+def test_beside_busy_programs_fewer_steps_of_a_smaller_model_are_promised():
+    idle, busy = (
+        plan(NOVEL, 120, machine=dataclasses.replace(CPU, contention=times)) for times in (1, 3)
+    )
+    assert busy.config.model.hidden_dim < idle.config.model.hidden_dim
+    assert busy.step_seconds * busy.steps < idle.step_seconds * idle.steps
+    assert busy.seconds <= 120
+
+
+def test_a_text_to_be_memorized_is_seen_in_windows_longer_than_its_lines():
+    verse = CorpusSize(131, 0, 131, 0, 24, 4.0)
+    assert plan(verse, 60).config.model.context_length == 64
+
+
 def test_more_time_gives_a_larger_model():
     widths = [plan(LIBRARY, 60 * 4**power).config.model.hidden_dim for power in range(6)]
     assert widths == sorted(widths)

@@ -1,5 +1,6 @@
 """A time budget: how much of it is left, and when training must stop."""
 
+import dataclasses
 import math
 import time
 
@@ -37,6 +38,14 @@ def test_a_plan_that_cannot_fit_may_take_what_it_needs():
     request = PlanRequest(time_budget=1)
     plan = make_plan(RunConfig(), (), CORPUS, CPU, request.seconds_left(CPU))
     assert request.deadline(plan) - time.monotonic() > 1
+
+
+def test_other_programs_do_not_move_the_deadline():
+    request = PlanRequest(time_budget=60)
+    busy = dataclasses.replace(CPU, contention=10.0)
+    plan = make_plan(RunConfig(), (), CORPUS, busy, request.seconds_left(busy))
+    assert plan.seconds > 100
+    assert request.deadline(plan) - time.monotonic() == pytest.approx(60, abs=5)
 
 
 def test_fixed_steps_are_never_stopped():

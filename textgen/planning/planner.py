@@ -144,7 +144,10 @@ class _Planner:
     def _longest_window(self) -> int:
         """The longest window: the training part must hold several, but they may be short."""
         tokens = self.corpus.train_tokens
-        return max(2, min(tokens - 1, 8), 2 ** int(math.log2(tokens / 4 + 1)))
+        # A line that occurs twice is followed by different ones, so to memorize a text the model
+        # must see more than a line.
+        windows = 4 if self.corpus.validation_tokens else 2
+        return max(2, min(tokens - 1, 8), 2 ** int(math.log2(tokens / windows + 1)))
 
     def _in_windows(self, model: ModelConfig) -> ModelConfig:
         """Return the model with a context as long as the windows that it is trained on."""

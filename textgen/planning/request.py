@@ -46,8 +46,9 @@ class PlanRequest:
     def deadline(self, plan: Plan) -> float:
         """Return when the model must be exported, on the clock of `time.monotonic`, or infinity.
 
-        A plan that cannot fit into the budget may take the time it needs.
+        A plan that could not fit into the budget on an idle machine may take the time it needs.
         """
         if not self.fixed.isdisjoint(("max_steps", "epochs")):
             return math.inf
-        return time.monotonic() + max(self.seconds_left(plan.machine), plan.seconds)
+        seconds = plan.seconds / plan.machine.contention
+        return time.monotonic() + max(self.seconds_left(plan.machine), seconds)
