@@ -16,7 +16,7 @@ from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls, explain_controls, no_token_left, read_phrases
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
-from textgen.cli.unseen import warn_of_ineffective, warn_of_unseen
+from textgen.cli.unseen import warn_of_ineffective, warn_of_long, warn_of_unseen
 
 from textgen.config import SamplingConfig
 
@@ -110,6 +110,7 @@ def generate(
         if model is None:
             _say_which(generator)
         warn_of_unseen(generator, prompt)
+        warn_of_long(generator, prompt)
         warn_of_ineffective(generator, config if search is None else search)
         explain_controls(generator, config)
         if interactive:

@@ -59,7 +59,7 @@ class PlainReporter(Reporter):
         """Print how much of a long corpus is done, every few seconds."""
         if time.monotonic() - self._printed_at >= _SECONDS_BETWEEN_LINES:
             self._printed_at = time.monotonic()
-            say(f"{self._phase} {_megabytes(done, total)}")
+            say(f"{self._phase} {_amount(done, total)}")
 
     def progress(self, progress: TrainingProgress) -> None:
         """Print where the run stands, every few seconds."""
@@ -93,6 +93,7 @@ class BarReporter(Reporter):
             TextColumn("{task.fields[figures]}"),
             console=console,
             expand=True,
+            transient=True,
         )
         self._task = self._bar.add_task("starting", total=None, figures="")
         self._moved_at = 0.0
@@ -106,10 +107,10 @@ class BarReporter(Reporter):
         self._bar.stop()
 
     def phase(self, name: str) -> None:
-        """Name the phase. Training, validating and exporting share one bar."""
+        """Name the phase. Training and validating share one bar."""
         if name == "reusing":
             self._bar.console.print(_REUSING, highlight=False)
-        elif name in ("training", "validating", "exporting"):
+        elif name in ("training", "validating"):
             self._bar.update(self._task, description=name)
         else:
             self._bar.remove_task(self._task)
@@ -123,7 +124,7 @@ class BarReporter(Reporter):
         """Move the bar, but not for every one of many small files."""
         if done == total or time.monotonic() - self._moved_at >= _SECONDS_BETWEEN_MOVES:
             self._moved_at = time.monotonic()
-            figures = _megabytes(done, total)
+            figures = _amount(done, total)
             self._bar.update(self._task, total=total, completed=done, figures=figures)
 
     def progress(self, progress: TrainingProgress) -> None:
@@ -166,9 +167,10 @@ def _describe(validation: Validation) -> str:
     )
 
 
-def _megabytes(done: int, total: int | None) -> str:
-    known = "" if total is None else f"/{total / 1e6:,.1f}"
-    return f"{done / 1e6:,.1f}{known} MB"
+def _amount(done: int, total: int | None) -> str:
+    size, unit = (1e6, "MB") if max(done, total or 0) >= 1e5 else (1e3, "kB")
+    known = "" if total is None else f"/{total / size:,.1f}"
+    return f"{done / size:,.1f}{known} {unit}"
 
 
 def _rate(progress: TrainingProgress) -> str:

@@ -1,4 +1,4 @@
-"""Warn about characters that a model has never seen, in prompts and in controls."""
+"""Warn about what a model does not see of a prompt, or has never seen."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def warn_of_unseen(generator: TextGenerator, text: str) -> None:
         shown = ", ".join(map(_describe, unseen[:_MAX_SHOWN]))
         more = f" and {len(unseen) - _MAX_SHOWN} more" if len(unseen) > _MAX_SHOWN else ""
         say(f"Warning: the model has never seen {shown}{more}.")
+
+
+def warn_of_long(generator: TextGenerator, prompt: str) -> None:
+    """Say how much of a prompt the model sees, if it is longer than the context."""
+    from textgen.models import registry
+
+    shape = generator.card.model
+    limit = shape.context_length - 1  # the first token marks the beginning
+    text = generator.clean(prompt)
+    # A token has at least one byte, so most prompts need not be encoded.
+    if len(text.encode()) <= limit or registry.sees_all(shape.architecture):
+        return
+    ids = generator.tokenizer.encode(text)
+    if len(ids) > limit:
+        seen = len(generator.tokenizer.decode(ids[-limit:]))
+        say(f"The model sees the last {seen:,} of the prompt's {len(text):,} characters.")
 
 
 def warn_of_ineffective(generator: TextGenerator, config: Config) -> None:

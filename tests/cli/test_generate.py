@@ -33,6 +33,12 @@ def test_no_echo_leaves_the_prompt_out(write):
     assert write("The ", "-n", 20, "--seed", 4, "--no-echo").stdout == whole.removeprefix("The ")
 
 
+def test_a_prompt_longer_than_the_context_is_said(write):
+    result = write("The quick brown fox", "-n", 2)
+    assert "The model sees the last 7 of the prompt's 19 characters." in result.stderr
+    assert "sees the last" not in write("The qui", "-n", 2).stderr
+
+
 def test_a_prompt_may_come_from_standard_input(write):
     piped = write("-n", 5, "--seed", 1, input="The quick\n")
     assert piped.stdout == write("The quick", "-n", 5, "--seed", 1).stdout

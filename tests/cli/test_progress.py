@@ -75,6 +75,26 @@ def test_the_bar_shows_the_bytes_of_a_corpus():
     assert "reusing the previous run's tokens" in stream.getvalue()
 
 
+def test_the_bar_of_the_export_shows_no_figures_of_training_and_none_stays():
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with BarReporter(console) as reporter:
+        reporter.phase("learning")
+        reporter.bytes_done(0, 20_000)
+        reporter._bar.refresh()
+        reporter.phase("training")
+        reporter.progress(Progress(1000, 20_000, 1.75, 123_456.0, 754.0))
+        reporter._bar.refresh()
+        shown = len(stream.getvalue())
+        reporter.phase("exporting")
+        reporter._bar.refresh()
+    assert "0.0/20.0 kB" in stream.getvalue()
+    assert "exporting" in stream.getvalue()[shown:]
+    assert "1,000/" not in stream.getvalue()[shown:]
+    # The last bar is erased.
+    assert stream.getvalue().rstrip().endswith("\x1b[2K")
+
+
 def test_plain_lines_tell_of_the_bytes_of_a_long_corpus_now_and_then(monkeypatch, capsys):
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)

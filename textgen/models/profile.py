@@ -42,6 +42,8 @@ class Profile(ABC, Generic[Config]):
         is_bfloat16_faster_on_gpu: Whether training gains from bfloat16 on a GPU that is made
             for it.
         is_xla_faster_on_gpu: Whether training gains from XLA on a GPU. On a CPU it always does.
+        has_unlimited_context: Whether a model remembers, in its state, also what came before its
+            context.
         overfitting_exponent: How much more dropout a small corpus needs: as many times more as
             this power of `CorpusSize.rereading`.
         has_adapters: Whether the layers can have low-rank adapters.
@@ -56,6 +58,7 @@ class Profile(ABC, Generic[Config]):
     tokenizer: ClassVar[Literal["auto", "character", "bpe"]] = "auto"
     is_bfloat16_faster_on_gpu: ClassVar[bool] = True
     is_xla_faster_on_gpu: ClassVar[bool] = True
+    has_unlimited_context: ClassVar[bool] = False
     overfitting_exponent: ClassVar[float] = 0.0
     has_adapters: ClassVar[bool] = True
 

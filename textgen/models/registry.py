@@ -72,6 +72,16 @@ def describe(shape: Mapping[str, Any]) -> str:
     return profile.describe(shape) if profile else shape_text(shape)
 
 
+def sees_all(architecture: str) -> bool:
+    """Return whether a family's models see prompts of any length; unknown families are assumed to.
+
+    Args:
+        architecture: The family of a model, as its card holds it.
+    """
+    profile = _PROFILES.get(architecture)
+    return profile is None or profile.has_unlimited_context
+
+
 def architectures_with(setting: str) -> tuple[str, ...]:
     """Return the names of the families that have a setting."""
     return tuple(

@@ -36,6 +36,7 @@ class LSTMProfile(Profile[LSTMConfig]):
     # in the precision of the weights.
     is_bfloat16_faster_on_gpu = False
     is_xla_faster_on_gpu = False
+    has_unlimited_context = True
     # An LSTM overfits a small corpus sooner than a Transformer.
     has_adapters = False
     overfitting_exponent = 2.0
