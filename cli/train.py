@@ -53,6 +53,12 @@ _REASONS = {
     metavar="FILE[:FRACTION]",
     help="Mix in older text, so that a model from --from forgets less.  [default fraction: 0.1]",
 )
+@click.option(
+    "--validation",
+    multiple=True,
+    metavar="FILE",
+    help="Validate with FILE, instead of the end of CORPUS. May be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
 @run_options
 @click.option("--resume", is_flag=True, help="Continue the model's run from its last checkpoint.")
@@ -66,6 +72,7 @@ def train(
     time_budget: float | None,
     from_model: str | None,
     replay: tuple[str, ...],
+    validation: tuple[str, ...],
     dry_run: bool,
     resume: bool,
     tensorboard: bool,
@@ -99,7 +106,12 @@ def train(
 
     from textgen import pipeline
 
-    asked: dict[str, Any] = {"time_budget": time_budget, "started": started, "replay": older}
+    asked: dict[str, Any] = {
+        "time_budget": time_budget,
+        "started": started,
+        "validation": validation,
+        "replay": older,
+    }
     if dry_run:
         with make_reporter() as reporter:
             plan = pipeline.plan(

@@ -11,7 +11,7 @@ from typing import Any
 
 from textgen.catalog import Catalog
 from textgen.config import RunConfig, given_settings
-from textgen.corpus import Source, find_files
+from textgen.corpus import find_parts
 from textgen.errors import CheckpointError, ConfigError
 from textgen.inheritance import find_parent, inherit
 from textgen.job import (
@@ -45,6 +45,7 @@ def train(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    validation: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -63,6 +64,7 @@ def train(
         name: The model's name, a plain folder name.
         config: A record of settings, all of which are kept.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+        validation: Files to validate with, instead of the end of the corpus.
         replay: Files with older text to mix in, so that a model from `from_model` forgets less.
         time_budget: Seconds until the model is exported. Defaults to 5 minutes, or 10 with a
             GPU. With a given `max_steps`, the time only decides the size.
@@ -92,9 +94,10 @@ def train(
     catalog = Catalog(models_dir)
     config, request, parent = _requested(catalog, config, settings, time_budget, started)
     runs = ModelRuns(catalog.model_folder(name))
-    sources, old = _sources(paths, replay, config, catalog)
+    others = {"validation": validation, "replay": replay}
+    sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
     with locked(runs, config) as lock:
-        source = read_or_reuse(sources, runs, config, reporter, parent, old)
+        source = read_or_reuse(sources, runs, config, reporter, parent, parts)
         with devices(config, lock) as (strategy, is_chief):
             run = begin_run(source, runs, config, reporter, parent, writes=is_chief)
             deadline, closing_seconds = math.inf, 0.0
@@ -127,6 +130,7 @@ def plan(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    validation: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -140,7 +144,8 @@ def plan(
         name: The model's name. Its newest run may hold the corpus's tokens.
         config: A record of settings to keep; see `train`.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
-        replay: Files with older text to mix in; see `train`.
+        validation: See `train`.
+        replay: See `train`.
         time_budget: Seconds until the model is exported; see `train`.
         started: When the time budget began; see `train`.
         reporter: Receives what happens.
@@ -160,8 +165,9 @@ def plan(
     if request is None:
         raise ConfigError(_CANNOT_PLAN)
     runs = ModelRuns(catalog.model_folder(name))
-    sources, old = _sources(paths, replay, config, catalog)
-    source = read_or_reuse(sources, runs, config, reporter, parent, old)
+    others = {"validation": validation, "replay": replay}
+    sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
+    source = read_or_reuse(sources, runs, config, reporter, parent, parts)
     with devices(config) as (strategy, _):
         run = begin_run(source, runs, config, reporter, parent, writes=False)
         return plan_run(run, request, strategy.num_replicas_in_sync)
@@ -173,6 +179,7 @@ def resume(
     config: RunConfig | None = None,
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    validation: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -190,7 +197,8 @@ def resume(
         name: The model's name.
         config: A record of settings; see below.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
-        replay: The older text that is mixed in, if `paths` has the corpus.
+        validation: See `train`; only if `paths` has the corpus.
+        replay: See `train`.
         time_budget: Seconds until the model is exported, also for a run that has ended. Defaults
             to what the run has left of its own, if it had one.
         started: When the time budget began; see `train`.
@@ -222,8 +230,9 @@ def resume(
         deadline = request.started + time_budget
     with locked(runs, run.config) as lock:
         if paths:
-            sources, old = _sources(paths, replay, run.config, catalog)
-            if not has_same_corpus(run, sources, catalog.folder, reporter, old):
+            others = {"validation": validation, "replay": replay}
+            sources, parts = find_parts(paths, others, run.config.corpus, catalog.folder)
+            if not has_same_corpus(run, sources, catalog.folder, reporter, parts):
                 raise CheckpointError(
                     f"The corpus is not the one that the run of {name!r} began with. "
                     "To train on it, begin a new run."
@@ -249,17 +258,6 @@ def _given(config: RunConfig | None, settings: dict[str, Any]) -> dict[str, Any]
     if isinstance(given.get("from_model"), os.PathLike):
         given["from_model"] = os.fspath(given["from_model"])
     return given
-
-
-def _sources(
-    paths: Paths, replay: Paths, config: RunConfig, catalog: Catalog
-) -> tuple[list[Source], list[Source]]:
-    """Return the files of the corpus, and those of the older text."""
-
-    def find(paths: Paths) -> list[Source]:
-        return find_files(paths, encoding=config.corpus.encoding, leave_out=catalog.folder)
-
-    return find(paths), find(replay) if replay else []
 
 
 def _requested(

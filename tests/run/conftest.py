@@ -44,10 +44,10 @@ class Phases(textgen.Reporter):
 def begin(corpus, config, tmp_path):
     """Begin to train on the corpus, up to the first step."""
 
-    def begin(config=config, models=tmp_path):
+    def begin(config=config, models=tmp_path, **parts):
         phases = Phases()
         with pytest.raises(KeyboardInterrupt):
-            textgen.train([corpus], "mine", config, models, reporter=phases)
+            textgen.train([corpus], "mine", config, models, reporter=phases, **parts)
         return phases
 
     return begin

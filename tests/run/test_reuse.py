@@ -52,6 +52,23 @@ def test_other_text_or_other_cleaning_is_read_anew(begin, config, corpus):
     assert begin(dataclasses.replace(config, corpus=other, min_count=2)).names == AFRESH
 
 
+def test_files_to_validate_with_are_a_part_of_their_own(begin, config, tmp_path):
+    split = dataclasses.replace(config.corpus, validation_split=None)
+    config = dataclasses.replace(config, corpus=split)
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text("abcde " * 20, "utf-8")
+    second.write_text("edcba " * 30, "utf-8")
+    assert begin(config, validation=[first]).names == AFRESH
+    run = reopen_run(ModelRuns(tmp_path / "mine").newest)
+    # The text is cleaned as the corpus is, so the last space may be gone.
+    assert run.corpus.validation_characters in (119, 120)
+    characters = run.corpus.validation_characters
+    assert run.tokens_per_character == run.store.validation.size / characters
+    assert begin(config, validation=[first]).names == REUSING
+    assert begin(config, validation=[second]).names == AFRESH
+    assert begin(config).names == AFRESH
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokens/train.npy"])
 def test_tokens_of_a_damaged_run_are_not_reused(begin, tmp_path, name):
     assert begin().names == AFRESH

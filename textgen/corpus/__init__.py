@@ -14,7 +14,7 @@ from textgen.corpus.documents import Block, read_blocks, split_chunks
 from textgen.corpus.duplicates import DuplicateFinder
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.facts import CLEANED_BY, CorpusFacts
-from textgen.corpus.file_search import find_files
+from textgen.corpus.file_search import find_files, find_parts
 from textgen.corpus.notices import Notices
 from textgen.corpus.personal_data import find_personal_data, redact
 from textgen.corpus.sources import Source, digest_sources
@@ -38,6 +38,7 @@ __all__ = [
     "describe",
     "digest_sources",
     "find_files",
+    "find_parts",
     "find_personal_data",
     "read_blocks",
     "read_corpus",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from textgen.config import CorpusConfig
 from textgen.corpus.detection import binary_kind, utf_16_without_mark
 from textgen.corpus.encoding import check_encoding
 from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
-from textgen.errors import CorpusError
+from textgen.errors import ConfigError, CorpusError
 
 STANDARD_INPUT = "-"
 _SNIFFED_BYTES = 8192
@@ -67,6 +68,40 @@ def find_files(
     if not found:
         raise CorpusError(f"A corpus must not be the models folder. Received: {str(leave_out)!r}")
     return list(found.values())
+
+
+def find_parts(
+    paths: Sequence[str | os.PathLike[str]],
+    others: Mapping[str, Sequence[str | os.PathLike[str]]],
+    config: CorpusConfig,
+    leave_out: Path | None = None,
+) -> tuple[list[Source], dict[str, list[Source]]]:
+    """Find the files of a corpus and of its other parts.
+
+    Args:
+        paths: The corpus; see `find_files`.
+        others: The paths of other parts, by the names of `read_corpus`'s arguments. A part
+            without paths is left out.
+        config: The encoding, and the fraction that is kept for validation.
+        leave_out: Folder to skip; see `find_files`.
+
+    Returns:
+        The files of the corpus, and those of each other part.
+
+    Raises:
+        ConfigError: If there are files to validate with and a fraction.
+        CorpusError: See `find_files`.
+    """
+    if others.get("validation") and config.validation_split is not None:
+        raise ConfigError(
+            "validation_split cannot be combined with files to validate with. "
+            f"Received: {config.validation_split}"
+        )
+
+    def find(paths: Sequence[str | os.PathLike[str]]) -> list[Source]:
+        return find_files(paths, encoding=config.encoding, leave_out=leave_out)
+
+    return find(paths), {name: find(group) for name, group in others.items() if group}
 
 
 def _identity(source: Source) -> object:

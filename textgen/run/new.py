@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from textgen.config import RunConfig
@@ -15,7 +15,7 @@ from textgen.dataset import TokenStore
 from textgen.reporter import Reporter
 from textgen.run.folder import ModelRuns, RunFolder
 from textgen.run.parent import Parent
-from textgen.run.reuse import copy_run, find_run_to_reuse
+from textgen.run.reuse import NO_OTHERS, copy_run, find_run_to_reuse
 from textgen.run.training_run import Run, tokenizer_kind
 from textgen.tokenizer import learn_tokenizer
 
@@ -26,7 +26,7 @@ def read_or_reuse(
     config: RunConfig,
     reporter: Reporter,
     parent: Parent | None = None,
-    replay: Sequence[Source] = (),
+    others: Mapping[str, Sequence[Source]] = NO_OTHERS,
 ) -> Corpus | Run:
     """Read a corpus, unless the model's newest run has its tokens.
 
@@ -36,7 +36,7 @@ def read_or_reuse(
         config: The settings.
         reporter: Receives what happens.
         parent: The model that the run begins from, if there is one.
-        replay: Older text to mix in, from `textgen.corpus.find_files`.
+        others: The files of other parts, by the names of `read_corpus`'s arguments.
 
     Returns:
         The corpus, or the run whose tokens serve.
@@ -45,7 +45,7 @@ def read_or_reuse(
         CorpusError: If a source cannot be read or decoded.
     """
     reporter.phase("reading")
-    previous = find_run_to_reuse(runs.newest, sources, config, reporter, parent, replay)
+    previous = find_run_to_reuse(runs.newest, sources, config, reporter, parent, others)
     if previous is not None:
         reporter.phase("reusing")
         return previous
@@ -53,7 +53,7 @@ def read_or_reuse(
     # A corpus larger than memory is kept where its tokens will need the space anyway. For a
     # mere plan, the models folder need not exist.
     folder = models if os.access(models, os.W_OK) else None
-    return read_corpus(sources, config.corpus, folder, reporter.bytes_done, replay=replay)
+    return read_corpus(sources, config.corpus, folder, reporter.bytes_done, **others)
 
 
 def begin_run(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from textgen.config import RunConfig
@@ -23,6 +25,9 @@ from textgen.run.folder import RunFolder
 from textgen.run.parent import Parent, link_or_copy
 from textgen.run.training_run import Run, reopen_run, tokenizer_kind
 
+# No parts but the corpus itself.
+NO_OTHERS: Mapping[str, Sequence[Source]] = types.MappingProxyType({})
+
 
 def find_run_to_reuse(
     folder: RunFolder,
@@ -30,7 +35,7 @@ def find_run_to_reuse(
     config: RunConfig,
     reporter: Reporter,
     parent: Parent | None = None,
-    replay: Sequence[Source] = (),
+    others: Mapping[str, Sequence[Source]] = NO_OTHERS,
 ) -> Run | None:
     """Return the run in `folder`, with a new config, if its tokens are what they would be now.
 
@@ -40,7 +45,7 @@ def find_run_to_reuse(
         config: The new settings.
         reporter: Receives the number of bytes compared.
         parent: The model that the new run begins from, if there is one.
-        replay: The older text that the new run mixes in.
+        others: The files of the new run's other parts; see `read_corpus`.
 
     Raises:
         CorpusError: If a source cannot be read.
@@ -64,7 +69,7 @@ def find_run_to_reuse(
     )
     if not is_alike or previous.corpus.cleaned_by != CLEANED_BY:
         return None
-    if not _has_same_sources(previous, sources, reporter, replay):
+    if not _has_same_sources(previous, sources, reporter, others):
         return None
     facts = dataclasses.replace(previous.corpus, description=describe(sources))
     return dataclasses.replace(previous, config=config, corpus=facts, parent=parent)
@@ -83,7 +88,7 @@ def has_same_corpus(
     sources: Sequence[Source],
     folder: Path,
     reporter: Reporter,
-    replay: Sequence[Source] = (),
+    others: Mapping[str, Sequence[Source]] = NO_OTHERS,
 ) -> bool:
     """Return whether sources hold a run's corpus, if need be compressed differently.
 
@@ -92,24 +97,28 @@ def has_same_corpus(
         sources: The corpus to compare with.
         folder: Where to keep a corpus that is larger than memory while it is compared.
         reporter: Receives the number of bytes read.
-        replay: The older text to compare with.
+        others: The files of other parts to compare with; see `read_corpus`.
 
     Raises:
         CorpusError: If a source cannot be read or decoded.
     """
-    if _has_same_sources(run, sources, reporter, replay):
+    if _has_same_sources(run, sources, reporter, others):
         return True
     config, on_bytes = run.config.corpus, reporter.bytes_done
-    with read_corpus(sources, config, folder, on_bytes, replay=replay) as corpus:
+    with read_corpus(sources, config, folder, on_bytes, **others) as corpus:
         return corpus.facts.digest == run.corpus.digest
 
 
 def _has_same_sources(
-    run: Run, sources: Sequence[Source], reporter: Reporter, replay: Sequence[Source]
+    run: Run,
+    sources: Sequence[Source],
+    reporter: Reporter,
+    others: Mapping[str, Sequence[Source]],
 ) -> bool:
-    sizes = (source.num_bytes for source in (*sources, *replay))
+    everything = itertools.chain(sources, *others.values())
+    sizes = (source.num_bytes for source in everything)
     tracker = SourceTracker(sizes, reporter.bytes_done)
-    digest = digest_sources(sources, tracker, replay=replay)
+    digest = digest_sources(sources, tracker, **others)
     return digest is not None and digest == run.corpus.source_digest
 
 

@@ -56,7 +56,7 @@ class Run:
     def tokens_per_character(self) -> float:
         """Tokens per character of the text that the model is judged by, for bits per character."""
         if not self.corpus.validation_characters:
-            return self.store.train.size / self.corpus.num_characters
+            return self.store.train.size / self.corpus.train_characters
         return self.store.validation.size / self.corpus.validation_characters
 
     def seen_tokens(self) -> np.ndarray | None:
