@@ -48,7 +48,7 @@ class Machine:
 def start(monkeypatch):
     """Start a run of so many seconds on a machine."""
 
-    def make(seconds_per_step, seconds=120.0, state=None, config=CONFIG):
+    def make(seconds_per_step, seconds=120.0, state=None, config=CONFIG, compiling=0.0):
         machine = Machine(seconds_per_step)
         monkeypatch.setattr(pace_module.time, "monotonic", machine.monotonic)
         monkeypatch.setattr(pace_module, "contention", lambda: 1.0)
@@ -56,6 +56,8 @@ def start(monkeypatch):
         clock = Clock(100)
         clock.add(1, 1.0)  # the call that compiles
         pace = Pace(config, state, clock, 10.0, machine.now + seconds, EXPORT)
+        machine.now += compiling
+        pace.begin()
         return machine, pace, state, clock
 
     return make
@@ -98,6 +100,13 @@ def test_a_few_steps_are_taken_even_if_that_is_late(start):
     machine.run(pace, state, clock)
     assert state.step >= 200
     assert machine.now - 1000 + EXPORT < 9 + 2.5
+
+
+def test_a_compilation_that_takes_all_of_the_time_is_followed_by_some_steps(start):
+    machine, pace, state, clock = start(lambda now: 0.2, compiling=200.0)
+    machine.run(pace, state, clock)
+    assert 100 < state.step <= 200
+    assert machine.now - 1000 < 200 + 0.25 * 120 + 2
 
 
 def test_steps_that_take_too_long_are_waited_for_a_quarter_of_the_time(start):

@@ -207,6 +207,7 @@ class Trainer:
         fractions = self._pace.schedule.fractions(state.step, count)
         losses, accuracies = self._step.run(batches, state.step, fractions).T
         if clock.add(count, time.monotonic() - started):
+            self._pace.begin()
             self.reporter.phase("training")
         finite = np.isfinite(losses)
         if not finite.all():

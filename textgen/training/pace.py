@@ -26,23 +26,19 @@ from textgen.training.schedule import (
 _VALIDATION_FRACTION, _MIN_VALIDATIONS, _MAX_VALIDATIONS = 0.06, 2, 10
 # Seconds by which the first validation takes longer than its steps, because it compiles.
 _COMPILE_SECONDS = 2.0
-# The first sample builds a graph as the export does, but a smaller one: how many of them take as
-# long as the export. A later sample takes this fraction of the first one's time.
+# An export takes as long as so many first samples, and a later sample this fraction of one.
 _SAMPLES_PER_EXPORT, _LATER_SAMPLE = 1.5, 0.1
 # There are no samples if the first would take more than this fraction of the time.
 _MAX_SAMPLE_FRACTION = 0.1
-# A descent is planned anew if its length is off by this much, but only now and then.
-_TOLERANCE, _SECONDS_BETWEEN_DECISIONS = 0.1, 2.0
-# A descent may be late by this fraction of the time, so that it ends at a rate of zero.
-_SLACK = 0.03
+# A descent is planned anew if its length is off by this much, but only now and then. To end at a
+# rate of zero, it may be late by this fraction of the time.
+_TOLERANCE, _SECONDS_BETWEEN_DECISIONS, _SLACK = 0.1, 2.0, 0.03
 _SECONDS_BETWEEN_PROBES, _PROBE_SECONDS = 5.0, 0.01
 # Seconds of an export on an idle machine, if nothing better is known.
 EXPORT_SECONDS = 6.0
-# A model that has taken fewer steps generates noise. For them, a run may be late by this fraction
-# of its time.
+# Fewer steps give noise. For them, a run may be late by this fraction of its time.
 _MIN_STEPS, _MAX_DELAY = 200, 0.25
-# More steps than any run takes.
-_MANY_STEPS = 2**31 - 1
+_MANY_STEPS = 2**31 - 1  # more than any run takes
 
 
 class Pace:
@@ -77,7 +73,7 @@ class Pace:
         self._num_validations = 0
         self._validation_seconds: float | None = None
         self._sample_seconds: float | None = None
-        self._training_seconds = math.inf
+        self._started, self._training_seconds = now, math.inf
         self._deadline = deadline
         self._closing_seconds = closing_seconds
         self._seconds = deadline - now
@@ -149,14 +145,19 @@ class Pace:
     def is_late(self) -> bool:
         """Whether there is only time to validate and to export."""
         seconds = self._training_end - time.monotonic() - self._seconds_per_validation()
-        if self.schedule.has_descended:
-            seconds += _SLACK * self._seconds
+        seconds += _SLACK * self._seconds if self.schedule.has_descended else 0.0
         return seconds <= 0 and not self._missing_steps
 
     @property
     def is_time_up(self) -> bool:
         """Whether the time was already used up when the run was resumed."""
         return self._seconds <= 0
+
+    def begin(self) -> None:
+        """Record that the first step is compiled, so that training begins now."""
+        self._started = time.monotonic()
+        left = self._training_end - self._started
+        self._training_seconds = max(left, _MAX_DELAY * self._seconds)
 
     def num_steps(self, wanted: int) -> int:
         """Return how many of the wanted steps to take before something is due."""
@@ -170,10 +171,10 @@ class Pace:
     @property
     def affords_sample(self) -> bool:
         """Whether there is time for a sample; the first one takes longest."""
+        left = self._training_end - time.monotonic()
         if not self._is_limited or self._sample_seconds is not None:
             return True
-        left = self._training_end - time.monotonic()
-        return self._first_sample_seconds() <= min(_MAX_SAMPLE_FRACTION * self._seconds, left)
+        return self._first_sample_seconds <= min(_MAX_SAMPLE_FRACTION * self._seconds, left)
 
     def validated(self, seconds: float, sample_seconds: float | None = None) -> None:
         """Record how long a validation and its sample took, and decide on the next."""
@@ -193,8 +194,6 @@ class Pace:
         if not self._follows_clock or not math.isfinite(self._clock.seconds_per_step):
             return False
         now, step = time.monotonic(), self._state.step
-        if math.isinf(self._training_seconds):
-            self._training_seconds = max(self._training_end - now, 0.0)
         if self._state.next_validation is None:
             self._plan_validation()
         if self._probed_at + _SECONDS_BETWEEN_PROBES <= now:
@@ -220,11 +219,13 @@ class Pace:
     @property
     def _training_end(self) -> float:
         """When the last validation must be done, on the clock of `time.monotonic`."""
-        if self._sample_seconds is not None:
-            return self._deadline - _SAMPLES_PER_EXPORT * self._sample_seconds
-        return self._deadline - max(self._closing_seconds, EXPORT_SECONDS * self._contention)
+        return self._deadline - _SAMPLES_PER_EXPORT * self._first_sample_seconds
 
+    @property
     def _first_sample_seconds(self) -> float:
+        """The seconds of the first sample, measured or estimated."""
+        if self._sample_seconds is not None:
+            return self._sample_seconds
         closing = max(self._closing_seconds, EXPORT_SECONDS * self._contention)
         return closing / _SAMPLES_PER_EXPORT
 
@@ -235,7 +236,8 @@ class Pace:
         seconds_per_step = self._clock.seconds_per_step
         if not math.isfinite(seconds_per_step):
             return missing if self._seconds > 0 else 0
-        seconds = self._training_end + _MAX_DELAY * self._seconds - time.monotonic()
+        end = max(self._training_end, self._started) + _MAX_DELAY * self._seconds
+        seconds = end - time.monotonic()
         return min(missing, max(0, int(seconds / seconds_per_step)))
 
     def _steps_left(self) -> int:
@@ -256,13 +258,11 @@ class Pace:
             seconds += self._validation_steps * self._clock.seconds_per_step
         if self._sample_seconds is not None:
             return seconds + _LATER_SAMPLE * self._sample_seconds
-        return seconds + (self._first_sample_seconds() if self.affords_sample else 0.0)
+        return seconds + (self._first_sample_seconds if self.affords_sample else 0.0)
 
     def _validation_interval(self) -> float:
         """Return the seconds between validations."""
         seconds = self._training_seconds
-        if math.isinf(seconds):
-            seconds = max(self._training_end - time.monotonic(), 0.0)
         interval = self._seconds_per_validation() / _VALIDATION_FRACTION
         return min(max(interval, seconds / _MAX_VALIDATIONS), seconds / _MIN_VALIDATIONS)
 
