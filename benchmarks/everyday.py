@@ -2,7 +2,7 @@
 
     python benchmarks/everyday.py novel.txt --budget 2m
 
-Prints the transcripts of docs/explanation/everyday.md.
+Prints transcripts. Run it on a machine that does nothing else, or it shows what that costs.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class ModelEntry:
 
     Example:
         >>> entry = textgen.Catalog("saved_models").find("shakespeare/1")
-        >>> entry.version, entry.card.model.architecture
-        (1, 'transformer')
+        >>> entry.version, entry.card.model.num_layers
+        (1, 1)
     """
 
     name: str
