@@ -20,7 +20,8 @@ from starlette.types import ASGIApp
 
 from textgen.inference.constraints import is_constrained
 from textgen.serving.http import openapi, page
-from textgen.serving.http.completion_request import parse_completion
+from textgen.serving.http.chat import ChatCompletion, parse_chat
+from textgen.serving.http.completion_request import CompletionRequest, parse_completion
 from textgen.serving.http.completions import CancellableResponse, Completion
 from textgen.serving.http.errors import (
     ApiError,
@@ -125,6 +126,17 @@ class App:
 
     async def _answer_completion(self, request: Request) -> Response:
         parsed = parse_completion(await self._read_json(request), self._limits)
+        return await self._complete(request, parsed, Completion)
+
+    async def _answer_chat(self, request: Request) -> Response:
+        chat = parse_chat(await self._read_json(request), self._limits)
+        with self._shelf.use(chat.request.model) as (name, served):
+            parsed = await anyio.to_thread.run_sync(chat.render, name, served, self._limits)
+        return await self._complete(request, parsed, ChatCompletion)
+
+    async def _complete(
+        self, request: Request, parsed: CompletionRequest, kind: type[Completion]
+    ) -> Response:
         if await request.is_disconnected():
             raise ClientDisconnect
         if self._mailbox is None:
@@ -134,7 +146,7 @@ class App:
             name, served = stack.enter_context(self._shelf.use(parsed.model))
             if self._log_prompts:
                 logger.info("Prompts for %s: %r", name, parsed.prompts)
-            completion = Completion(served, name, parsed, self._metrics, self._mailbox)
+            completion = kind(served, name, parsed, self._metrics, self._mailbox)
             if is_constrained(parsed.config):
                 await anyio.to_thread.run_sync(completion.prepare)
             completion.start()
@@ -142,13 +154,6 @@ class App:
             stack.close()
             raise
         return CancellableResponse(completion, parsed.stream, stack.close)
-
-    async def _answer_chat(self, request: Request) -> Response:
-        body = await self._read_json(request)
-        name = body.get("model") if isinstance(body, dict) else None
-        with self._shelf.use(name if isinstance(name, str) else None) as (name, _):
-            message = f"The model {name!r} has no chat template; use /v1/completions"
-            raise ApiError(400, message, param="messages", code="no_chat_template")
 
     async def _answer_models(self, _: Request) -> Response:
         models = [self._describe(*pair) for pair in self._shelf.models.items()]

@@ -38,6 +38,7 @@ class CompletionRequest:
         echo: Whether to return the prompt before the text.
         stream: Whether to send the text while it is generated.
         include_usage: Whether a stream ends with the usage.
+        parse_special: Whether the prompts are rendered templates, with special tokens.
     """
 
     model: str | None
@@ -49,6 +50,7 @@ class CompletionRequest:
     echo: bool
     stream: bool
     include_usage: bool
+    parse_special: bool = False
 
 
 def parse_completion(body: Any, limits: Limits) -> CompletionRequest:

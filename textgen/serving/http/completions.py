@@ -55,7 +55,7 @@ class Completion:
         self._served = served
         self._request = request
         self._metrics = metrics
-        self._prompts = [served.encode_prompt(prompt) for prompt in request.prompts]
+        self._prompts = [served.encode_prompt(p, request.parse_special) for p in request.prompts]
         count = len(self._prompts) * request.num_choices
         self._seeds = _seeds(request.config.seed, request.num_choices, count)
         self._pieces: asyncio.Queue[tuple[int, Piece]] = asyncio.Queue()

@@ -51,8 +51,8 @@ def describe(limits: Limits) -> dict[str, Any]:
             },
             "/v1/chat/completions": {
                 "post": {
-                    **_operation("Refused: no model has a chat template.", 400),
-                    "requestBody": _body({"type": "object"}),
+                    **_operation("Answer a dialogue, by the model's chat template.", 400, 404, 429),
+                    "requestBody": _body(_object(["messages"], messages={"type": "array"})),
                 }
             },
             "/tokenize": {

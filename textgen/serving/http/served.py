@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from textgen.catalog import ModelEntry
 from textgen.config import SamplingConfig
 from textgen.errors import ConfigError, GenerationError
 from textgen.inference import TextGenerator
+from textgen.inference.dialogue import Chat
 from textgen.inference.feeds import sampling_feeds
 from textgen.serving.http.batch import Prompt
 from textgen.serving.http.completion_request import CompletionRequest, PromptValue
 from textgen.serving.http.engine import Engine, Observer
 from textgen.serving.http.errors import ApiError
 from textgen.serving.http.limits import Limits
+from textgen.tokenizer import PublishedTokenizer
 
 # A character that no corpus should hold stands for the unknown token in a prompt of ids.
 _UNSEEN = "\uf8ff"
@@ -59,6 +62,8 @@ class ServedModel:
     def close(self) -> None:
         """Stop the engine and free the model."""
         self.engine.close()
+        if "chat" in self.__dict__ and self.chat is not None:
+            self.chat.close()
         self.generator.close()
 
     def _warm_up(self) -> None:
@@ -76,12 +81,23 @@ class ServedModel:
         texts = (index for index, i in enumerate(ids) if i not in self._boundaries)
         return next(texts, len(ids))
 
-    def encode_prompt(self, value: PromptValue) -> tuple[bytes, list[int]]:
+    @cached_property
+    def chat(self) -> Chat | None:
+        """What answers dialogues, or `None` if the model has no chat template."""
+        try:
+            return Chat(self.generator)
+        except ConfigError:
+            return None
+
+    def encode_prompt(
+        self, value: PromptValue, parse_special: bool = False
+    ) -> tuple[bytes, list[int]]:
         """Return a prompt as the model sees it.
 
         Args:
             value: A text, or token ids. These may begin with special tokens, which stand for
                 the beginning that every prompt has anyway.
+            parse_special: Whether a text is a rendered template; see `Chat.prompt`.
 
         Returns:
             Its UTF-8 bytes, and its token ids with the special tokens it began with.
@@ -90,6 +106,8 @@ class ServedModel:
             ApiError: If a token id is not in the vocabulary, or cannot be part of a text.
         """
         if isinstance(value, str):
+            if parse_special and isinstance(self.tokenizer, PublishedTokenizer):
+                return value.encode("utf-8"), self.tokenizer.encode_with_special(value).tolist()
             text = self.generator.clean(value)
             return text.encode("utf-8"), self.tokenizer.encode(text).tolist()
         pieces = self.tokenizer.pieces
@@ -131,6 +149,8 @@ class ServedModel:
                 "automaton": np.array([b""] * len(texts), object),
                 "automaton_state": np.zeros(len(texts), np.int32),
             }
+        if "parse_special" in self.saved_model.signatures["prefill"].inputs:
+            shared["parse_special"] = np.array([request.parse_special])
         numbers = [row // request.num_choices for row in range(len(seeds))]
         return [
             Prompt(
