@@ -178,10 +178,13 @@ def _print(evaluation: Evaluation) -> None:
             for m in evaluation.models
         ]
         table.add_row(f"loss, {protocol} *", *cells)
+    intervals = f"95 % intervals over {evaluation.num_units:,} {evaluation.unit_kind}"
+    if evaluation.num_units < 2:
+        intervals = "too short for intervals"
     click.echo(
         visible(
-            f"On {evaluation.text}: {evaluation.num_characters:,} characters, 95 % intervals over "
-            f"{evaluation.num_units:,} {evaluation.unit_kind}; {PROTOCOLS['full']}."
+            f"On {evaluation.text}: {evaluation.num_characters:,} characters, {intervals}; "
+            f"{PROTOCOLS['full']}."
         )
     )
     _console().print(table)

@@ -27,8 +27,8 @@ def heat(tokens: Iterable[tuple[str, float]]) -> str:
 
 def legend() -> str:
     """Return what the colors mean, in a line."""
-    parts = [_colored(f" {low:g} bits and more ", low) for low, _ in reversed(_COLORS)]
-    return "surprise per token: " + " ".join(parts)
+    parts = [_colored(f" {low:g} ", low) for low, _ in reversed(_COLORS)]
+    return f"surprise per token: {' '.join(parts)} bits and more"
 
 
 def _colored(text: str, bits: float) -> str:
