@@ -1,6 +1,7 @@
 """What a run takes from a model that it begins from, and what is refused."""
 
 import json
+import shutil
 
 import pytest
 
@@ -84,6 +85,18 @@ def test_a_parent_is_found_by_name_version_and_path(exported):
         assert found.label == f"{name}/1"
     with pytest.raises(ModelNotFoundError, match="no model 'nobody'"):
         find_parent(catalog, "nobody")
+
+
+def test_license_and_chat_template_come_from_a_published_parent(exported, tmp_path):
+    folder = tmp_path / "mine" / "1"
+    shutil.copytree(exported.path, folder)
+    (folder / "assets.extra" / "chat_template.jinja").write_text("{{ messages }}", "utf-8")
+    card = folder / "assets.extra" / "textgen.json"
+    values = json.loads(card.read_text("utf-8"))
+    values["published"] = {"source": "hub", "digest": "0", "license": "MIT"}
+    card.write_text(json.dumps(values), "utf-8")
+    parent, _ = find_parent(textgen.Catalog(tmp_path), "mine")
+    assert (parent.license, parent.chat_template) == ("MIT", "{{ messages }}")
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,14 @@ class ParentSummary(_Part):
         name: The model's name.
         version: The version's number; `None` for a SavedModel outside a version folder.
         digest: SHA-256 of its weights and its tokenizer in hexadecimal.
+        license: The license that it was published under, if known.
         validation_loss: Its loss on the new validation part, in nats per token.
     """
 
     name: str
     version: int | None = None
     digest: str
+    license: str | None = None
     validation_loss: float | None = None
 
 
@@ -252,7 +254,10 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
     """
     from textgen.training.optimizers import choose_optimizer
 
-    config, loss = run.config, result.validation_loss
+    config, loss, parent = run.config, result.validation_loss, None
+    if run.parent is not None:
+        known = {k: getattr(run.parent, k) for k in ("name", "version", "digest", "license")}
+        parent = ParentSummary(**known, validation_loss=result.initial_loss)
     return ModelCard(
         name=name,
         model=ModelShape.from_dict(config.model.to_dict()),
@@ -266,7 +271,7 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
                 "ended_by": result.ended_by,
             }
         ),
-        parent=_parent_summary(run, result),
+        parent=parent,
         steps=result.step,
         best_step=result.best_step,
         validation_loss=loss,
@@ -292,9 +297,3 @@ def current_versions() -> Versions:
         keras=version("keras"),
         other={"python": platform.python_version(), "keras-nlp": version("keras-nlp")},
     )
-
-
-def _parent_summary(run: Run, result: TrainingResult) -> ParentSummary | None:
-    if run.parent is None:
-        return None
-    return ParentSummary.from_dict({**run.parent.to_dict(), "validation_loss": result.initial_loss})

@@ -10,9 +10,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from textgen.catalog import TOKENIZER_PATH, Catalog
+from textgen.catalog import CHAT_TEMPLATE_PATH, TOKENIZER_PATH, Catalog
 from textgen.config import CorpusConfig, ModelConfig, RunConfig
 from textgen.errors import ConfigError, ModelDamagedError, TextgenError
+from textgen.inference.dialogue import read_template
 from textgen.run import Parent
 from textgen.tokenizer import load_tokenizer
 
@@ -46,7 +47,18 @@ def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConf
         raise ModelDamagedError(
             f"{entry.path}: the files are too small for the model that the card describes."
         )
-    return Parent.read(entry.name, entry.version, entry.path, shape, tokenizer), cleaning
+    origin = card.published or card.parent
+    template = read_template(entry) if (entry.path / CHAT_TEMPLATE_PATH).exists() else None
+    parent = Parent.read(
+        entry.name,
+        entry.version,
+        entry.path,
+        shape,
+        tokenizer,
+        origin.license if origin else None,
+        template,
+    )
+    return parent, cleaning
 
 
 def _is_plausible(shape: ModelConfig, vocab_size: int, num_bytes: int) -> bool:

@@ -201,7 +201,8 @@ def finish(
     card = make_card(runs.name, run, result)
 
     def write(folder: Path) -> None:
-        write_saved_model(folder, generator, run.tokenizer, card)
+        template = run.parent.chat_template if run.parent else None
+        write_saved_model(folder, generator, run.tokenizer, card, template)
         if result.model.adapters is not None:
             result.model.adapters.save(folder / ADAPTER_PATH)
 

@@ -14,7 +14,8 @@ from textgen.run import Parent
 @pytest.fixture
 def parent(exported):
     config = exported.generator.decoder.config
-    return Parent.read("mine", 1, exported.path, config, exported.tokenizer)
+    texts = {"license": "Apache-2.0", "chat_template": "{{ messages }}"}
+    return Parent.read("mine", 1, exported.path, config, exported.tokenizer, **texts)
 
 
 def test_the_weights_are_those_of_the_decoder(parent, exported):
@@ -34,6 +35,7 @@ def test_a_kept_parent_outlives_its_model(parent, tmp_path):
         kept = Parent.from_dict(
             json.loads(json.dumps(parent.to_dict())), parent.config, parent.tokenizer, folder
         )
+        assert kept.to_dict() == parent.to_dict()
         for name, value in parent.weights().items():
             np.testing.assert_array_equal(kept.weights()[name], value)
 
@@ -42,6 +44,8 @@ def test_a_changed_parent_is_refused(parent, tmp_path):
     (tmp_path / "variables").mkdir()
     for path in (parent.folder / "variables").iterdir():
         (tmp_path / "variables" / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(TypeError):
+        Parent.from_dict({**parent.to_dict(), "license": 3}, parent.config, None, tmp_path)
     kept = Parent.from_dict(parent.to_dict(), parent.config, parent.tokenizer, tmp_path)
     assert kept.weights()
     data = next((tmp_path / "variables").glob("*.data-*"))

@@ -45,7 +45,7 @@ class Chat:
         self._context_length = generator.card.model.context_length
         texts, special = self._tokenizer.special_texts, self._tokenizer.special
         self._bos, eos = (texts.get(token, "") for token in (special.bos, special.eos))
-        self._template = ChatTemplate(_read(generator.entry), self._bos, eos)
+        self._template = ChatTemplate(read_template(generator.entry), self._bos, eos)
 
     def __enter__(self) -> Chat:
         return self
@@ -128,7 +128,13 @@ class Chat:
         return self._tokenizer.encode(prompt)
 
 
-def _read(entry: ModelEntry) -> str:
+def read_template(entry: ModelEntry) -> str:
+    """Return a model's chat template.
+
+    Raises:
+        ConfigError: If it has none.
+        ModelDamagedError: If it cannot be read.
+    """
     path = entry.path / CHAT_TEMPLATE_PATH
     try:
         with open_plain(path) as file:

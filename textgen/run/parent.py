@@ -31,6 +31,8 @@ class Parent:
         config: Its shape.
         tokenizer: Its tokenizer.
         folder: The folder with its weights: a SavedModel, or what a run keeps of it.
+        license: The license that it was published under, if known.
+        chat_template: How a dialogue becomes a prompt, if it talks.
     """
 
     name: str
@@ -39,10 +41,19 @@ class Parent:
     config: ModelConfig
     tokenizer: Tokenizer
     folder: Path
+    license: str | None = None
+    chat_template: str | None = None
 
     @classmethod
     def read(
-        cls, name: str, version: int | None, folder: Path, config: ModelConfig, tokenizer: Tokenizer
+        cls,
+        name: str,
+        version: int | None,
+        folder: Path,
+        config: ModelConfig,
+        tokenizer: Tokenizer,
+        license: str | None = None,
+        chat_template: str | None = None,
     ) -> Parent:
         """Return the parent whose weights are in a folder.
 
@@ -53,7 +64,7 @@ class Parent:
             digest = _digest(folder, tokenizer)
         except OSError as error:
             raise ModelDamagedError(f"{folder}: the weights cannot be read ({error}).") from error
-        return cls(name, version, digest, config, tokenizer, folder)
+        return cls(name, version, digest, config, tokenizer, folder, license, chat_template)
 
     @classmethod
     def from_dict(
@@ -66,9 +77,11 @@ class Parent:
             TypeError: If a value has another type.
         """
         name, version, digest = (values[key] for key in ("name", "version", "digest"))
-        if not (isinstance(name, str) and isinstance(digest, str)):
-            raise TypeError("the parent has no name or no digest")
-        return cls(name, version, digest, config, tokenizer, folder)
+        more = [values.get(key) for key in ("license", "chat_template")]
+        texts = (name, digest, *(text for text in more if text is not None))
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("the parent has a text of another type")
+        return cls(name, version, digest, config, tokenizer, folder, *more)
 
     @property
     def label(self) -> str:
@@ -76,8 +89,9 @@ class Parent:
         return self.name if self.version is None else f"{self.name}/{self.version}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what identifies the parent, as JSON values."""
-        return {"name": self.name, "version": self.version, "digest": self.digest}
+        """Return all but the shape, the tokenizer and the folder, as JSON values."""
+        names = ("name", "version", "digest", "license", "chat_template")
+        return {name: getattr(self, name) for name in names}
 
     def keep(self, folder: Path) -> None:
         """Link the weights into a folder, or copy them, so that deleting the model does no harm.
