@@ -91,13 +91,15 @@ def _by_windows(decoder, token_ids, lengths):
     num_windows = 1 + tf.maximum(size - 1 - context + stride - 1, 0) // stride
     padding = num_windows * stride + context - size + 1
     padded = tf.pad(token_ids, [[0, 0], [0, padding]])
+    # A short text is not padded to a whole context, which may be thousands of tokens.
+    width = tf.clip_by_value(size - 1, 1, context)
 
     def predict(k, logprobs):
-        window = padded[:, k * stride : k * stride + context + 1]
-        hidden, _ = decoder.prefill(window[:, :-1], tf.fill([batch_size], context))
+        window = padded[:, k * stride : k * stride + width + 1]
+        hidden, _ = decoder.prefill(window[:, :-1], tf.fill([batch_size], width))
         return k + 1, logprobs.write(k, _logprobs(decoder, hidden, window[:, 1:]))
 
-    logprobs = tf.TensorArray(tf.float32, num_windows, element_shape=[None, context])
+    logprobs = tf.TensorArray(tf.float32, num_windows, element_shape=[None, None])
     start = (tf.constant(0), logprobs)
     _, logprobs = tf.while_loop(lambda k, _: k < num_windows, predict, start)
     # Token t of the text is token t - k * stride of window k.
@@ -110,5 +112,6 @@ def _by_windows(decoder, token_ids, lengths):
 def _logprobs(decoder, hidden, token_ids):
     """Return the log-probability of int32[B, T] tokens after float32[B, T, D]."""
     logits = decoder.logits(tf.reshape(hidden, [-1, decoder.config.hidden_dim]))
-    own = tf.gather(tf.nn.log_softmax(logits), tf.reshape(token_ids, [-1]), batch_dims=1)
-    return tf.reshape(own, tf.shape(token_ids))
+    # Not of all tokens of the vocabulary: their log-probabilities may take gigabytes.
+    own = tf.gather(logits, tf.reshape(token_ids, [-1]), batch_dims=1)
+    return tf.reshape(own - tf.reduce_logsumexp(logits, axis=1), tf.shape(token_ids))
