@@ -33,7 +33,10 @@ def smollm2(source, tmp_path_factory):
 
 def test_it_knows_the_fables_well(smollm2):
     text = (ROOT / "examples" / "stories" / "fables.txt").read_text("utf-8")
-    assert smollm2.score(text).bits_per_character <= 1.10
+    # In parts of some 900 tokens, which bounds memory.
+    parts = [text[start : start + 3500] for start in range(0, len(text), 3500)]
+    logprob = sum(smollm2.score(part).logprob for part in parts)
+    assert -logprob / np.log(2) / len(text) <= 1.10
 
 
 def test_logits_and_texts_are_those_of_transformers(smollm2, source):
