@@ -280,7 +280,7 @@ def test_a_search_writes_what_the_library_writes(model, exported):
     request = generator.request(prompts, given)
     wanted = {
         "beam_search": generator.beam_search(
-            generator.prefill(prompts, request, heals=False),
+            generator.prefill(prompts, request),
             request,
             tf.constant([3]),
             tf.constant([0.7]),

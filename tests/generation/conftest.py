@@ -45,7 +45,7 @@ class TinyModel:
         def search(prompts, inputs, controls):
             request = generator.request(prompts, {**default_inputs(), **inputs})
             if name == "beam_search":
-                start = generator.prefill(prompts, request, heals=False)
+                start = generator.prefill(prompts, request)
                 return generator.beam_search(start, request, **controls)
             return generator.contrastive_search(prompts, request, **controls)
 

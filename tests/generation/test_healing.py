@@ -153,6 +153,30 @@ def test_controls_leave_the_end_of_the_prompt_alone(write, inputs):
         assert not any(b"w" in text for text in output["text_bytes"])
 
 
+SEARCHES = {
+    "beam_search": {"num_beams": 4, "length_penalty": 1.0},
+    "contrastive_search": {"penalty_alpha": 0.3, "top_k": 4},
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_heals_prompts_too(write, name):
+    found = write.model.run(name, PROMPTS, n=6, **SEARCHES[name])
+    for row, prompt in enumerate(PROMPTS):
+        pieces, text = pieces_of(found.token_ids[row]), found.text_bytes[row]
+        taken_off = b"".join(pieces).removesuffix(text)
+        assert prompt.encode().endswith(taken_off)
+        alone = write.model.run(name, [prompt], n=6, **SEARCHES[name])
+        assert alone.text_bytes[0] == text
+        if prompt.endswith(" "):
+            assert pieces[0].startswith(b" ")
+            assert taken_off == b" "
+    # "wor" is the prompt's, so it stops nothing.
+    stopped = write.model.run(name, ["the wor"], n=3, stop=("wor",), **SEARCHES[name])
+    assert stopped.finish_reason[0] != b"stop" or b"wor" in stopped.text_bytes[0]
+    assert write.model.run(name, ["the "], n=0, **SEARCHES[name]).text_bytes[0] == b""
+
+
 def test_a_text_without_tokens_stays_empty(write):
     output = write(["the ", "the wor"], n=0)
     assert output["text_bytes"].tolist() == [b"", b""]
@@ -162,7 +186,6 @@ def test_a_text_without_tokens_stays_empty(write):
 def test_characters_need_no_healing():
     write = Writer("transformer", CharacterTokenizer.learn([WORDS]))
     generator = write.model.generator
-    assert not generator.heals_prompts
     prompts = tf.constant(["the "])
     request = generator.request(prompts, default_inputs())
     state = generator.prefill(prompts, request)

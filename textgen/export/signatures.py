@@ -68,11 +68,7 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     generated, end = generator.decode(state, request, num_tokens)
     outputs = _outputs(generated)
     shared = {name: given[name] for name in SEARCH_INPUTS}
-    # The searches take prompts as they are.
-    whole = start[1]
-    if generator.heals_prompts:
-        whole = generator.prefill(_ranked(prompts), asked, heals=False, **parse)
-    found = generator.beam_search(whole, asked, **tf.nest.map_structure(_ranked, beams))
+    found = generator.beam_search(start[1], asked, **tf.nest.map_structure(_ranked, beams))
     contrasted = generator.contrastive_search(
         _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast), **parse
     )

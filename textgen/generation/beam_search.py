@@ -10,6 +10,9 @@ the first K that do not end are continued. A finished hypothesis scores
 where both count its EOS token. A row is done once K are finished and its best open
 hypothesis, scored as if it ended now, is no better than the worst of the K best finished.
 
+The first token of a healed prompt contains the bytes that were taken off it; see
+`textgen.generation.healing`. It counts as a token, and its other bytes as text.
+
 Letters in shapes: B batch, K beams, V vocabulary, N tokens generated, C context length.
 """
 
@@ -22,7 +25,9 @@ import tensorflow as tf
 from textgen.config import BeamSearchConfig
 from textgen.config.controls import controls_of
 from textgen.generation.end_detector import EndDetector
+from textgen.generation.healing import healing_bias, without_prompt
 from textgen.generation.outputs import ERROR, LENGTH, STOP, BeamSearchOutput
+from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.rows import largest, repeat_rows
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.window import any_size, make_room
@@ -86,6 +91,7 @@ class BeamSearch:
     Args:
         decoder: A snapshot of the model.
         tokenizer: The tokenizer of the model.
+        tree: The tokens by their prefixes, if prompts are healed.
         request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count; the
             bias is added to the log-probabilities.
         num_beams: int32[B], K of each row; clamped.
@@ -96,13 +102,16 @@ class BeamSearch:
         self,
         decoder: Decoder,
         tokenizer: GraphTokenizer,
+        tree: PrefixTree | None,
         request: Request,
         num_beams: tf.Tensor,
         length_penalty: tf.Tensor,
     ) -> None:
         self._decoder = decoder
+        self._tokenizer = tokenizer
+        self._tree = tree
         self._max_new_tokens = request.max_new_tokens
-        self._bias = request.bias[:, None, :]
+        self._bias = request.bias
         self._num_beams = clamp(num_beams, _CONTROLS["num_beams"])
         self._length_penalty = clamp(length_penalty, _CONTROLS["length_penalty"])
         # All rows get as many beams as the row with most; those beyond a row's own stay empty.
@@ -120,15 +129,18 @@ class BeamSearch:
         """
         limit = largest(self._max_new_tokens)
         first = self._first(start)
+        healing = start.healing
         _, end = tf.while_loop(
             lambda i, now: (i < limit) & tf.reduce_any(now.is_running),
-            lambda i, now: (i + 1, self._iterate(i, now)),
+            lambda i, now: (i + 1, self._iterate(i, now, healing)),
             (tf.constant(0), first),
             shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, first)),
         )
         best, token_ids = end.best, self._trace(end)
+        first = self._ends.first_pieces(token_ids)
+        _, healed = without_prompt(self._tree, healing, first)
         return BeamSearchOutput(
-            **self._ends.texts(token_ids, best.overhang, best.finish),
+            **self._ends.texts(token_ids, best.overhang, best.finish, healed),
             logprob=best.logprob,
             score=tf.where(best.length > 0, best.score, 0.0),
         )
@@ -153,11 +165,13 @@ class BeamSearch:
         scores = tf.fill([self._batch_size, self._width], _NONE)
         return _Iteration(beams, is_running, scores, best, nothing, nothing)
 
-    def _iterate(self, i, now):
-        """Continue every hypothesis by one token."""
+    def _iterate(self, i, now, healing):
+        """Continue every hypothesis by one token; the first one of a row may be bound to begin
+        with the bytes that were taken off the prompt."""
         beams = self._make_room(now.beams, now.is_running)
         hidden, state = self._decoder.step(beams.token, beams.state, beams.position)
-        candidates = self._candidates(hidden, beams)
+        node = tf.where(tf.equal(i, 0), healing, 0)
+        candidates = self._candidates(hidden, beams, node)
         is_full = i + 1 >= self._max_new_tokens
         is_over = candidates.is_end | is_full[:, None]
         # The score is the log-probability divided by this: all candidates have one length.
@@ -191,17 +205,20 @@ class BeamSearch:
         )
         return beams._replace(position=position, state=state)
 
-    def _candidates(self, hidden, beams):
+    def _candidates(self, hidden, beams, node):
         """Return the 2 K most likely continuations of every row."""
+        bias = healing_bias(self._tree, node, self._bias)
         logprobs = tf.nn.log_softmax(self._decoder.logits(hidden))
         shape = [self._batch_size, self._width, self._decoder.vocab_size]
-        logprobs = tf.reshape(logprobs, shape) + self._bias + beams.logprob[:, :, None]
+        logprobs = tf.reshape(logprobs, shape) + bias[:, None] + beams.logprob[:, :, None]
         logprobs = tf.where(tf.math.is_nan(logprobs), _NONE, logprobs)
         flat = tf.reshape(logprobs, [shape[0], shape[1] * shape[2]])
         values, places = tf.math.top_k(flat, 2 * self._width)
         parent, token = places // shape[2], places % shape[2]
         tail = tf.gather(tf.reshape(beams.tail, shape[:2]), parent, batch_dims=1)
-        match = self._ends.match(_flat(tail), _flat(token))
+        pieces = self._tokenizer.pieces(_flat(token))
+        pieces, _ = without_prompt(self._tree, self._repeat(node, 2), pieces)
+        match = self._ends.match(_flat(tail), _flat(token), pieces)
         tail, is_end, overhang = (tf.reshape(tensor, tf.shape(token)) for tensor in match)
         return _Candidates(
             logprob=tf.where(tf.range(2 * self._width) < self._own(2), values, _NONE),

@@ -9,6 +9,9 @@ maximizes
 Here h_v is the vector from which the model predicts after it has processed the candidate v,
 and h_j the same for the token x_j; j runs over the tokens in the window.
 
+The first token of a healed prompt contains the bytes that were taken off it; see
+`textgen.generation.healing`. It counts as a token, and its other bytes as text.
+
 Letters in shapes: B batch, K candidates, V vocabulary, N tokens generated, C context
 length, D hidden_dim.
 """
@@ -22,8 +25,10 @@ import tensorflow as tf
 from textgen.config import ContrastiveSearchConfig
 from textgen.config.controls import controls_of
 from textgen.generation.end_detector import EndDetector, Progress
+from textgen.generation.healing import healing_bias, without_prompt
 from textgen.generation.outputs import RUNNING, ContrastiveSearchOutput
 from textgen.generation.prefill import prefill
+from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.rows import largest, repeat_rows
 from textgen.generation.state import NO_TOKEN, Request
 from textgen.generation.window import any_size, make_room, newest
@@ -54,6 +59,7 @@ class ContrastiveSearch:
     Args:
         decoder: A snapshot of the model.
         tokenizer: The tokenizer of the model.
+        tree: The tokens by their prefixes, if prompts are healed.
         request: What the caller asks for. Only `max_new_tokens`, `stop` and `bias` count; the
             bias is added to the logits.
         penalty_alpha: float32[B], alpha; clamped.
@@ -64,11 +70,14 @@ class ContrastiveSearch:
         self,
         decoder: Decoder,
         tokenizer: GraphTokenizer,
+        tree: PrefixTree | None,
         request: Request,
         penalty_alpha: tf.Tensor,
         top_k: tf.Tensor,
     ) -> None:
         self._decoder = decoder
+        self._tokenizer = tokenizer
+        self._tree = tree
         self._max_new_tokens = request.max_new_tokens
         self._bias = request.bias
         self._alpha = clamp(penalty_alpha, _CONTROLS["penalty_alpha"])[:, None]
@@ -79,7 +88,7 @@ class ContrastiveSearch:
         self._ends = EndDetector(tokenizer, request.stop, request.max_new_tokens)
 
     def search(
-        self, window: tf.Tensor, lengths: tf.Tensor, deadline: tf.Tensor
+        self, window: tf.Tensor, lengths: tf.Tensor, healing: tf.Tensor, deadline: tf.Tensor
     ) -> ContrastiveSearchOutput:
         """Continue every prompt.
 
@@ -87,6 +96,7 @@ class ContrastiveSearch:
             window: int32[B, P], the prompts' tokens, padded on the right; no more than the
                 decoder can hold.
             lengths: int32[B], tokens in each row; at least 1.
+            healing: int32[B], the bytes that were taken off each prompt, as a node of the tree.
             deadline: float64[B], the time at which to skip to the end of a prompt, in seconds
                 since 1970.
         """
@@ -94,12 +104,14 @@ class ContrastiveSearch:
         start = self._start(window, lengths, deadline)
         _, end = tf.while_loop(
             lambda i, now: (i < limit) & tf.reduce_any(_is_running(now)),
-            lambda i, now: (i + 1, self._iterate(now)),
+            lambda i, now: (i + 1, self._iterate(now, tf.where(tf.equal(i, 0), healing, 0))),
             (tf.constant(0), start),
             shape_invariants=(tf.TensorShape([]), tf.nest.map_structure(any_size, start)),
         )
         token_ids = tf.transpose(end.token_ids)
-        texts = self._ends.texts(token_ids, end.progress.overhang, end.progress.finish)
+        first = self._ends.first_pieces(token_ids)
+        _, healed = without_prompt(self._tree, healing, first)
+        texts = self._ends.texts(token_ids, end.progress.overhang, end.progress.finish, healed)
         return ContrastiveSearchOutput(**texts, logprob=end.logprob)
 
     def _start(self, window, lengths, deadline):
@@ -119,11 +131,11 @@ class ContrastiveSearch:
             logprob=tf.zeros([self._batch_size]),
         )
 
-    def _iterate(self, now):
+    def _iterate(self, now, node):
         """Let the decoder process every candidate, and keep its result for the best."""
         is_running = _is_running(now)
         logits = self._decoder.logits(now.hidden)
-        probability, candidates = self._candidates(logits)
+        probability, candidates = self._candidates(logits, node)
         now = self._make_room(now, is_running)
         hidden, state = self._decoder.step(
             tf.reshape(candidates, [tf.size(candidates)]),
@@ -137,7 +149,8 @@ class ContrastiveSearch:
         rows = tf.range(self._batch_size) * self._num_candidates + choice
         token = tf.gather(candidates, choice, batch_dims=1)
         has_token = tf.reduce_any(exists, axis=1)
-        progress, is_text = self._ends.advance(now.progress, tf.where(has_token, token, -1))
+        pieces, _ = without_prompt(self._tree, node, self._tokenizer.pieces(token))
+        progress, is_text = self._ends.advance(now.progress, tf.where(has_token, token, -1), pieces)
         own = tf.gather(tf.nn.log_softmax(logits), token, batch_dims=1)
         return _Iteration(
             hidden=tf.gather(hidden, rows),
@@ -151,9 +164,9 @@ class ContrastiveSearch:
             logprob=now.logprob + tf.where(is_running & has_token, own, 0.0),
         )
 
-    def _candidates(self, logits):
+    def _candidates(self, logits, node):
         """The most likely tokens and their p, -1 if there are fewer, [B, K]."""
-        logits += self._bias
+        logits += healing_bias(self._tree, node, self._bias)
         values, tokens = tf.math.top_k(logits, self._num_candidates)
         probability = tf.exp(values - tf.reduce_logsumexp(logits, 1, keepdims=True))
         # Banned tokens and NaN are no candidates.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from textgen.generation.end_detector import EndDetector, Progress
+from textgen.generation.healing import healing_bias, without_prompt
 from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
 from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
@@ -154,22 +155,16 @@ class DecodeLoop:
         is_healing = (node > 0) & tf.equal(state.finish, RUNNING)
         hidden, cache = self._decoder.step(state.token, state.state, state.position)
         logits = self._decoder.logits(hidden)
-        # Biases and bans do not apply to the end of the prompt, which may be what is drawn.
         exact = tree.token_of(node)
-        is_exact = tf.equal(tf.range(self._decoder.vocab_size), exact[:, None])
-        size = tree.size_of(node)
-        begins = self._valid.that_heal(state, tree.tokens_from(node), size)
-        bias = tf.where(begins, request.bias, float("-inf"))
-        bias = tf.where(is_exact, 0.0, bias)
+        begins = self._valid.that_heal(state, tree.tokens_from(node), tree.size_of(node))
+        bias = healing_bias(tree, node, request.bias, begins)
         chain = Chain(request.controls, bias, self._breakers)
         seed = request.controls.seed
         number, xtc_number = (uniform(seed, tf.zeros_like(seed), stream) for stream in (2, 3))
         token, _ = chain.sample(logits, number, xtc_number, state.recent, chain.initial_mu)
         # Other controls may leave no token.
         token = tf.where(token < 0, tf.argmax(logits + bias, 1, tf.int32), token)
-        pieces = self._tokenizer.pieces(token)
-        healed = tf.minimum(size, tf.strings.length(pieces))
-        pieces = tf.strings.substr(pieces, healed, tf.strings.length(pieces) - healed)
+        pieces, healed = without_prompt(tree, node, self._tokenizer.pieces(token))
         old = Progress(state.count, state.finish, state.tail, tf.zeros_like(state.count))
         new, is_text = self._ends.advance(old, token, pieces)
         is_new = is_healing & is_text & tf.not_equal(token, exact)

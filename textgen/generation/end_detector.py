@@ -114,6 +114,16 @@ class EndDetector:
         finish = tf.where(is_running, finish, progress.finish)
         return Progress(count, finish, tail, overhang), is_text
 
+    def first_pieces(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """Return the bytes of every row's first token, string[B]; "" in a row without one.
+
+        Args:
+            token_ids: int32[B, N], -1 after a row's end.
+        """
+        # One more column, because there may be none.
+        first = tf.pad(token_ids, [[0, 0], [0, 1]], constant_values=-1)[:, 0]
+        return tf.where(first >= 0, self._tokenizer.pieces(tf.maximum(first, 0)), "")
+
     def texts(
         self,
         token_ids: tf.Tensor,

@@ -72,11 +72,6 @@ class Generator(tf.Module):
         """Whether a prompt may ask for special tokens; see `prefill`."""
         return self.tokenizer.parses_special
 
-    @property
-    def heals_prompts(self) -> bool:
-        """Whether a prompt may be cut before its end; see `textgen.generation.healing`."""
-        return self._tree is not None
-
     @classmethod
     def of_model(
         cls,
@@ -108,7 +103,7 @@ class Generator(tf.Module):
             self._has_documents,
             self._is_seen,
             self._tree,
-            heals=self.heals_prompts,
+            heals=self._tree is not None,
         )
 
     def generate(
@@ -131,11 +126,7 @@ class Generator(tf.Module):
         return make_request(inputs, tf.shape(prompts)[0], make_bias)
 
     def prefill(
-        self,
-        prompts: tf.Tensor,
-        request: Request,
-        heals: bool = True,
-        parse_special: tf.Tensor | None = None,
+        self, prompts: tf.Tensor, request: Request, parse_special: tf.Tensor | None = None
     ) -> GenerationState:
         """Process the prompts. What does not fit into the context is left out, on the left.
 
@@ -143,24 +134,10 @@ class Generator(tf.Module):
             prompts: string[B], UTF-8; may be empty.
             request: What the caller asks for. After its deadline, a long prompt is skipped to
                 its end.
-            heals: Whether to take the last tokens off a prompt if `decode` heals it. The searches
-                need the whole prompt.
             parse_special: bool[B] or [1], whether a prompt is a rendered template, in which the
                 texts of special tokens are these tokens. It is taken as it is and never healed.
         """
-        if self._tree is None or not heals:
-            window, lengths = self._window(prompts, parse_special)
-            healing = tf.zeros_like(lengths)
-        else:
-            healer = PromptHealer(self._tree, self.decoder, request)
-            bodies, space = healer.without_space(prompts)
-            is_whole = space > 0
-            if parse_special is not None:
-                bodies = tf.where(parse_special, prompts, bodies)
-                space = tf.where(parse_special, 0, space)
-                is_whole |= parse_special
-            window, lengths = self._window(bodies, parse_special)
-            lengths, healing = healer.cut(window, lengths, space, is_whole)
+        window, lengths, healing = self._healed_window(prompts, request, parse_special)
         # The last token is left to the loop: every iteration processes a token and samples one.
         _, state = prefill(self.decoder, window, lengths - 1, request.deadline)
         none = tf.zeros_like(lengths)
@@ -213,7 +190,8 @@ class Generator(tf.Module):
         """
         rows = tf.shape(request.max_new_tokens)
         controls = (tf.broadcast_to(values, rows) for values in (num_beams, length_penalty))
-        search = BeamSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
+        decoder = self.decoder.snapshot()
+        search = BeamSearch(decoder, self.tokenizer, self._tree, request, *controls)
         return search.search(state)
 
     def contrastive_search(
@@ -237,9 +215,10 @@ class Generator(tf.Module):
         """
         rows = tf.shape(request.max_new_tokens)
         controls = (tf.broadcast_to(values, rows) for values in (penalty_alpha, top_k))
-        search = ContrastiveSearch(self.decoder.snapshot(), self.tokenizer, request, *controls)
-        window, lengths = self._window(prompts, parse_special)
-        return search.search(window, lengths, request.deadline)
+        decoder = self.decoder.snapshot()
+        search = ContrastiveSearch(decoder, self.tokenizer, self._tree, request, *controls)
+        window, lengths, healing = self._healed_window(prompts, request, parse_special)
+        return search.search(window, lengths, healing, request.deadline)
 
     def score(self, texts: tf.Tensor, parse_special: tf.Tensor | None = None) -> ScoreOutput:
         """Return how likely texts are to the model, from their beginning.
@@ -264,6 +243,25 @@ class Generator(tf.Module):
             parse_special = tf.broadcast_to(parse_special, tf.shape(texts))
         ids, lengths = self.tokenizer.encode(texts, parse_special)
         return tf.pad(ids, [[0, 0], [1, 0]], constant_values=self._prefix_id), lengths + 1
+
+    def _healed_window(self, prompts, request, parse_special=None):
+        """Encode the prompts, and take off their ends what the first token is to begin with.
+
+        Returns:
+            What `_window` returns, and int32[B], the bytes taken off as a node of the tree.
+        """
+        if self._tree is None:
+            window, lengths = self._window(prompts, parse_special)
+            return window, lengths, tf.zeros_like(lengths)
+        healer = PromptHealer(self._tree, self.decoder, request)
+        bodies, space = healer.without_space(prompts)
+        is_whole = space > 0
+        if parse_special is not None:
+            bodies = tf.where(parse_special, prompts, bodies)
+            space = tf.where(parse_special, 0, space)
+            is_whole |= parse_special
+        window, lengths = self._window(bodies, parse_special)
+        return window, *healer.cut(window, lengths, space, is_whole)
 
     def _window(self, prompts, parse_special=None):
         """Encode the prompts after the prefix token; keep what the decoder can hold.

@@ -9,7 +9,7 @@ their bytes, and the first token that is generated must begin with these bytes.
     "the "    --> "the", then any token that begins with a space
 
 How many tokens are taken off is what the model finds most likely. The text that is returned
-does not contain the bytes of the prompt.
+does not contain the bytes of the prompt. Sampling and both searches follow these rules.
 
 Letters in shapes: B batch, P tokens of the prompt, K tokens taken off at most, V vocabulary.
 """
@@ -122,6 +122,49 @@ class PromptHealer:
         # A single token is always taken off: it may itself be the one that is generated.
         best = tf.where(tf.reduce_max(gain, 1) > 0, best + 1, 0)
         return tf.maximum(best, tf.cast(nodes[:, 0] > 0, tf.int32))
+
+
+def healing_bias(
+    tree: PrefixTree | None, node: tf.Tensor, bias: tf.Tensor, begins: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Return the bias of the first token, which must begin with what was taken off the prompt.
+
+    Biases and bans do not apply to the token that is exactly what was taken off: it belongs to
+    the prompt.
+
+    Args:
+        tree: The tokens by their prefixes; `None` if no prompt is healed.
+        node: int32[B], from `PromptHealer.cut`.
+        bias: float32[B, V], the bias of all other tokens, and of rows that are not healed.
+        begins: bool[B, V], the tokens that may be the first, if not all that fit.
+    """
+    if tree is None:
+        return bias
+    begins = tree.tokens_from(node) if begins is None else begins
+    tokens = tf.range(tf.shape(bias)[1])
+    is_exact = tf.equal(tokens, tree.token_of(node)[:, None])
+    healing = tf.where(begins, bias, float("-inf"))
+    return tf.where((node > 0)[:, None], tf.where(is_exact, 0.0, healing), bias)
+
+
+def without_prompt(
+    tree: PrefixTree | None, node: tf.Tensor, pieces: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Take the end of the prompt off the bytes of a first token.
+
+    Args:
+        tree: The tokens by their prefixes; `None` if no prompt is healed.
+        node: int32[B], from `PromptHealer.cut`.
+        pieces: string[B], the bytes of the tokens.
+
+    Returns:
+        string[B], the bytes that belong to the text, and int32[B], how many do not.
+    """
+    if tree is None:
+        return pieces, tf.zeros_like(node)
+    sizes = tf.strings.length(pieces)
+    healed = tf.minimum(tree.size_of(node), sizes)
+    return tf.strings.substr(pieces, healed, sizes - healed), healed
 
 
 def _column(window, columns):
