@@ -1,4 +1,5 @@
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -246,3 +247,23 @@ def test_close_lets_running_calls_finish(toy):
     thread.join()
     # The call was let finish, or came after the model was closed; in no case a crash.
     assert not results or results == [20_000]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensor: types.SimpleNamespace(dtype=tensor.dtype, shape=(1, *tensor.shape[1:])),
+        lambda tensor: types.SimpleNamespace(dtype=tensor.dtype, shape=(2, 4)),
+        lambda tensor: types.SimpleNamespace(dtype=np.dtype(np.int32), shape=tensor.shape),
+    ],
+    ids=["rows", "shape", "type"],
+)
+def test_outputs_that_are_not_as_the_signature_says_are_an_error(model, monkeypatch, change):
+    run = model._backend.run
+
+    def changed(signature, inputs):
+        return {name: change(tensor) for name, tensor in run(signature, inputs).items()}
+
+    monkeypatch.setattr(model._backend, "run", changed)
+    with pytest.raises(GenerationError, match=r"scale\.y must be as its signature says"):
+        model.run_tensors("scale", x=np.ones((2, 3), np.float32))

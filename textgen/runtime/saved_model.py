@@ -119,10 +119,16 @@ class SavedModel:
         if backend is None:
             raise GenerationError(f"The model must be open. Received: {self.path}, closed")
         called = self.signatures[signature]
-        outputs = backend.run(called, bind_inputs(called, inputs))
+        bound = bind_inputs(called, inputs)
+        outputs = backend.run(called, bound)
+        # The batch comes first. Callers look up a prompt's row without asking whether it is there.
+        num_rows = {value.shape[0] for value in bound.values() if value.shape}
         for name, tensor in outputs.items():
             spec = called.outputs[name]
-            if tensor.dtype != spec.dtype or not spec.accepts_shape(tensor.shape):
+            fits = tensor.dtype == spec.dtype and spec.accepts_shape(tensor.shape)
+            if fits and num_rows and spec.shape and spec.shape[0] is None:
+                fits = tensor.shape[0] in num_rows
+            if not fits:
                 raise GenerationError(
                     f"{signature}.{name} must be as its signature says. Received: {tensor!r}"
                 )
