@@ -87,13 +87,13 @@ class Adapters:
         return found
 
     def save(self, path: Path) -> None:
-        """Write `arrays` as a NumPy archive.
+        """Write `arrays` as a compressed NumPy archive.
 
         Raises:
             OSError: If the file cannot be written.
         """
         with path.open("wb") as file:
-            np.savez(file, **self.arrays())  # type: ignore[arg-type]
+            np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
 
 
 def _factors(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:

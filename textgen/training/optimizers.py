@@ -18,9 +18,9 @@ from textgen.models import ModelConfig
 _MUON_ADAM_RATIO = 0.2
 # The learning rate of a model that is trained already, as a fraction of a random one's; see
 # docs/explanation/laboratory.md.
-FINE_TUNING_FACTOR = 0.25
-# The learning rate of adapters, which begin at nothing.
-ADAPTER_RATE = 1e-3
+FINE_TUNING_FACTOR = 0.5
+# The learning rate of adapters times the width of the model: narrow models want a higher one.
+_ADAPTER_RATE_TIMES_WIDTH = 0.6
 # SGD's momentum, and its peak learning rate.
 _SGD_MOMENTUM, _SGD_RATE = 0.9, 0.1
 # How the paths of biases and of the parameters of norms end.
@@ -47,7 +47,7 @@ def peak_rate(config: TrainingConfig, model: ModelConfig, *, is_trained: bool = 
         return config.learning_rate
     optimizer = choose_optimizer(config, model)
     if config.adapter_rank:
-        return ADAPTER_RATE
+        return _ADAPTER_RATE_TIMES_WIDTH / model.hidden_dim
     factor = FINE_TUNING_FACTOR if is_trained else 1.0
     if optimizer == "sgd":
         return factor * _SGD_RATE
