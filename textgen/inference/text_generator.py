@@ -161,7 +161,7 @@ class TextGenerator:
         Args:
             prompts: Any texts.
             config: How to sample. Defaults to `SamplingConfig()`.
-            parse_special: Whether the prompts are rendered templates, where "<|im_end|>" is a
+            parse_special: Whether the prompts are rendered templates, where `<|im_end|>` is a
                 token. `PublishedTokenizer.protect` keeps what a person typed from it.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
 
