@@ -22,7 +22,8 @@ def describe_plan(plan: Plan) -> str:
         "give or take a fifth."
     )
     if plan.config.from_model is not None:
-        expected = f"begins from {plan.config.from_model}."
+        adapters = f", with adapters of rank {rank}" if (rank := training.adapter_rank) else ""
+        expected = f"begins from {plan.config.from_model}{adapters}."
     elif not plan.corpus.validation_tokens:
         expected = "too few to keep a part for validation, so all of it is to be memorized."
     elif plan.steps < _MIN_STEPS:

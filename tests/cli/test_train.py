@@ -314,7 +314,7 @@ def test_a_model_is_trained_on_from_another(run, models, corpus, tmp_path):
     result = run(*command, *options, "--replay", f"{corpus}:0.3", "--adapter-rank", "2")
     assert result.exit_code == 0, result.output
     assert re.search(r"^step 0: validation \d", result.stderr, re.MULTILINE)
-    assert "begins from fox." in result.stderr
+    assert "begins from fox, with adapters of rank 2." in result.stderr
     assert re.search(r"^Trained \d+\.\d\d% of the weights\.$", result.stderr, re.MULTILINE)
     assert re.search(r"^Before training, the validation loss was \d", result.stderr, re.MULTILINE)
     assert (models / "tuned" / "1" / "assets.extra" / "adapter.npz").is_file()
