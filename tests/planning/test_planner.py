@@ -233,3 +233,31 @@ def test_the_expected_loss_is_about_what_was_measured(corpus, steps, measured):
 def test_nothing_worse_than_a_guess_is_expected():
     few = CorpusSize(30, 3, 30, 3, 16, compressed_bits=20.0)
     assert plan(few, 200).bits_per_character == 4
+
+
+SMOLLM2 = ModelConfig(
+    "llama",
+    num_layers=30,
+    hidden_dim=576,
+    num_heads=9,
+    num_key_value_heads=3,
+    intermediate_dim=1536,
+    context_length=8192,
+)
+
+
+def plan_trained(machine, seconds=300.0, **training):
+    config = RunConfig(model=SMOLLM2, training=TrainingConfig(**training), from_model="smollm2")
+    corpus = CorpusSize(31_000, 3_400, 7_700, 850, 49_152, 2.53)
+    return make_plan(config, frozenset(training), corpus, machine, seconds)
+
+
+def test_a_large_trained_model_gets_adapters_and_short_windows_on_a_cpu():
+    small = dataclasses.replace(CPU, memory_bytes=24 * 10**9)
+    planned = plan_trained(small).config
+    assert planned.training.adapter_rank == 8
+    assert planned.training.window_length <= 256
+    assert planned.model.to_dict() | {"dropout": 0} == SMOLLM2.to_dict() | {"dropout": 0}
+    assert plan_trained(small, adapter_rank=0).config.training.adapter_rank == 0
+    gpu = Machine("a GPU", 1e14, is_gpu=True)
+    assert plan_trained(gpu).config.training.adapter_rank is None

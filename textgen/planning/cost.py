@@ -57,11 +57,12 @@ def activation_bytes(model: ModelConfig, vocab_size: int) -> int:
 def training_bytes(model: ModelConfig, training: TrainingConfig, vocab_size: int) -> int:
     """Return the estimated bytes of a training step on one device.
 
-    Every weight has a gradient and two slots of the optimizer.
+    Every weight that is trained has a gradient and two slots of the optimizer.
     """
     weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
     tokens = training.batch_size // training.accumulate * model.context_length
-    return 4 * 4 * weights + tokens * activation_bytes(model, vocab_size)
+    copies = 1 if training.adapter_rank else 4
+    return 4 * copies * weights + tokens * activation_bytes(model, vocab_size)
 
 
 def step_seconds(

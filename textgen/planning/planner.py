@@ -90,11 +90,12 @@ class _Planner:
         is_free = self._is_trained and self.config.training.adapter_rank is None
         can_adapt = self.config.model.profile.has_adapters and not self.machine.is_gpu
         has_time = plan.step_seconds * _MIN_STEPS_OF_FULL_UPDATE <= self.seconds
-        if has_time or not (is_free and can_adapt):
-            return plan
-        training = dataclasses.replace(self.config.training, adapter_rank=_ADAPTER_RANK)
-        config = dataclasses.replace(self.config, training=training)
-        return dataclasses.replace(self, config=config)._plan()
+        if is_free and can_adapt and not has_time:
+            training = dataclasses.replace(self.config.training, adapter_rank=_ADAPTER_RANK)
+            config = dataclasses.replace(self.config, training=training)
+            plan = dataclasses.replace(self, config=config)._plan()
+        self._check_memory(plan)
+        return plan
 
     def _plan(self) -> Plan:
         smallest, *larger = (self._with_dropout(model) for model in self._models())
@@ -108,11 +109,12 @@ class _Planner:
                 and plan.steps >= _MIN_STEPS_OF_LARGER_SHAPE
             ):
                 best = plan
-        self._check_memory(best)
         return best
 
     def _check_memory(self, plan: Plan) -> None:
         model, training = plan.config.model, plan.config.training
+        window = training.window(model.context_length)
+        model = dataclasses.replace(model, context_length=window)
         needed = cost.training_bytes(model, training, self.corpus.vocab_size)
         available = self.machine.memory_bytes
         if available is not None and needed > available:
