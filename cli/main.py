@@ -27,6 +27,7 @@ _COMMANDS = {
     "inspect": ("inspect.inspect", "Say what is in a corpus before training."),
     "report": ("report.report", "Write a page about a model."),
     "curve": ("curve.curve", "Draw the loss of a training run."),
+    "trace": ("trace.trace", "Mark what a text has copied from a model's corpus."),
     "list": ("models.list_models", "List models, newest first."),
     "info": ("models.info", "Show what a model is and how good it is."),
     "delete": ("models.delete", "Delete a model, or one version."),

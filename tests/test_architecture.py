@@ -73,6 +73,7 @@ ALLOWED = {
         *("card", "catalog", "chat_template", "config", "constraints", "corpus", "errors", "files"),
         *("metrics", "runtime", "tokenizer", "unicode"),
     },
+    "originality": {"errors", "files", "run"},
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
         *("run", "tokenizer", "windows"),
@@ -105,7 +106,7 @@ LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),
-    *("pretrained", "report", "reporter", "template_worker", "upkeep"),
+    *("originality", "pretrained", "report", "reporter", "template_worker", "upkeep"),
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))

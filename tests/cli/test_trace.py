@@ -1,0 +1,36 @@
+"""`textgen trace`: what a text has copied, from the command line."""
+
+import json
+
+COPY = "quick brown fox jumps over the lazy dog."
+
+
+def test_copies_are_marked_and_summed_up(run, models):
+    result = run("trace", "-", "-m", "fox", "--models-dir", models, input=f"My {COPY} End, ok?")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"My⟦ {COPY} ⟧End, ok?"
+    assert lines[2].startswith(f"{len(COPY) + 2} characters, line 1: ' {COPY} '")
+    assert "the longest has 42." in lines[3]
+    assert lines[4].startswith("Held-out text of the corpus: 100.0% of")
+
+
+def test_json_has_every_passage(run, models, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text(f"xxx{COPY}xxx", "utf-8")
+    result = run("trace", file, "--models-dir", models, "--json", "--min-characters", 40)
+    found = json.loads(result.stdout)
+    assert [found["longest"], len(found["passages"])] == [40, 1]
+    assert found["passages"][0]["text"] == COPY
+    none = run("trace", file, "--models-dir", models, "--json", "--min-characters", 41)
+    assert json.loads(none.stdout)["fraction"] == 0
+
+
+def test_without_the_run_there_is_nothing_to_compare_with(run, models, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(models, tmp_path / "models")
+    shutil.rmtree(folder / "fox" / "train")
+    result = run("trace", "-", "-m", "fox", "--models-dir", folder, input="text")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: fox: the run that trained this model is not there")

@@ -1,0 +1,7 @@
+"""Which passages of a text stand in the corpus of a model: whether it writes or copies."""
+
+from textgen.originality.copies import Passage, Trace, trace
+from textgen.originality.corpus_index import CorpusIndex
+from textgen.originality.run_index import RunIndex
+
+__all__ = ["CorpusIndex", "Passage", "RunIndex", "Trace", "trace"]
