@@ -1,6 +1,8 @@
 """`textgen trace`: what a text has copied, from the command line."""
 
 import json
+import re
+import shutil
 
 COPY = "quick brown fox jumps over the lazy dog."
 
@@ -10,7 +12,7 @@ def test_copies_are_marked_and_summed_up(run, models):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == f"My⟦ {COPY} ⟧End, ok?"
-    assert lines[2].startswith(f"{len(COPY) + 2} characters, line 1: ' {COPY} '")
+    assert re.fullmatch(rf"{len(COPY) + 2} characters, line \d+: ' {re.escape(COPY)} '", lines[2])
     assert "the longest has 42." in lines[3]
     assert lines[4].startswith("Held-out text of the corpus: 100.0% of")
 
@@ -27,8 +29,6 @@ def test_json_has_every_passage(run, models, tmp_path):
 
 
 def test_without_the_run_there_is_nothing_to_compare_with(run, models, tmp_path):
-    import shutil
-
     folder = shutil.copytree(models, tmp_path / "models")
     shutil.rmtree(folder / "fox" / "train")
     result = run("trace", "-", "-m", "fox", "--models-dir", folder, input="text")

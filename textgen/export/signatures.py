@@ -64,6 +64,9 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     start = (asked, generator.prefill(_ranked(prompts), asked, **parse))
     state_tensors = {name: _overridable(name, tensor) for name, tensor in _named(start).items()}
     request, state = tf.nest.pack_sequence_as(start, list(state_tensors.values()))
+    # Servers that batch states need a row of everything for every text.
+    automata = tf.broadcast_to(state_tensors["state_automaton"], tf.shape(prompts))
+    first = {**state_tensors, "state_automaton": automata}
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
     generated, end = generator.decode(state, request, num_tokens)
     outputs = _outputs(generated)
@@ -79,7 +82,7 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     return {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
         "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
-        "prefill": _signature("prefill", {"prompts": prompts, **given}, state_tensors, defaults),
+        "prefill": _signature("prefill", {"prompts": prompts, **given}, first, defaults),
         "decode": _signature(
             "decode",
             {"num_tokens": num_tokens, **state_tensors},

@@ -34,19 +34,23 @@ class AutomatonFollower:
     no operation fails: in a server's batch, that would fail the other rows.
 
     Args:
-        encoded: string[B], the automata; empty in rows without one.
+        encoded: string[B] or string[1], the automata; empty in rows without one.
+        batch_size: int32[], B.
         tokenizer: The tokenizer of the model.
 
     Attributes:
         is_used: bool[], whether any row has an automaton.
     """
 
-    def __init__(self, encoded: tf.Tensor, tokenizer: GraphTokenizer) -> None:
+    def __init__(
+        self, encoded: tf.Tensor, batch_size: tf.Tensor, tokenizer: GraphTokenizer
+    ) -> None:
         self._tokenizer = tokenizer
         self._vocab_size = len(tokenizer.all_pieces)
         self.is_used = tf.reduce_any(tf.not_equal(encoded, ""))
         # The rows of a batch often share one, which may have megabytes.
-        different, self._number = tf.unique(encoded)
+        different, number = tf.unique(encoded)
+        self._number = tf.broadcast_to(number, [batch_size])
         # As many words more as a state may have, so that no name leads beyond the end.
         num_words = largest(tf.strings.length(different) // 4, _HEADER) + _MAX_COLUMNS
         words = tf.io.decode_raw(different, tf.int32, fixed_length=4 * num_words)

@@ -66,7 +66,8 @@ def make_request(
         make_bias: `Generator.bias`.
 
     Returns:
-        The request, with B rows in every tensor.
+        The request, with B rows in every tensor but `automaton`, whose single row may have
+        megabytes.
     """
 
     def rows(values):
@@ -84,7 +85,7 @@ def make_request(
         logprobs=values["logprobs"],
         stop=values["stop"],
         bias=make_bias(values["bias_text"], values["bias"], values["banned"]),
-        automaton=values["automaton"],
+        automaton=inputs["automaton"],
         automaton_state=values["automaton_state"],
         controls=SamplingControls(**{row.name: values[row.name] for row in ROWS}),
     )

@@ -30,7 +30,7 @@ class Request(NamedTuple):
             is kept. Empty strings are ignored, and S may be 0.
         bias: float32[B, V], added to the logits; -inf bans a token.
         automaton: string[B], what each text must follow (`textgen.constraints.encoding`); empty if
-            nothing.
+            nothing. One row may stand for all.
         automaton_state: int32[B], where in it the text begins.
         controls: How to choose a token.
     """

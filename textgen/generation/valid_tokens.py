@@ -31,7 +31,8 @@ class ValidTokens:
         self._request = request
         self._eos = tokenizer.special.eos
         self._chain = chain
-        self._follower = AutomatonFollower(request.automaton, tokenizer)
+        batch_size = tf.shape(request.max_new_tokens)[0]
+        self._follower = AutomatonFollower(request.automaton, batch_size, tokenizer)
         self.is_used = self._follower.is_used
 
     def ensure(
