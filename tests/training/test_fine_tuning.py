@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from textgen.errors import ModelDamagedError
 from textgen.models import ModelConfig, build_model
 from textgen.reporter import Reporter
 from textgen.training import clock
@@ -140,6 +141,13 @@ def test_a_trained_model_gets_a_lower_rate(make_trainer):
     )
     assert trained._step.peak_rate == FINE_TUNING_FACTOR * random._step.peak_rate
     assert given._step.peak_rate == 0.5
+
+
+def test_weights_of_another_shape_are_one_sentence(make_trainer):
+    weights = weights_of("transformer")
+    for wrong in ({}, {**weights, "logits/kernel": np.zeros((2, 2))}):
+        with pytest.raises(ModelDamagedError, match="made by another version: weights must be"):
+            make_trainer(model=SHAPE, parent_weights=wrong)
 
 
 def test_a_window_may_be_shorter_than_the_context(make_trainer):

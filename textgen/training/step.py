@@ -19,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from textgen.config import TrainingConfig
-from textgen.errors import ConfigError
+from textgen.errors import ConfigError, ModelDamagedError
 from textgen.models import ModelConfig, build_model
+from textgen.models.base import LanguageModel
 from textgen.training.optimizers import build_optimizer, peak_rate
 
 # The compute capability of NVIDIA's Ampere, whose matrix products are twice as fast in bfloat16.
@@ -64,6 +65,7 @@ class Step:
 
     Raises:
         ConfigError: If the batch cannot be split evenly over replicas and micro-batches.
+        ModelDamagedError: If the parent's weights are those of another model.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class Step:
             seed = config.seed if parent_weights is None else None
             self.model = build_model(model_config, vocab_size, seed, dtype)
             if parent_weights is not None:
-                self.model.load_decoder_weights(parent_weights)
+                _load(self.model, parent_weights)
             if config.adapter_rank:
                 self.model.add_adapters(config.adapter_rank, config.seed, config.freeze_layers)
             elif config.freeze_layers:
@@ -257,6 +259,15 @@ class Step:
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[:, 1:], logits)
         hits = _hits(tokens[:, 1:], logits)
         return tf.stack([tf.reduce_sum(tf.where(real, x, 0.0)) for x in (losses, hits)])
+
+
+def _load(model: LanguageModel, weights: Mapping[str, np.ndarray]) -> None:
+    try:
+        model.load_decoder_weights(weights)
+    except ValueError as error:
+        raise ModelDamagedError(
+            f"The model to begin from is damaged, or was made by another version: {error}"
+        ) from error
 
 
 def _hits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
