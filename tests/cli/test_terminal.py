@@ -97,7 +97,8 @@ def test_ctrl_c_while_choosing_prints_the_text(start):
     process.stdin.write(" own words\n")
     process.stdin.flush()
     errors = ""
-    while not errors.endswith("> The  own words"):  # it asks what comes next
+    # It shows the paragraph and proposals, and asks what comes next.
+    while not ("\nThe  own words\n" in errors and errors.endswith("\n> ")):
         errors += process.stderr.read(1)
     time.sleep(0.5)  # Python misses a signal that comes in the very moment a read begins
     process.send_signal(signal.SIGINT)
