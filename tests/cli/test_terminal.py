@@ -99,7 +99,9 @@ def test_ctrl_c_while_choosing_prints_the_text(start):
     errors = ""
     # It shows the paragraph and proposals, and asks what comes next.
     while not ("\nThe  own words\n" in errors and errors.endswith("\n> ")):
-        errors += process.stderr.read(1)
+        letter = process.stderr.read(1)
+        assert letter, f"the program ended: {errors}"
+        errors += letter
     time.sleep(0.5)  # Python misses a signal that comes in the very moment a read begins
     process.send_signal(signal.SIGINT)
     assert read_all(terminal) == "The  own words\n"
