@@ -58,7 +58,7 @@ def chat(
     from textgen.inference.dialogue import Chat
 
     with load(model, models_dir) as generator, Chat(generator) as talker:
-        say(visible(f"{generator.entry.name} listens. /help shows the commands."))
+        say(visible(f"You talk with {generator.entry.name}. /help shows the commands."))
         lines = LineInput()
         while (message := _ask(lines)) is not None:
             if message.startswith("/"):

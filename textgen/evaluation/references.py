@@ -78,7 +78,7 @@ def score_references(
     if any(find_spec(package) is None for package in _NEEDED):
         raise ConfigError(
             "Comparing with references needs sacrebleu and rouge-score: "
-            "pip install 'textgen[evaluate]'"
+            "pip install sacrebleu rouge-score"
         )
     entry = Catalog(models_dir).find(name)
     prompts, references = _read_pairs(paths, columns)

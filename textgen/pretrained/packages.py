@@ -23,5 +23,5 @@ def need(module: str, purpose: str) -> ModuleType:
     except ImportError as error:
         package = module.partition(".")[0]
         raise PublishedModelError(
-            f"{purpose} needs the package {package}: pip install 'textgen[pretrained]'"
+            f"{purpose} needs the package {package}: pip install {package}"
         ) from error

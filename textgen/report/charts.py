@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
-from textgen.errors import ConfigError
-
 # Colors that no chart has by itself, and the variables they stand for.
 _INK, _GRID, _FIRST, _SECOND = "#010203", "#040506", "#070809", "#0a0b0c"
 _VARIABLES = {_INK: "ink", _GRID: "line", _FIRST: "first", _SECOND: "second"}
@@ -86,13 +84,9 @@ def map_chart(points: Sequence[tuple[str, float, float]]) -> str:
 
 
 def _draw(draw: Callable[[Any], None], size: tuple[float, float], title: str) -> str:
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError(
-            "A report needs matplotlib and Jinja: pip install 'textgen[report]'"
-        ) from None
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     # Text stays text, in the page's font; a fixed salt makes the same chart the same bytes.
     style: Any = {
         "svg.fonttype": "none",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from textgen.errors import ConfigError
 from textgen.files import write_atomically
@@ -38,7 +38,7 @@ def write_report(
         The file.
 
     Raises:
-        ConfigError: If matplotlib or Jinja is not installed.
+        ConfigError: If matplotlib is not installed.
         ModelNotFoundError: If there is no such model.
         OSError: If the file cannot be written.
 
@@ -46,7 +46,8 @@ def write_report(
         >>> write_report("mine", "mine.html")
         PosixPath('mine.html')
     """
-    _jinja()  # before anything slow
+    if find_spec("matplotlib") is None:  # asked before anything slow
+        raise ConfigError("A report needs matplotlib: pip install matplotlib")
     contents = collect(name, models_dir, prompt, on_progress)
     on_progress("drawing")
     file = Path(path)
@@ -60,9 +61,10 @@ def render(contents: Contents) -> str:
     Args:
         contents: From `textgen.report.contents.collect`.
     """
-    jinja = _jinja()
-    environment = jinja.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja.StrictUndefined
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
     source = files("textgen.report").joinpath("template.html").read_text("utf-8")
     evaluation, history = contents.evaluation, contents.history
@@ -89,13 +91,3 @@ def render(contents: Contents) -> str:
 def _heat(bits: float) -> str:
     """Return how strongly a token is colored, in percent."""
     return f"{100 * min(max(bits, 0.0) / _MOST_SURPRISING, 1.0):.0f}"
-
-
-def _jinja() -> Any:
-    try:
-        import jinja2
-    except ImportError:
-        raise ConfigError(
-            "A report needs matplotlib and Jinja: pip install 'textgen[report]'"
-        ) from None
-    return jinja2

@@ -29,8 +29,7 @@ class History:
     def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
         if tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise ConfigError(
-                "TensorBoard's event files need the package tensorboard: "
-                "pip install 'textgen[tensorboard]'"
+                "TensorBoard's event files need the package tensorboard: pip install tensorboard"
             )
         self.path = path
         self._tensorboard = tensorboard
