@@ -2,6 +2,9 @@
 
 import shutil
 
+from textgen.catalog import DIGESTS_PATH
+from textgen.digests import record_digests
+
 
 def test_a_model_that_passes_is_published(run, models, tmp_path):
     result = run("export", "fox", "--check", "--to", tmp_path, "--models-dir", models)
@@ -22,7 +25,7 @@ def test_a_model_that_fails_is_not_published(run, models, tmp_path):
     result = run("export", path, "--check", "--to", tmp_path / "base")
     assert result.exit_code == 1
     assert "the warmup requests run, at least one per signature: " in result.stdout
-    assert result.stderr == "1 failed.\n"
+    assert result.stderr == "2 failed.\n"  # the files, and the requests
     assert not (tmp_path / "base").exists()
 
 
@@ -30,6 +33,7 @@ def test_a_version_may_be_chosen(run, models, tmp_path):
     for version in ("3", "5"):
         shutil.copytree(models / "fox" / "1", tmp_path / "fox" / version)
         (tmp_path / "fox" / version / "which").write_text(version)
+        record_digests(tmp_path / "fox" / version, tmp_path / "fox" / version / DIGESTS_PATH)
     arguments = ("--to", tmp_path / "base", "--models-dir", tmp_path)
     assert run("export", "fox", "--version", 3, *arguments).exit_code == 0
     assert run("export", "fox", *arguments).exit_code == 0
