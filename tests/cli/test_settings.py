@@ -31,5 +31,6 @@ def test_an_option_that_equals_the_default_is_given(read):
 
 def test_every_setting_of_a_run_has_an_option(read):
     names = {parameter.name for parameter in run_options(lambda: None).__click_params__}
-    # No option: the feed-forward width follows from the width.
-    assert RunConfig().to_settings().keys() - {"intermediate_dim"} == names - {"size"}
+    # The feed-forward width follows from the width. --from and --replay belong to the command.
+    without = {"intermediate_dim", "from_model", "replay_fraction"}
+    assert RunConfig().to_settings().keys() - without == names - {"size"}

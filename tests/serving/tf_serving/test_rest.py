@@ -68,7 +68,8 @@ def test_the_sample_holds_the_defaults_to_the_letter(model, sample):
     (row,) = sample["instances"]
     for name, default in model.signatures["generate"].defaults.items():
         if default.dtype == object:
-            assert [text.encode() for text in row[name]] == default[0].tolist()
+            texts = [row[name]] if default.ndim == 1 else row[name]
+            assert [text.encode() for text in texts] == np.atleast_1d(default[0]).tolist()
         else:
             assert np.array_equal(np.array(row[name], default.dtype), default[0])
     assert row["temperature"] == 0.8
