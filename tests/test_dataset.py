@@ -30,7 +30,20 @@ def test_a_store_knows_the_tokens_of_its_training_part(tmp_path, tokenizer, monk
     monkeypatch.setattr("textgen.dataset._CHUNK", 2)
     store = TokenStore.write(tmp_path / "tokens", [["床前床"]], [["明"]], tokenizer, False)
     seen = store.seen(tokenizer.vocab_size)
-    assert np.flatnonzero(seen).tolist() == sorted(set(tokenizer.encode("床前").tolist()))
+    assert np.flatnonzero(seen).tolist() == [
+        tokenizer.special.bos,
+        *sorted(tokenizer.encode("床前")),
+    ]
+
+
+@pytest.mark.parametrize(("text", "begins"), [("床前", True), ("床\n前", False)])
+def test_the_token_before_every_prompt_is_in_the_training_part(tmp_path, text, begins):
+    tokenizer = CharacterTokenizer.learn([text])
+    store = TokenStore.write(tmp_path / "tokens", [[text]], [["床"]], tokenizer, False)
+    assert store.seen(tokenizer.vocab_size)[tokenizer.prefix_id(False)]
+    assert (store.train[0] == tokenizer.special.bos) == begins
+    assert tokenizer.decode(store.validation) == "床"
+    assert store.validation.size == 1
 
 
 def test_a_store_uses_two_bytes_per_token(tmp_path, tokenizer):
@@ -69,7 +82,7 @@ def test_a_large_vocabulary_needs_four_bytes(tmp_path):
     blocks = [[characters[0] + characters[-1]]]
     store = TokenStore.write(tmp_path / "tokens", blocks, blocks, tokenizer, False)
     assert store.train.dtype == np.uint32
-    assert store.train.tolist() == [3, 2**16 + 2]
+    assert store.train.tolist() == [tokenizer.special.bos, 3, 2**16 + 2]
 
 
 documents = st.lists(st.text("床前明月光x", min_size=1), min_size=1)
@@ -133,5 +146,7 @@ def test_a_corpus_in_small_pieces_has_the_tokens_of_its_whole_text(
     whole = clean(text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff"), config)
     cut = max(1, int(0.9 * len(whole)))
     assert tokenizer.characters == sorted(set(whole[:cut]))
-    assert store.train.tolist() == tokenizer.encode(whole[:cut]).tolist()
+    # Without a newline, BOS is the token before a text.
+    before = [] if "\n" in whole[:cut] else [tokenizer.special.bos]
+    assert store.train.tolist() == [*before, *tokenizer.encode(whole[:cut])]
     assert store.validation.tolist() == tokenizer.encode(whole[cut:]).tolist()

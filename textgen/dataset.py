@@ -105,7 +105,9 @@ class TokenStore:
             for part, blocks in parts.items():
                 if blocks is None:
                     continue
-                pieces = _encode(blocks, tokenizer, has_documents)
+                # Texts are generated after BOS if the vocabulary has no newline, so it is learned.
+                begins = part == "train" and tokenizer.prefix_id(False) == tokenizer.special.bos
+                pieces = _encode(blocks, tokenizer, has_documents, has_documents or begins)
                 _write_array(scratch / f"{part}.npy", pieces, dtype)
             record_digests(scratch, scratch / DIGESTS_NAME)
         return cls(folder)
@@ -123,21 +125,27 @@ def _open_array(path: Path) -> np.ndarray:
 
 
 def _encode(
-    blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool
+    blocks: Iterable[Block], tokenizer: Tokenizer, has_documents: bool, at_start: bool
 ) -> Iterator[np.ndarray]:
-    """Yield the ids of each block, int[num_tokens], with BOS and EOS around documents."""
+    """Yield the ids of each block, int[num_tokens], with BOS and EOS around documents.
+
+    Args:
+        blocks: The documents in blocks.
+        tokenizer: Converts text to ids.
+        has_documents: Whether to put BOS and EOS around every document.
+        at_start: Whether to put BOS before the first text.
+    """
     bos, eos = tokenizer.special.bos, tokenizer.special.eos
     # One token may be both, as GPT-2's <|endoftext|> is.
     between = [eos] if bos == eos else [eos, bos]
-    at_start = has_documents
     for block in blocks:
         ids, lengths = tokenizer.encode_all(block)
-        if not has_documents:
-            yield ids
-            continue
         if at_start and block[0]:
             yield np.array([bos])
             at_start = False
+        if not has_documents:
+            yield ids
+            continue
         # After each text but the last, a document ends and the next begins. If the last text
         # is empty, that document only begins with the next block.
         ends = np.cumsum(lengths)[:-1]

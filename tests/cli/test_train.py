@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     files = {
         "EMPTY": b"",
         "BINARY": b"\x7fELF\0\0\0",
-        "SHORT": b"ab",
+        "SHORT": b"a",
         "GOOD": CORPUS.encode(),
         ".hidden": CORPUS.encode(),
         "rows.csv": b"id,body\n1,one\n",
@@ -309,7 +310,9 @@ def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
 def test_a_model_is_trained_on_from_another(run, models, corpus, tmp_path):
     letters = tmp_path / "letters.txt"
     letters.write_text("The lazy dog jumps over the brown fox. " * 60, "utf-8")
-    command = ["train", letters, "--models-dir", models, "--name", "tuned", "--from", "fox"]
+    own = tmp_path / "models"
+    shutil.copytree(models / "fox", own / "fox")
+    command = ["train", letters, "--models-dir", own, "--name", "tuned", "--from", "fox"]
     options = ["--max-steps", "6", "--batch-size", "4", "--no-jit-compile"]
     result = run(*command, *options, "--replay", f"{corpus}:0.3", "--adapter-rank", "2")
     assert result.exit_code == 0, result.output
@@ -317,7 +320,7 @@ def test_a_model_is_trained_on_from_another(run, models, corpus, tmp_path):
     assert "begins from fox, with adapters of rank 2." in result.stderr
     assert re.search(r"^Trained \d+\.\d\d% of the weights\.$", result.stderr, re.MULTILINE)
     assert re.search(r"^Before training, the validation loss was \d", result.stderr, re.MULTILINE)
-    assert (models / "tuned" / "1" / "assets.extra" / "adapter.npz").is_file()
+    assert (own / "tuned" / "1" / "assets.extra" / "adapter.npz").is_file()
     refused = run(*command, "--size", "tiny")
     assert refused.exit_code == 2
     assert "comes from the model to begin from, fox/1" in refused.stderr
