@@ -23,7 +23,8 @@ def avoid_phrases(phrases: Sequence[str], ignore_case: bool = False) -> Automato
     """Return the automaton of the texts without any of the phrases.
 
     Args:
-        phrases: Non-empty texts.
+        phrases: Non-empty texts. One that contains another is left out: it cannot appear without
+            the other, unless a prompt already holds that one.
         ignore_case: Whether a phrase also matches in other cases.
 
     Example:
