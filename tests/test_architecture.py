@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import textgen
+from tests.waiting import PATIENCE
 from textgen.models.registry import architectures
 
 ROOT = Path(__file__).parents[1]
@@ -308,7 +309,7 @@ def test_help_and_version_load_nothing_heavy(arguments):
         text=True,
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "100"},
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert (textgen.__version__ if "--version" in arguments else "Usage") in done.stdout

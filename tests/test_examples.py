@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 CORPORA = ["stories/fables.txt", "poems/english.txt", "poems/chinese.txt"]
@@ -55,7 +57,7 @@ def run_example(script: str, models_dir: Path, *options: str) -> str:
         cwd=models_dir,
         encoding="utf-8",
         env=environment,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

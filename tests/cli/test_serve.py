@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 
 @pytest.fixture
 def start(exported_models):
@@ -44,7 +46,7 @@ def ask(url, key=None):
     )
     if key:
         request.add_header("Authorization", f"Bearer {key}")
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         return json.load(response)
 
 
@@ -53,20 +55,20 @@ def test_it_answers_until_a_signal_ends_it_with_one_line(start, number):
     process, url = start("transformer")
     assert ask(url)["usage"]["completion_tokens"] == 5
     process.send_signal(number)
-    shown, said = process.communicate(timeout=60)
+    shown, said = process.communicate(timeout=PATIENCE)
     assert (shown.strip(), said, process.returncode) == ("Stopped.", "", 0)
 
 
 def test_a_running_request_completes_after_sigterm(start):
-    process, url = start("transformer", "--grace", "30s")
+    process, url = start("transformer", "--grace", "5m")
     body = {"prompt": "a", "max_tokens": 2000, "stream": True, "seed": 1}
     request = urllib.request.Request(f"{url}/v1/completions", json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         first = response.readline()
         process.send_signal(signal.SIGTERM)
         assert first.startswith(b"data: ")
         assert response.read().endswith(b"data: [DONE]\n\n")
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 

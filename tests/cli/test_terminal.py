@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from textgen.cli.screen import visible
 
 from tests.cli.conftest import WRITES_ESCAPE
+from tests.waiting import PATIENCE, interrupt
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def test_a_terminal_gets_the_text_in_chunks_and_as_a_pipe_but_for_line_breaks(st
     arguments = ("The ", "-n", "300", "--seed", "4")
     process, terminal = start(*arguments)
     shown = read_all(terminal)
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     piped = visible(run("generate", *arguments, "--models-dir", models).stdout, keep="\n\t")
     assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", piped)
     assert max(map(len, shown.splitlines())) <= 80
@@ -70,14 +70,14 @@ def test_a_terminal_is_told_which_model_was_chosen_by_default(models, chosen):
     )
     os.close(theirs)
     assert read_all(ours) == ("" if chosen else "Model: fox, version 1\n")
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("form", ["--stream", "--no-stream"])
 def test_a_terminal_shows_control_characters_as_escapes(start, form):
     process, terminal = start("a\r\tb\nc\x9b", form, *WRITES_ESCAPE)
     assert read_all(terminal) == "a\\r\tb\nc\\x9b\\x1b[m\n"
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_ctrl_c_ends_the_text_with_its_line(start):
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_the_text_with_its_line(start):
     begun = os.read(terminal, 100)  # it is writing
     process.send_signal(signal.SIGINT)
     shown = read_all(terminal)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert begun.startswith(b"The")
     assert shown.endswith("\n")
@@ -102,10 +102,9 @@ def test_ctrl_c_while_choosing_prints_the_text(start):
         letter = process.stderr.read(1)
         assert letter, f"the program ended: {errors}"
         errors += letter
-    time.sleep(0.5)  # Python misses a signal that comes in the very moment a read begins
-    process.send_signal(signal.SIGINT)
+    interrupt(process, signal.SIGINT)
     assert read_all(terminal) == "The  own words\n"
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE) == 130
 
 
 def test_a_reader_that_goes_away_is_no_error(models):

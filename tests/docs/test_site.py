@@ -10,6 +10,7 @@ from textgen.cli.main import cli
 
 import textgen
 from tests.docs.pages import DOCS, ROOT
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def site(tmp_path_factory):
         check=False,
         cwd=ROOT,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert result.returncode == 0, result.stderr
     return folder / "html"

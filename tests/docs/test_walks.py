@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.docs.pages import DOCS, ROOT
+from tests.waiting import PATIENCE
 
 PAGE = (DOCS / "explanation" / "architecture.md").read_text("utf-8")
 # Runs a command, and prints the files whose functions it called and the modules it loaded.
@@ -45,7 +46,7 @@ def test_generate_passes_the_modules_of_its_walk_and_no_decoder(exported):
         check=True,
         cwd=ROOT,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     ).stdout
     called, modules = json.loads(output.splitlines()[-1])
     assert [module for module in walk(1) if not any(file.endswith(module) for file in called)] == []

@@ -10,6 +10,7 @@ import pytest
 
 from tests.examination.hostile_files import HOSTILE_FILES
 from tests.examination.mutations import mutate
+from tests.waiting import PATIENCE
 from textgen.catalog import Catalog
 from textgen.errors import TextgenError
 from textgen.inference import load
@@ -42,7 +43,7 @@ def test_hostile_files_end_in_an_error_or_a_model(copy, change):
     change(copy)
     done = threading.Thread(target=use, args=[copy], daemon=True)
     done.start()
-    done.join(20)
+    done.join(PATIENCE)
     assert not done.is_alive(), "it hangs"
     use(copy)
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import textgen
+from tests.waiting import PATIENCE
 from textgen.errors import CheckpointError, ModelBusyError
 from textgen.run import ModelRuns, RunLock
 
@@ -71,7 +72,7 @@ def test_a_process_that_is_killed_leaves_the_model_free(held, tmp_path):
         with pytest.raises(ModelBusyError, match=BUSY):
             lock.acquire()
         held.send_signal(signal.SIGKILL)
-        held.wait(timeout=60)
+        held.wait(timeout=PATIENCE)
         assert (tmp_path / "mine" / "train.lock").exists()
         lock.acquire()
 

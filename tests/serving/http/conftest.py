@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import uvicorn
 
+from tests.waiting import PATIENCE, wait_until
 from textgen.catalog import Catalog, ModelEntry
 from textgen.config import SamplingConfig
 from textgen.inference import TextGenerator
 from textgen.inference.feeds import sampling_feeds
 from textgen.serving.http.app import App
-from textgen.serving.http.batch import Prompt
+from textgen.serving.http.batch import Batch, Prompt
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.metrics import Metrics
 from textgen.serving.http.row import Row
@@ -54,7 +55,7 @@ class Reader:
     def pieces(self):
         """All pieces, up to the last one."""
         while True:
-            piece = self._pieces.get(timeout=60)
+            piece = self._pieces.get(timeout=PATIENCE)
             yield piece
             if piece.is_last:
                 return
@@ -94,7 +95,7 @@ class Running:
 
     def connect(self):
         """A connection."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def request(self, method, path, body=None, **headers):
         """Send a request and read the whole response."""
@@ -135,16 +136,12 @@ def running(folder, names=(), limits=None, access=None):
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    end = time.monotonic() + 30
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: server.started or not thread.is_alive())
     try:
         yield Running(server.servers[0].sockets[0].getsockname()[1], shelf)
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(PATIENCE)
         shelf.close()
 
 
@@ -156,9 +153,13 @@ def server(exported_models):
         yield started
 
 
-def wait_until(condition, seconds=20):
-    """Wait for a condition that another thread makes true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+@pytest.fixture
+def slow_decoder(monkeypatch):
+    """Make decoding so slow that no long text ends before a test has acted on it."""
+    decode = Batch.decode
+
+    def decode_slowly(batch, num_tokens):
+        time.sleep(0.1)
+        return decode(batch, num_tokens)
+
+    monkeypatch.setattr(Batch, "decode", decode_slowly)

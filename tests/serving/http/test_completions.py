@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from tests.serving.http.conftest import running, wait_until
+from tests.serving.http.conftest import running
+from tests.waiting import wait_until
 from textgen.serving.http.limits import Limits
 
 URL = "/v1/completions"
@@ -207,7 +208,7 @@ def test_a_body_that_is_no_object_is_an_error(server, content):
     assert "JSON" in reply.json["error"]["message"]
 
 
-def test_a_client_that_disconnects_frees_its_row(server):
+def test_a_client_that_disconnects_frees_its_row(server, slow_decoder):
     engine = server.shelf.models["transformer"].engine
     for stream in (True, False):
         connection = server.connect()
@@ -218,7 +219,7 @@ def test_a_client_that_disconnects_frees_its_row(server):
         wait_until(lambda: engine.num_running == 0)
 
 
-def test_a_full_queue_answers_429(exported_models):
+def test_a_full_queue_answers_429(exported_models, slow_decoder):
     folder = exported_models["transformer"].path.parents[1]
     limits = Limits(max_rows=1, max_waiting=1)
     with running(folder, ["transformer"], limits) as server:

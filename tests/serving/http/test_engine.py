@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from tests.serving.http.conftest import Reader, make_row, wait_until
+from tests.serving.http.conftest import Reader, make_row
+from tests.waiting import wait_until
 from textgen.serving.http.batch import Prompt
 from textgen.serving.http.engine import Engine, EngineClosedError, QueueFullError
 from textgen.serving.http.row import Row
@@ -37,7 +38,7 @@ def test_64_overlapping_texts_are_what_the_model_writes_alone(engine, generator)
         assert reader.read() == (alone.text, alone.finish_reason)
 
 
-def test_a_late_row_joins_while_another_is_decoded(engine):
+def test_a_late_row_joins_while_another_is_decoded(engine, slow_decoder):
     first = Reader(engine, "a", max_new_tokens=100_000, seed=1)
     next(first.pieces())
     assert Reader(engine, "b", max_new_tokens=5, seed=2).read()[1] == "length"
@@ -45,14 +46,14 @@ def test_a_late_row_joins_while_another_is_decoded(engine):
     first.row.is_cancelled = True
 
 
-def test_a_cancelled_row_leaves(engine):
+def test_a_cancelled_row_leaves(engine, slow_decoder):
     reader = Reader(engine, "a", max_new_tokens=100_000, seed=1)
     next(reader.pieces())
     reader.row.is_cancelled = True
     wait_until(lambda: engine.num_running == 0)
 
 
-def test_cancelled_rows_leave_the_queue(engine):
+def test_cancelled_rows_leave_the_queue(engine, slow_decoder):
     readers = [Reader(engine, "a", max_new_tokens=100_000, seed=n) for n in range(20)]
     for reader in readers:
         reader.row.is_cancelled = True
@@ -71,7 +72,7 @@ def test_logprobs_are_those_of_the_model_alone(engine, generator):
     assert other.read()[1] == "length"
 
 
-def test_a_full_queue_refuses_all_rows_of_a_request(engine):
+def test_a_full_queue_refuses_all_rows_of_a_request(engine, slow_decoder):
     running = [Reader(engine, "a", max_new_tokens=100_000, seed=n) for n in range(8)]
     wait_until(lambda: engine.num_running == 8)
     with pytest.raises(QueueFullError, match="busy"):
@@ -92,7 +93,7 @@ def test_a_row_that_the_model_refuses_fails_alone(engine):
     assert Reader(engine, "a", max_new_tokens=2).read()[1] == "length"
 
 
-def test_closing_ends_every_row(generator):
+def test_closing_ends_every_row(generator, slow_decoder):
     engine = Engine(generator.saved_model)
     reader = Reader(engine, "a", max_new_tokens=100_000, seed=1)
     pieces = reader.pieces()

@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 schemathesis = pytest.importorskip("schemathesis")
 
 # The suite takes a sample; the whole is `TEXTGEN_FUZZ_CASES=5000 pytest tests/serving/http`.
@@ -38,7 +40,7 @@ def test_no_request_of_the_schema_fails(server):
     def check(case):
         if isinstance(case.body, dict) and isinstance(case.body.get("max_tokens"), int):
             case.body["max_tokens"] = min(case.body["max_tokens"], 30)
-        response = case.call(timeout=60)
+        response = case.call(timeout=PATIENCE)
         assert response.status_code < 500, response.text
 
     check()

@@ -2,13 +2,11 @@
 
 import re
 import shutil
-import time
 from importlib import resources
 
 import pytest
 
-from tests.serving.http.conftest import wait_until
-from textgen.serving.http.batch import Batch
+from tests.waiting import wait_until
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 # No display, no sandbox (tests may run as root), no connection to anywhere else.
@@ -71,7 +69,7 @@ class Page:
 
     def until(self, script):
         """Wait until an expression is true."""
-        wait_until(lambda: self.run(script), 30)
+        wait_until(lambda: self.run(script))
 
     def element(self, name):
         """The element with this id."""
@@ -127,17 +125,9 @@ def test_a_text_is_continued_undone_and_had_again(page, generator):
 
 
 @needs_browser
-def test_the_keyboard_starts_and_stops(page, server, monkeypatch):
+def test_the_keyboard_starts_and_stops(page, server, slow_decoder):
     from selenium.webdriver.common.keys import Keys
 
-    decode = Batch.decode
-
-    def decode_slowly(batch, num_tokens):
-        # On an idle machine the whole text would stand before Escape is pressed.
-        time.sleep(0.2)
-        return decode(batch, num_tokens)
-
-    monkeypatch.setattr(Batch, "decode", decode_slowly)
     page.set("max_tokens", 600)
     page.browser.execute_script("settings.max_tokens = 4096")
     page.element("text").send_keys("a", Keys.CONTROL, Keys.ENTER, Keys.NULL)

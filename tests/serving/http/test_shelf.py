@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from tests.serving.http.conftest import running, wait_until
+from tests.serving.http.conftest import running
+from tests.waiting import wait_until
 from textgen.catalog import Catalog
 from textgen.errors import ModelDamagedError, ModelNotFoundError
 from textgen.serving.http.errors import ApiError

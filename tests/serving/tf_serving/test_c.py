@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
 from textgen.runtime import SavedModel
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "serving"
@@ -33,7 +34,7 @@ def program(tmp_path_factory):
 
 def run(program, *arguments):
     return subprocess.run(
-        [str(program), *map(str, arguments)], capture_output=True, timeout=60, check=False
+        [str(program), *map(str, arguments)], capture_output=True, timeout=PATIENCE, check=False
     )
 
 

@@ -13,6 +13,7 @@ import grpc
 from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2, prediction_service_pb2_grpc
 
 from tests.serving.tf_serving.prediction_service import serving
+from tests.waiting import PATIENCE
 
 CLIENT = Path(__file__).parents[3] / "examples" / "serving" / "client.py"
 
@@ -40,7 +41,9 @@ def ask(stub, signature, outputs=(), **inputs):
     for name, value in inputs.items():
         dtype = tf.int64 if name == "seed" else None
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value, dtype))
-    return {k: tf.make_ndarray(v) for k, v in stub.Predict(request, timeout=60).outputs.items()}
+    return {
+        k: tf.make_ndarray(v) for k, v in stub.Predict(request, timeout=PATIENCE).outputs.items()
+    }
 
 
 def test_prompts_alone_are_enough(stub):
@@ -86,7 +89,7 @@ def test_an_unknown_input_is_an_error_and_the_next_request_is_answered(stub):
 def test_metadata_tells_the_signatures(stub):
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "mine"
-    response = stub.GetModelMetadata(request, timeout=60)
+    response = stub.GetModelMetadata(request, timeout=PATIENCE)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
     assert {"serving_default", "generate", "score"} <= set(signatures.signature_def)
@@ -95,7 +98,7 @@ def test_metadata_tells_the_signatures(stub):
 @pytest.mark.slow
 def test_the_example_writes_and_streams_the_same_text(address):
     command = [sys.executable, str(CLIENT), address, "mine", "ab"]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr.decode()
     output = done.stdout.decode("utf-8")
     half = len(output) // 2
