@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests.waiting import PATIENCE
+
 settings.register_profile("textgen", deadline=None)
 settings.load_profile("textgen")
 
@@ -61,7 +63,7 @@ def run_python():
             capture_output=True,
             text=True,
             env={**inherited, "PYTHONPATH": str(ROOT), **environment},
-            timeout=300,
+            timeout=PATIENCE,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip(), done.stderr.strip()
@@ -93,6 +95,15 @@ def without_samples(monkeypatch):
     from textgen.generation import SampleGenerator
 
     monkeypatch.setattr(SampleGenerator, "__call__", lambda generator, model: "")
+
+
+@pytest.fixture
+def without_graph(monkeypatch):
+    """Let runs export weights, tokenizer and card, but no graph: tracing it takes seconds."""
+    from textgen.export import writer
+
+    monkeypatch.setattr(writer, "build_signatures", lambda generator: {})
+    monkeypatch.setattr(writer, "write_requests", lambda *arguments: None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,7 +46,7 @@ def import_model(
         OSError: If a file cannot be read or written.
 
     Example:
-        >>> textgen.import_model("SmolLM2-135M-Instruct.Q4_1.gguf", name="smollm2")
+        >>> textgen.import_model("SmolLM2.gguf", name="smollm2")
         PosixPath('saved_models/smollm2/1')
     """
     name = check_name(default_name(source) if name is None else name)

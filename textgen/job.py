@@ -42,6 +42,13 @@ class Trained:
         name: The model's name.
         path: The SavedModel's folder, or `None` in a worker that is not the chief.
         result: How training ended.
+
+    Example:
+        >>> trained.result.ended_by
+        'max_steps'
+        >>> with textgen.load(trained.path) as model:
+        ...     model.card.steps
+        5
     """
 
     name: str

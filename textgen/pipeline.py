@@ -85,10 +85,11 @@ def train(
         OSError: If a folder cannot be written.
 
     Example:
-        >>> textgen.train(["corpus.txt"], name="mine").path
+        >>> trained = textgen.train(["corpus.txt"], name="mine", num_layers=1, max_steps=5)
+        >>> trained.path
         PosixPath('saved_models/mine/1')
-        >>> textgen.train(["corpus.txt"], "mine", hidden_dim=256, time_budget=60)
-        >>> textgen.train(["letters.txt"], "letters", from_model="mine")
+        >>> trained.result.ended_by
+        'max_steps'
     """
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
@@ -156,8 +157,9 @@ def plan(
         TextgenError: See `textgen.errors`.
 
     Example:
-        >>> textgen.plan(["corpus.txt"], "mine", time_budget=60).config.model.num_layers
-        4
+        >>> plan = textgen.plan(["corpus.txt"], "mine", hidden_dim=64, max_steps=5)
+        >>> plan.config.model.hidden_dim
+        64
     """
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
@@ -216,8 +218,8 @@ def resume(
         TextgenError: See `textgen.errors`.
 
     Example:
-        >>> textgen.resume([], "mine", max_steps=5000).path
-        PosixPath('saved_models/mine/2')
+        >>> textgen.resume([], "shakespeare", max_steps=8).result.step
+        8
     """
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)

@@ -1,8 +1,13 @@
 """A model trained through the command line, shared by the tests of the commands."""
 
+import contextlib
+
 import pytest
 from click.testing import CliRunner
 from textgen.cli.main import cli
+
+from textgen import inference
+from textgen.catalog import Catalog
 
 CORPUS = "The quick brown fox jumps over the lazy dog. 明月光。\x1b[m\n" * 60
 SMALL = [
@@ -41,3 +46,30 @@ def models(run, corpus, tmp_path_factory):
     assert result.exit_code == 0, result.output
     assert "\n  | " in result.stderr  # a sample
     return folder
+
+
+@pytest.fixture(scope="session")
+def keep_open():
+    """`load`, for models that stay open: to open one takes most of a short command's time."""
+    opened = {}
+
+    def load(name_or_path=None, models_dir=None):
+        entry = Catalog(models_dir).find(name_or_path)
+        if entry.path not in opened:
+            opened[entry.path] = inference.TextGenerator(entry)
+        return contextlib.nullcontext(opened[entry.path])
+
+    yield load
+    for generator in opened.values():
+        generator.close()
+
+
+@pytest.fixture
+def run_on_fox(run, models, keep_open, monkeypatch):
+    """Run a command on the models folder."""
+    monkeypatch.setattr(inference, "load", keep_open)
+
+    def invoke(*arguments, **options):
+        return run(*arguments, "--models-dir", models, **options)
+
+    return invoke

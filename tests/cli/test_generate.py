@@ -1,5 +1,6 @@
 """`textgen generate`: prompts, stops, samples, JSON, and what goes wrong."""
 
+import functools
 import itertools
 import json
 import re
@@ -14,11 +15,8 @@ from textgen.config import SamplingConfig
 
 
 @pytest.fixture
-def write(run, models):
-    def invoke(*arguments, **options):
-        return run("generate", *arguments, "--models-dir", models, **options)
-
-    return invoke
+def write(run_on_fox):
+    return functools.partial(run_on_fox, "generate")
 
 
 def test_the_text_follows_the_prompt_and_a_seed_repeats_it(write):

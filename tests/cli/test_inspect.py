@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.cli.conftest import SMALL
+
 
 @pytest.fixture
 def messy(tmp_path):
@@ -30,17 +32,9 @@ def test_json_has_all_of_it(run, messy):
     assert {finding["kind"] for finding in values["findings"]} >= {"personal data"}
 
 
+@pytest.mark.usefixtures("without_samples", "without_graph")
 def test_training_does_what_was_advised(run, messy, tmp_path):
-    small = ["--num-layers", "1", "--hidden-dim", "16", "--context-length", "8"]
-    small += [
-        "--max-steps",
-        "2",
-        "--batch-size",
-        "2",
-        "--no-jit-compile",
-        "--validation-split",
-        "0",
-    ]
+    small = [*SMALL, "--validation-split", "0"]
     models = tmp_path / "models"
     result = run("train", messy, *small, "--redact", "email,phone", "--models-dir", models)
     assert result.exit_code == 0, result.output

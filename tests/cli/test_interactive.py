@@ -8,12 +8,12 @@ from tests.cli.conftest import CORPUS
 
 
 @pytest.fixture
-def write(run, models):
+def write(run_on_fox):
     """Answer line by line; return the printed text, and all proposals in rounds."""
 
     def invoke(*answers, arguments=("The ",), end="\n"):
-        result = run(
-            *("generate", "-i", "--seed", 3, "--models-dir", models, *arguments),
+        result = run_on_fox(
+            *("generate", "-i", "--seed", 3, *arguments),
             input="\n".join(answers) + end,
         )
         assert result.exit_code == 0, result.output

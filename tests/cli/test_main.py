@@ -1,5 +1,6 @@
 """The command as a program: version, module, completion, demo."""
 
+import functools
 import subprocess
 import sys
 from importlib.metadata import version
@@ -8,6 +9,7 @@ import click
 import pytest
 from textgen.cli.main import cli
 
+from textgen import pipeline
 from textgen.config import ModelConfig
 
 
@@ -105,10 +107,14 @@ def test_a_misspelt_command_or_option_gets_the_nearest_that_exists(run, argument
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_samples")
 def test_the_demo_learns_from_what_python_brings_and_writes(run, tmp_path, monkeypatch):
-    # Its own model takes half a minute to compile; `.ci/run` trains that one.
+    # Its own model takes half a minute to compile; `.ci/run` trains that one, on all modules.
     tiny = ModelConfig(num_layers=1, num_heads=1, hidden_dim=8, context_length=8)
     monkeypatch.setattr(ModelConfig, "of_size", lambda *size, **changes: tiny)
+    uncompiled = functools.partial(pipeline.train, jit_compile=False)
+    monkeypatch.setattr(pipeline, "train", uncompiled)
+    monkeypatch.setattr("textgen.cli.demo._MODULES", ("bdb", "cmd"))
     result = run("demo", "--code", "--max-steps", 2, "--models-dir", tmp_path)
     assert result.exit_code == 0, result.output
     assert "standard-library" in result.stderr

@@ -1,5 +1,6 @@
 """`textgen score`: files, standard input, JSON, and what goes wrong."""
 
+import functools
 import json
 import math
 import re
@@ -14,11 +15,8 @@ TEXT = "The quick brown fox 明月光。\n"
 
 
 @pytest.fixture
-def score(run, models):
-    def invoke(*arguments, **options):
-        return run("score", *arguments, "--models-dir", models, **options)
-
-    return invoke
+def score(run_on_fox):
+    return functools.partial(run_on_fox, "score")
 
 
 @pytest.fixture

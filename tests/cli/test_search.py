@@ -1,16 +1,14 @@
 """Searching for a text from the command line."""
 
+import functools
 import json
 
 import pytest
 
 
 @pytest.fixture
-def write(run, models):
-    def invoke(*arguments):
-        return run("generate", *arguments, "--models-dir", models)
-
-    return invoke
+def write(run_on_fox):
+    return functools.partial(run_on_fox, "generate")
 
 
 @pytest.mark.parametrize("search", [("--num-beams", 3), ("--penalty-alpha", 0.5)])

@@ -9,16 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from textgen.cli.train import default_name, replayed
 
 from tests.cli.conftest import CORPUS, SMALL
+from tests.waiting import PATIENCE, interrupt
 from textgen.run import ModelRuns, RunLock
 
 # The run of the fixture `models` writes them.
 pytestmark = pytest.mark.usefixtures("without_samples")
+without_graph = pytest.mark.usefixtures("without_graph")
 
 
 def test_a_run_leaves_a_version_with_card_and_history(models):
@@ -32,6 +33,7 @@ def test_a_run_leaves_a_version_with_card_and_history(models):
     assert card["validation_loss"] == min(record["validation_loss"] for record in history)
 
 
+@without_graph
 def test_without_a_terminal_progress_is_plain_lines_on_stderr(run, corpus, tmp_path):
     result = run("train", corpus, *SMALL, "--models-dir", tmp_path, "--name", "again")
     assert result.stdout == ""
@@ -79,6 +81,7 @@ def test_a_size_is_kept_and_the_rest_is_planned(run, corpus, tmp_path):
     assert "Plan: lstm 2 x 768, context 256, batch 16, 7 steps" in result.stdout
 
 
+@without_graph
 def test_the_corpus_may_come_from_standard_input_and_from_gz(run, tmp_path):
     result = run("train", "-", *SMALL, "--models-dir", tmp_path, input=CORPUS)
     assert result.exit_code == 0, result.output
@@ -112,6 +115,7 @@ def test_a_model_is_named_after_its_corpus(tmp_path, monkeypatch, path, name):
     assert default_name(path) == name
 
 
+@without_graph
 def test_what_to_try_can_be_pasted_into_a_shell(run, corpus, tmp_path):
     where = tmp_path / "my models"
     result = run("train", corpus, *SMALL, "--name", "my fox", "--models-dir", where)
@@ -121,6 +125,7 @@ def test_what_to_try_can_be_pasted_into_a_shell(run, corpus, tmp_path):
     ]
 
 
+@without_graph
 def test_any_file_name_can_be_told_of_in_a_card(run, tmp_path):
     corpus = tmp_path / os.fsdecode(b"caf\xe9.txt")
     corpus.write_text(CORPUS, encoding="utf-8")
@@ -216,6 +221,7 @@ def test_byte_pairs_are_learned_and_written_with(run, tmp_path):
     assert "--vocab-size needs the tokenizer bpe. Received: 'character'" in again.stderr
 
 
+@without_graph
 def test_a_column_of_a_table_is_a_corpus_whose_tokens_a_second_run_reuses(run, tmp_path):
     rows = "".join(f'{number},"The quick brown fox."\n' for number in range(60))
     (tmp_path / "rows.csv").write_text(f"id,body\n{rows}")
@@ -255,6 +261,7 @@ def test_a_model_that_is_in_training_is_named(run, corpus, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@without_graph
 def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, tmp_path):
     where = ["--models-dir", tmp_path]
     assert run("train", corpus, *SMALL, *where).exit_code == 0
@@ -288,7 +295,7 @@ def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
     endless = ["--max-steps", "1000000", "--validate-every", "20", "--models-dir", tmp_path]
     process = start_until("step 20:", corpus, *SMALL, *endless)
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, rest
     assert "Stopping" in rest
     assert "stopped by Ctrl-C" in rest
@@ -300,13 +307,13 @@ def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
     # Standard input says nothing and does not end.
     where = ["--models-dir", tmp_path]
     process = start_until("reading", "-", *SMALL, *where, stdin=subprocess.PIPE)
-    time.sleep(0.5)  # Python misses a signal that comes in the very moment a read begins
-    process.send_signal(signal.SIGINT)
+    interrupt(process, signal.SIGINT)
     assert process.stderr.read().strip() == "Interrupted."
-    assert process.wait(timeout=60) == 130
+    assert process.returncode == 130
     assert not any(tmp_path.iterdir())
 
 
+@without_graph
 def test_a_model_is_trained_on_from_another(run, models, corpus, tmp_path):
     letters = tmp_path / "letters.txt"
     letters.write_text("The lazy dog jumps over the brown fox. " * 60, "utf-8")

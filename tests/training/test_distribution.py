@@ -4,13 +4,13 @@ import json
 import signal
 import socket
 import subprocess
-import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import textgen
+from tests.waiting import PATIENCE, wait_until
 from textgen.errors import DeviceError
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.distribution import build_strategy, reporting_device_errors
@@ -66,7 +66,7 @@ def test_two_devices_learn_what_one_does(
     tmp_path, fork_python, read_history, architecture, optimizer, jit
 ):
     process = fork_python(TWO_DEVICES, tmp_path, architecture, optimizer, jit)
-    _, errors = process.communicate(timeout=180)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
     one, *others = (tmp_path / name for name in ("one", "two", "two in parts"))
     expected = read_history(f"{one}.jsonl")
@@ -83,9 +83,15 @@ def test_two_devices_learn_what_one_does(
 
 CORPUS = "The quick brown fox jumps over the lazy dog. " * 40
 
+# Only the figures matter: neither samples nor a graph, whose tracing takes most of such a run.
 WORKER = """
 import json, sys
 import textgen
+from textgen.export import writer
+from textgen.generation import SampleGenerator
+SampleGenerator.__call__ = lambda generator, model: ""
+writer.build_signatures = lambda generator: {}
+writer.write_requests = lambda *arguments: None
 corpus, models, config, max_steps = sys.argv[1:]
 if max_steps:
     trained = textgen.resume([], "mine", models_dir=models, max_steps=int(max_steps))
@@ -138,7 +144,7 @@ def outcomes(workers):
     ended = []
     for worker in workers:
         try:
-            output, errors = worker.communicate(timeout=150)
+            output, errors = worker.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             for each in workers:
                 each.kill()
@@ -161,6 +167,7 @@ def make_config(**training):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_samples", "without_graph")
 def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
     tmp_path, start_workers, read_history
 ):
@@ -190,15 +197,11 @@ ENDLESS = {"strategy": "multi-worker", "max_steps": 10**6, "keep_checkpoints": 1
 
 
 def wait_for_checkpoint(train, workers):
-    deadline = time.monotonic() + 150
-    while not list(train.glob("checkpoints/step-*.npz")):
-        assert [worker.poll() for worker in workers] == [None, None]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: list(train.glob("checkpoints/step-*.npz")), *workers)
 
 
 def assert_it_says_so(survivor):
-    _, errors = survivor.communicate(timeout=60)
+    _, errors = survivor.communicate(timeout=PATIENCE)
     assert survivor.returncode == 1
     assert errors.splitlines()[-1].startswith(
         "textgen.errors.DeviceError: Another worker stopped responding"
@@ -242,7 +245,7 @@ def test_where_another_worker_is_lost_the_chief_says_so(tmp_path, start_workers,
 def test_workers_with_different_settings_or_corpora_do_not_begin(tmp_path, start_workers):
     configs = [make_config(strategy="multi-worker", seed=seed) for seed in (0, 1)]
     for worker in start_workers(*configs):
-        _, errors = worker.communicate(timeout=150)
+        _, errors = worker.communicate(timeout=PATIENCE)
         assert "same corpus with the same settings" in errors.splitlines()[-1]
     assert not (tmp_path / "models" / "mine" / "train").exists()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import textgen
+from tests.waiting import PATIENCE, wait_until
 from textgen.errors import CheckpointError
 from textgen.training import clock
 from textgen.training.checkpoints import Checkpoints
@@ -162,6 +163,8 @@ def test_a_checkpoint_of_another_shape_is_refused(make_trainer):
 KILLED = """
 import json, sys
 import textgen
+from textgen.generation import SampleGenerator
+SampleGenerator.__call__ = lambda generator, model: ""
 corpus, models, config, resumed = sys.argv[1:]
 if resumed == "yes":
     textgen.resume([], "mine", models_dir=models)
@@ -169,14 +172,6 @@ else:
     config = textgen.RunConfig.from_dict(json.loads(config))
     textgen.train([corpus], "mine", config, models)
 """
-
-
-def wait_until(condition, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 @pytest.mark.slow
@@ -196,7 +191,7 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
     # In a process of its own like the others: sums may differ in the last bit where
     # TensorFlow was set up otherwise, as loading a model for writing does (oneDNN).
     undisturbed = fork_python(KILLED, *arguments, "no")
-    assert undisturbed.wait(300) == 0
+    assert undisturbed.wait(PATIENCE) == 0
 
     generator = random.Random(0)
     folder = models / "mine" / "train"
@@ -212,7 +207,7 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
         wait_until(lambda part=part: has_written(10 + 30 * part), process)
         time.sleep(generator.uniform(0, 0.1))
         process.kill()
-        assert process.wait(20) == -9
+        assert process.wait(PATIENCE) == -9
 
         newest = max((folder / "checkpoints").glob("step-*.npz"))
         assert Checkpoints(folder / "checkpoints").load_newest()[1]["step"] == int(newest.stem[5:])
@@ -221,7 +216,7 @@ def test_a_killed_run_goes_on_from_a_whole_checkpoint(
             assert len(earlier.generate("The ", seed=0, max_new_tokens=5).text) > 0
 
     ended = fork_python(KILLED, *arguments, "yes")
-    assert ended.wait(300) == 0
+    assert ended.wait(PATIENCE) == 0
     assert textgen.Catalog(models).find("mine").version == 2
     previous = folder.with_name("train.previous")
     runs = [Checkpoints(run / "checkpoints") for run in (folder, previous)]
@@ -310,7 +305,7 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(
     tmp_path, fork_python, read_history, assert_same_arrays, architecture, optimizer
 ):
     process = fork_python(KILLED_ANYWHERE, tmp_path, architecture, optimizer)
-    output, errors = process.communicate(timeout=180)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert output.split() == ["0", "-9", "-9", "-9", "0"], errors
     whole, pieces = (Checkpoints(tmp_path / name) for name in ("whole", "pieces"))
     assert_same_arrays(whole.load_newest()[0], pieces.load_newest()[0])

@@ -27,6 +27,13 @@ class Plan:
         step_seconds: Estimated seconds per step.
         closing_seconds: Estimated seconds for the export.
         seconds: Estimated seconds from now to the exported model.
+
+    Example:
+        >>> plan = textgen.plan(["corpus.txt"], "mine", hidden_dim=64, max_steps=5)
+        >>> plan.tokens == 5 * plan.config.training.batch_size * plan.config.model.context_length
+        True
+        >>> 0 < plan.bits_per_character < 8
+        True
     """
 
     config: RunConfig
