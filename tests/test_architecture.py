@@ -28,6 +28,7 @@ ALLOWED = {
     "files": set(),
     "unicode": set(),
     "digests": {"files"},
+    "arrays": {"files"},
     "splitmix": set(),
     "checks": {"errors", "unicode"},
     "record": {"errors"},
@@ -40,7 +41,7 @@ ALLOWED = {
     "reporter": {"metrics", "planning"},
     "permutation": {"splitmix"},
     "metrics": set(),
-    "dataset": {"corpus", "digests", "tokenizer", "errors", "files"},
+    "dataset": {"arrays", "corpus", "digests", "tokenizer", "errors", "files"},
     "windows": {"config", "errors", "permutation"},
     "run": {
         *("config", "corpus", "dataset", "digests", "errors", "files", "reporter", "tokenizer"),
@@ -59,7 +60,7 @@ ALLOWED = {
     "sampling": {"config", "splitmix"},
     "generation": {"config", "sampling", "models.base", "tokenizer"},
     "training": {
-        *("config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
+        *("arrays", "config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
         "reporter",
     },
     "export": {"card", "catalog", "config", "generation", "tokenizer"},
@@ -74,14 +75,15 @@ ALLOWED = {
         *("card", "catalog", "chat_template", "config", "constraints", "corpus", "errors", "files"),
         *("metrics", "runtime", "tokenizer", "unicode"),
     },
-    "originality": {"errors", "files", "run"},
+    "originality": {"arrays", "errors", "files", "run"},
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
         *("run", "tokenizer", "windows"),
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {
-        *("catalog", "config", "errors", "evaluation", "files", "inference", "run", "tokenizer"),
+        *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference", "run"),
+        "tokenizer",
     },
 }
 STANDARD_LIBRARY_ONLY = {
@@ -103,7 +105,7 @@ STANDARD_LIBRARY_ONLY = {
 FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("inheritance", "windows", "workplace"),
+    *("arrays", "inheritance", "windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from textgen.arrays import map_array
 from textgen.corpus import Block
 from textgen.digests import DIGESTS_NAME, DigestError, check_digests, record_digests
 from textgen.errors import CorpusError
@@ -36,13 +37,13 @@ class TokenStore:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self.train = _open_array(folder / "train.npy")
-            self.validation = _open_array(folder / "validation.npy")
+            self.train = map_array(folder / "train.npy")
+            self.validation = map_array(folder / "validation.npy")
             self.test, self.replay = (
-                _open_array(path) if (path := folder / f"{part}.npy").exists() else None
+                map_array(path) if (path := folder / f"{part}.npy").exists() else None
                 for part in ("test", "replay")
             )
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
         self._folder = folder
 
@@ -111,17 +112,6 @@ class TokenStore:
                 _write_array(scratch / f"{part}.npy", pieces, dtype)
             record_digests(scratch, scratch / DIGESTS_NAME)
         return cls(folder)
-
-
-def _open_array(path: Path) -> np.ndarray:
-    """Map an array into memory; an empty one cannot be mapped."""
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError:
-        tokens = np.load(path, allow_pickle=False)
-        if tokens.size:
-            raise
-        return tokens
 
 
 def _encode(

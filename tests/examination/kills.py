@@ -164,7 +164,7 @@ def digest(arrays):
     return content.hexdigest()
 
 
-def examine(kills, seed, folder):
+def examine(kills, seed, folder, progress=lambda line: None):
     """Kill as often in training as in export; return (kind, tried, complaints) for each."""
     examination = Examination(folder, seed)
     results = []
@@ -175,8 +175,13 @@ def examine(kills, seed, folder):
                 getattr(examination, kind)(number)
             except (MishandledError, textgen.TextgenError) as error:
                 complaints.append(f"{kind} {number}: {error}")
+            progress(f"{kind} {number + 1} of {kills}, {len(complaints)} mishandled")
         results.append((kind.replace("_", " of "), kills, complaints))
     return results
+
+
+def print_progress(line):
+    print(line, file=sys.stderr, flush=True)
 
 
 def main():
@@ -185,7 +190,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="Seed of the moments.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
-        results = examine(options.kills, options.seed, Path(folder))
+        results = examine(options.kills, options.seed, Path(folder), print_progress)
     print(f"{'':20} tried  mishandled")
     for kind, tried, complaints in results:
         print(f"{kind:20} {tried:5}  {len(complaints):10}")

@@ -29,7 +29,8 @@ def clean_environment(**variables):
 class ForkedPython:
     """Python on a script, forked from a server that only imports: four seconds saved each.
 
-    Its methods are those of `subprocess.Popen` with captured text.
+    Its methods are those of `subprocess.Popen` with captured text. `shown` are the files with
+    what it prints.
 
     Args:
         script: Source of the program.
@@ -39,9 +40,9 @@ class ForkedPython:
     """
 
     def __init__(self, script, arguments, environment, folder):
-        self._shown = [tempfile.mkstemp(dir=folder)[1] for _ in range(2)]
+        self.shown = [tempfile.mkstemp(dir=folder)[1] for _ in range(2)]
         self._process = _CONTEXT.Process(
-            target=_run, args=(script, arguments, environment, *self._shown)
+            target=_run, args=(script, arguments, environment, *self.shown)
         )
         _CONTEXT.set_forkserver_preload(_IMPORTED)
         with mock.patch.dict(os.environ, environment, clear=True):
@@ -50,7 +51,7 @@ class ForkedPython:
 
     def printed(self):
         """Return the standard output so far."""
-        return Path(self._shown[0]).read_text("utf-8")
+        return Path(self.shown[0]).read_text("utf-8")
 
     def poll(self):
         return self._process.exitcode
@@ -65,7 +66,7 @@ class ForkedPython:
 
     def communicate(self, timeout=None):
         self.wait(timeout)
-        return tuple(Path(path).read_text("utf-8") for path in self._shown)
+        return tuple(Path(path).read_text("utf-8") for path in self.shown)
 
     def send_signal(self, signal):
         os.kill(self._process.pid, signal)

@@ -98,7 +98,7 @@ def read_evaluations(entry: ModelEntry) -> list[SavedEvaluation]:
             numbers = [figure[key] for key in ("value", "low", "high")]
             bits = Figure(*(None if n is None else float(n) for n in numbers))  # type: ignore[arg-type]
             found.append(SavedEvaluation(str(record["created"]), str(record["text"]), bits))
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        except (ArithmeticError, ValueError, LookupError, TypeError, RecursionError):
             continue
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from textgen.arrays import map_array
 from textgen.errors import CorpusError
 from textgen.files import open_plain, publish_folder
 
@@ -54,11 +55,11 @@ class CorpusIndex:
             CorpusError: If it is missing or damaged.
         """
         try:
-            suffixes = np.load(folder / _SUFFIXES, mmap_mode="r", allow_pickle=False)
+            suffixes = map_array(folder / _SUFFIXES)
             with open_plain(folder / _TEXT) as file:
                 size = file.seek(0, 2)
                 text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError) as error:
             raise CorpusError(f"{folder}: the index is damaged ({error}).") from error
         if suffixes.shape != (size,) or suffixes.dtype.kind != "i":
             raise CorpusError(f"{folder}: the index is damaged.")
@@ -75,11 +76,17 @@ class CorpusIndex:
             np.save(scratch / _SUFFIXES, self._suffixes)
 
     def find(self, wanted: bytes) -> int | None:
-        """Return a position of a text, in bytes; `None` if it does not appear."""
+        """Return a position of a text, in bytes; `None` if it does not appear.
+
+        Raises:
+            CorpusError: If the index is damaged.
+        """
         place = bisect.bisect_left(self._suffixes, wanted, key=lambda at: self._at(at, len(wanted)))
         if place == len(self._suffixes):
             return None
         position = int(self._suffixes[place])
+        if not 0 <= position < len(self._text):
+            raise CorpusError(f"The index is damaged: it holds the position {position}.")
         return position if self._at(position, len(wanted)) == wanted else None
 
     def line_of(self, position: int) -> int:

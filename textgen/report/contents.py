@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from textgen.arrays import read_archive
 from textgen.catalog import Catalog
 from textgen.errors import CorpusError, ModelDamagedError
 from textgen.evaluation import Evaluation, evaluate, own_run, read_evaluations, spell
@@ -168,12 +169,16 @@ def read_history(folder: RunFolder) -> list[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line)
-            numbers = [float(record[key]) for key in ("step", "loss", "validation_loss")]
+            step, *losses = (record[key] for key in ("step", "loss", "validation_loss"))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        if np.isfinite(numbers).all():
+        if _is_number(step, int, 2**53) and all(_is_number(n, int | float, 1e9) for n in losses):
             found.append(record)
     return found
+
+
+def _is_number(value: object, kind: Any, limit: float) -> bool:
+    return isinstance(value, kind) and 0 <= value < limit
 
 
 def _samples(model: TextGenerator, prompt: str) -> tuple[Sample, ...]:
@@ -236,14 +241,13 @@ def _embedding(run: Run) -> tuple[tuple[str, float, float], ...]:
 def _embedding_table(run: Run) -> np.ndarray | None:
     """Return float32[V, D], the first weights of the best checkpoint with a row per token."""
     try:
-        with np.load(run.folder.checkpoints / "best.npz", allow_pickle=False) as arrays:
-            for name in arrays.files:
-                array = arrays[name]
-                if array.ndim == 2 and len(array) == run.tokenizer.vocab_size:
-                    table = array.astype(np.float32)
-                    return table if np.isfinite(table).all() else None
-    except (OSError, ValueError, EOFError):
-        pass
+        arrays = read_archive(run.folder.checkpoints / "best.npz")
+    except (OSError, ValueError):
+        return None
+    tables = (array for array in arrays.values() if array.ndim == 2)
+    for table in tables:
+        if len(table) == run.tokenizer.vocab_size:
+            return table.astype(np.float32) if np.isfinite(table).all() else None
     return None
 
 

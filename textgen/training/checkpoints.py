@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from textgen.arrays import read_archive
 from textgen.errors import CheckpointError
 from textgen.files import replace_atomically
 
@@ -100,9 +100,10 @@ def _write(path: Path, arrays: Mapping[str, np.ndarray], progress: dict[str, Any
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        return arrays, json.loads(arrays.pop(_PROGRESS).tobytes())
-    # RuntimeError: a flipped bit can make an entry look encrypted or of another version.
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        arrays = read_archive(path)
+        progress = json.loads(arrays.pop(_PROGRESS).tobytes())
+        if not isinstance(progress, dict):
+            raise ValueError("it holds no progress")
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise CheckpointError(f"The checkpoint {path} is missing or damaged ({error}).") from error
+    return arrays, progress
