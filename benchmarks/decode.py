@@ -1,10 +1,10 @@
-"""How fast textgen writes, beside transformers' GPT-2 and CTranslate2 of the same shape.
+"""How fast textgen generates, beside transformers, CTranslate2, PyTorch and llama.cpp.
 
-    python benchmarks/decode.py [--peers-python PATH]
+    python benchmarks/decode.py [--peers-python PATH] [--llama-bench PATH]
 
-Models take one step of training: what they write does not matter, how long it takes does. Every
-side is a process of its own that stays alive; they take turns, so that noise of the machine
-hits all of them. Everything runs on the CPU; see README.md beside this file.
+The models are trained for one step: what they generate doesn't matter, how long it takes does.
+Every side is a process that stays alive; they take turns, so that noise of the machine slows all of
+them. Everything runs on the CPU; see README.md beside this file.
 """
 
 from __future__ import annotations
@@ -23,20 +23,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-CHARACTERS = "".join(map(chr, range(32, 94)))  # with the special tokens, 65 in all
-PROMPT = "To be"
-# Name: architecture, layers, heads, width, context.
-SHAPES: dict[str, tuple[str, int, int, int, int]] = {
-    "transformer-0.8M": ("transformer", 4, 4, 128, 256),
-    "transformer-10.6M": ("transformer", 6, 6, 384, 256),
-    "lstm-2x256": ("lstm", 2, 1, 256, 256),
-}
+from decode_sides import CHARACTERS, PROMPT, SHAPES, SIDES
+
+_TRANSFORMER_PEERS = ("transformers", "ctranslate2", "llama.cpp")
 # Model, batch, new tokens, peers.
 SPEEDS = [
-    ("transformer-0.8M", 1, 200, ("transformers", "ctranslate2")),
+    ("transformer-0.8M", 1, 200, _TRANSFORMER_PEERS),
     ("transformer-0.8M", 64, 200, ("transformers", "ctranslate2")),
-    ("transformer-10.6M", 1, 100, ("transformers", "ctranslate2")),
-    ("lstm-2x256", 1, 1_000, ()),
+    ("transformer-10.6M", 1, 100, _TRANSFORMER_PEERS),
+    ("lstm-2x256", 1, 1_000, ("torch",)),
     ("lstm-2x256", 1, 20_000, ()),
 ]
 
@@ -44,11 +39,11 @@ SPEEDS = [
 def main() -> None:
     args = _parse_args()
     if args.worker:
-        WORKERS[args.worker](args.models)
+        SIDES[args.worker](args.models)
         return
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder)
-        subprocess.run([*_worker(sys.executable, "export", models)], check=True)
+        _export(models)
         if args.only in (None, "speed"):
             _compare_speed(args, models)
         if args.only in (None, "start"):
@@ -63,20 +58,43 @@ def _parse_args() -> argparse.Namespace:
         default=sys.executable,
         help="interpreter that has torch, transformers and ctranslate2 (default: this one)",
     )
+    parser.add_argument(
+        "--llama-bench", metavar="PATH", type=Path, help="llama.cpp's benchmark program"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--only", choices=("speed", "start"), help="default: both")
-    parser.add_argument("--worker", choices=WORKERS, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--models", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-# The side that gives orders.
+def _export(models: Path) -> None:
+    """Export models that took one step of training: their weights are as good as random."""
+    corpus = models / "characters.txt"
+    corpus.write_text(CHARACTERS * 60, encoding="utf-8")
+    for name, shape in SHAPES.items():
+        command = [_textgen(), "train", str(corpus), "--name", name, "--models-dir", str(models)]
+        command += ["--model", shape.architecture, "--num-layers", str(shape.num_layers)]
+        command += ["--hidden-dim", str(shape.hidden_dim), "--tokenizer", "character"]
+        command += ["--context-length", str(shape.context_length), "--no-jit-compile"]
+        command += ["--max-steps", "1", "--batch-size", "1"]
+        if shape.architecture == "transformer":
+            command += ["--num-heads", str(shape.num_heads)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _peers(args: argparse.Namespace) -> list[str]:
+    peers = ["transformers", "ctranslate2", "torch"]
+    if args.llama_bench:
+        os.environ["LLAMA_BENCH"] = str(args.llama_bench)
+        peers.append("llama.cpp")
+    return peers
 
 
 def _compare_speed(args: argparse.Namespace, models: Path) -> None:
     with contextlib.ExitStack() as stack:
         workers = {"textgen": stack.enter_context(_start(sys.executable, "textgen", models))}
-        for peer in ("transformers", "ctranslate2"):
+        for peer in _peers(args):
             process = stack.enter_context(_start(args.peers_python, peer, models))
             if _ask(process, {}) == "ready":
                 workers[peer] = process
@@ -102,7 +120,7 @@ def _compare_speed(args: argparse.Namespace, models: Path) -> None:
 
 
 def _compare_start(args: argparse.Namespace, models: Path) -> None:
-    textgen = str(Path(sys.executable).with_name("textgen"))
+    textgen = _textgen()
     write = [textgen, "generate", "-m", "transformer-0.8M", "--models-dir", str(models), PROMPT]
     write += ["--max-new-tokens", "200", "--seed", "1"]
     commands: dict[str, Callable[[], tuple[float, float]]] = {
@@ -163,6 +181,10 @@ def _first_character(command: list[str]) -> float:
     return seconds
 
 
+def _textgen() -> str:
+    return str(Path(sys.executable).with_name("textgen"))
+
+
 def _worker(python: str, name: str, models: Path) -> list[str]:
     return [python, __file__, "--worker", name, "--models", str(models)]
 
@@ -192,128 +214,6 @@ def _ask(process: subprocess.Popen[str], order: dict[str, Any]) -> Any:
         return json.loads(line) if line else None
     return None
 
-
-# The sides that write. Each answers an order with the seconds it took.
-
-
-def _serve(write: Callable[[str, int, int], None]) -> None:
-    for line in sys.stdin:
-        order = json.loads(line)
-        answer: Any = "ready"
-        if order:
-            start = time.perf_counter()
-            write(order["model"], order["batch"], order["tokens"])
-            answer = time.perf_counter() - start
-        print(json.dumps(answer), flush=True)
-
-
-def _export(models: Path) -> None:
-    """Export models that took one step of training: their weights are as good as random."""
-    import textgen
-
-    corpus = models / "characters.txt"
-    corpus.write_text(CHARACTERS * 60, encoding="utf-8")
-    for name, (architecture, layers, heads, width, context) in SHAPES.items():
-        config = textgen.RunConfig(
-            model=textgen.ModelConfig(
-                architecture,
-                num_layers=layers,
-                num_heads=heads,
-                hidden_dim=width,
-                context_length=context,
-            ),
-            training=textgen.TrainingConfig(max_steps=1, batch_size=1, jit_compile=False),
-            tokenizer="character",
-        )
-        textgen.train([corpus], name, config, models)
-
-
-def _serve_textgen(models: Path) -> None:
-    from textgen.runtime import SavedModel
-
-    opened = {name: SavedModel(models / name / "1") for name in SHAPES}
-
-    def write(name: str, batch: int, tokens: int) -> None:
-        result = opened[name].run(
-            "generate", prompts=[PROMPT] * batch, max_new_tokens=[tokens], seed=range(batch)
-        )
-        if result["num_tokens"].tolist() != [tokens] * batch:
-            raise RuntimeError("not all tokens were written")
-
-    _serve(write)
-
-
-def _gpt2(name: str) -> Any:
-    import transformers
-
-    _, layers, heads, width, context = SHAPES[name]
-    config = transformers.GPT2Config(
-        vocab_size=len(CHARACTERS) + 3,
-        n_positions=context,
-        n_embd=width,
-        n_layer=layers,
-        n_head=heads,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
-    return transformers.GPT2LMHeadModel(config).eval()
-
-
-def _serve_transformers(models: Path) -> None:
-    import torch
-
-    opened = {name: _gpt2(name) for name, shape in SHAPES.items() if shape[0] == "transformer"}
-
-    def write(name: str, batch: int, tokens: int) -> None:
-        prompt = torch.ones((batch, 1 + len(PROMPT)), dtype=torch.long)
-        sampling = {"do_sample": True, "temperature": 0.8, "top_k": 0}
-        limits = {"max_new_tokens": tokens, "min_new_tokens": tokens, "pad_token_id": 0}
-        mask = torch.ones_like(prompt)
-        with torch.inference_mode():
-            opened[name].generate(prompt, attention_mask=mask, **sampling, **limits)
-
-    _serve(write)
-
-
-def _serve_ctranslate2(models: Path) -> None:
-    import ctranslate2
-    from ctranslate2.converters.transformers import GPT2Loader
-
-    opened = {}
-    tokens_of = [f"t{index}" for index in range(len(CHARACTERS) + 3)]
-    for name, shape in SHAPES.items():
-        if shape[0] != "transformer":
-            continue
-        spec = GPT2Loader().get_model_spec(_gpt2(name))
-        spec.register_vocabulary(tokens_of)
-        spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = tokens_of[0]
-        spec.validate()
-        spec.optimize()
-        path = models / f"{name}-ctranslate2"
-        path.mkdir()
-        spec.save(str(path))
-        opened[name] = ctranslate2.Generator(str(path), intra_threads=os.cpu_count() or 1)
-
-    def write(name: str, batch: int, tokens: int) -> None:
-        prompt = [tokens_of[1]] * (1 + len(PROMPT))
-        opened[name].generate_batch(
-            [prompt] * batch,
-            max_length=tokens,
-            min_length=tokens,
-            sampling_topk=0,
-            sampling_temperature=0.8,
-            include_prompt_in_result=False,
-        )
-
-    _serve(write)
-
-
-WORKERS: dict[str, Callable[[Path], None]] = {
-    "export": _export,
-    "textgen": _serve_textgen,
-    "transformers": _serve_transformers,
-    "ctranslate2": _serve_ctranslate2,
-}
 
 if __name__ == "__main__":
     main()
