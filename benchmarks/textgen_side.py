@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from settings import Setting, Tokens
 
@@ -26,18 +27,21 @@ def fit(
     seed: int = 0,
     validate_every: int | None = None,
     reporter: Reporter | None = None,
+    strategy: str = "none",
+    **model_settings: Any,
 ) -> TrainingResult:
     """Train with textgen's defaults; validate once, at the end, if nothing else is asked for."""
     *shape, batch_size = setting
     names = ("architecture", "num_layers", "num_heads", "hidden_dim", "context_length")
-    model_config = ModelConfig(**dict(zip(names, shape, strict=True)), dropout=0.0)
+    settings = {"dropout": 0.0, **dict(zip(names, shape, strict=True)), **model_settings}
+    model_config = ModelConfig(**settings)
     config = TrainingConfig(
         max_steps=max_steps,
         batch_size=batch_size,
         optimizer=optimizer,
         seed=seed,
         validate_every=validate_every or max_steps,
-        strategy="none",
+        strategy=strategy,
     )
     with tempfile.TemporaryDirectory() as folder:
         return Trainer(

@@ -1,6 +1,7 @@
 """The PyTorch side of the training benchmarks: GPT-2 of transformers, and torch.nn.LSTM.
 
-Imported only where PyTorch is installed; it knows nothing of textgen.
+Imported only where PyTorch is installed; it knows nothing of textgen. On a GPU it computes in
+bfloat16 wherever PyTorch's autocast does, and in TensorFloat-32 elsewhere, as nanoGPT does.
 """
 
 from __future__ import annotations
@@ -63,24 +64,37 @@ class GPT2(torch.nn.Module):
 
 
 class Torch:
-    """A model that learns by AdamW in eager PyTorch, on all cores.
+    """A model that learns by AdamW in PyTorch, on all cores or a GPU.
 
     Args:
         setting: its shape and batch.
         tokens: to train on.
         vocab_size: how many different ones there are.
         num_steps: of the cosine schedule; `None` keeps the peak rate.
+        compile: Whether `torch.compile` translates the model.
+        device: `cpu` or `cuda`.
     """
 
     def __init__(
-        self, setting: Setting, tokens: np.ndarray, vocab_size: int, num_steps: int | None = None
+        self,
+        setting: Setting,
+        tokens: np.ndarray,
+        vocab_size: int,
+        num_steps: int | None = None,
+        *,
+        compile: bool = False,
+        device: str = "cpu",
     ) -> None:
         has_affinity = hasattr(os, "sched_getaffinity")
         torch.set_num_threads(len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1)
         torch.manual_seed(0)
         self.setting, self.tokens, self.num_steps = setting, tokens, num_steps
         model = LSTM if setting.architecture == "lstm" else GPT2
-        self.model = model(setting, vocab_size).train()
+        self.device = device
+        torch.set_float32_matmul_precision("high" if device == "cuda" else "highest")
+        self.model = model(setting, vocab_size).train().to(device)
+        if compile:
+            self.model.compile()
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=LEARNING_RATE, betas=BETAS, weight_decay=WEIGHT_DECAY
         )
@@ -114,10 +128,12 @@ class Torch:
         return total / (len(starts) * length)
 
     def _loss(self, windows, reduction: str):
-        logits = self.model(windows[:, :-1])
-        return torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), windows[:, 1:].flatten(), reduction=reduction
-        )
+        windows = windows.to(self.device)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
+            logits = self.model(windows[:, :-1])
+            return torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), windows[:, 1:].flatten(), reduction=reduction
+            )
 
     def _learning_rate(self, step: int) -> float:
         if self.num_steps is None:

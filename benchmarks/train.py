@@ -1,6 +1,6 @@
-"""How fast textgen trains, beside the same models in eager PyTorch.
+"""How fast textgen trains, beside the same models in PyTorch, eager and compiled.
 
-    python benchmarks/train.py corpus.txt --torch-python PATH [--model lstm]
+    python benchmarks/train.py corpus.txt --torch-python PATH [--model lstm] [--compile]
 
 Every side is a process of its own, which stays alive and trains some steps when it is
 told to. They take turns, so that noise of the machine hits all of them. Everything runs
@@ -22,6 +22,7 @@ from settings import SETTINGS, Setting, Tokens, read_tokens
 from workers import has_torch, receive, worker
 
 _OPTIMIZERS = ("adamw", "muon")
+_TORCH_SIDES = {"torch": "torch adamw", "torch-compile": "torch.compile"}
 _WARMUP_STEPS = 30  # compilation is part of the first of them
 
 
@@ -29,8 +30,8 @@ def main() -> None:
     args = _parse_args()
     tokens = read_tokens(args.corpus)  # a damaged corpus should fail here, not in three workers
     setting = SETTINGS[args.model]
-    if args.worker == "torch":
-        _serve_torch(setting, tokens)
+    if args.worker in _TORCH_SIDES:
+        _serve_torch(setting, tokens, compile=args.worker == "torch-compile")
     elif args.worker:
         _serve_textgen(setting, tokens, args.worker)
     else:
@@ -47,9 +48,10 @@ def _parse_args() -> argparse.Namespace:
         help="interpreter that has torch and transformers (default: the one that runs this)",
     )
     parser.add_argument("--model", choices=tuple(SETTINGS), default="transformer")
+    parser.add_argument("--compile", action="store_true", help="also measure torch.compile")
     parser.add_argument("--rounds", type=_positive, default=5, help="default: %(default)s")
     parser.add_argument("--seconds", type=_positive, default=4, help="a round; default: 4")
-    parser.add_argument("--worker", choices=("torch", *_OPTIMIZERS), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=(*_TORCH_SIDES, *_OPTIMIZERS), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -61,12 +63,13 @@ def _positive(text: str) -> int:
 
 
 def _compare(args: argparse.Namespace) -> None:
-    sides = (["torch"] if has_torch(args.torch_python) else []) + list(_OPTIMIZERS)
+    torch_sides = list(_TORCH_SIDES)[: 2 if args.compile else 1]
+    sides = (torch_sides if has_torch(args.torch_python) else []) + list(_OPTIMIZERS)
     speeds: dict[str, list[float]] = {name: [] for name in sides}
     with contextlib.ExitStack() as stack:
         workers = {}
         for name in sides:
-            python = args.torch_python if name == "torch" else sys.executable
+            python = args.torch_python if name in _TORCH_SIDES else sys.executable
             arguments = (__file__, str(args.corpus), "--model", args.model, "--worker", name)
             process = stack.enter_context(worker(python, *arguments))
             receive(process, name)  # warm; one after the other, compilation takes all cores
@@ -86,7 +89,7 @@ def _print_speeds(speeds: dict[str, list[float]]) -> None:
     base = speeds.get("torch")
     print(f"\n{'':16}{'steps/s':>10}{'min':>8}{'max':>8}{'x torch':>10}")
     for name, values in speeds.items():
-        label = "torch adamw" if name == "torch" else f"textgen {name}"
+        label = _TORCH_SIDES.get(name, f"textgen {name}")
         row = f"{label:16}{statistics.median(values):10.1f}{min(values):8.1f}{max(values):8.1f}"
         if base:
             # Of each round by itself: its two sides ran next to each other.
@@ -116,13 +119,13 @@ def _serve() -> Generator[None, int, None]:
         print(json.dumps({"steps": done, "seconds": seconds}), flush=True)
 
 
-def _serve_torch(setting: Setting, tokens: Tokens) -> None:
+def _serve_torch(setting: Setting, tokens: Tokens, *, compile: bool) -> None:
     from torch_side import Torch
 
     server = _serve()
     next(server)
     with contextlib.suppress(StopIteration):  # no more orders
-        for _ in Torch(setting, tokens.training, tokens.vocab_size).steps():
+        for _ in Torch(setting, tokens.training, tokens.vocab_size, compile=compile).steps():
             server.send(1)
 
 

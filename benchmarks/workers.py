@@ -13,15 +13,16 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def worker(python: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python file as a worker on the CPU; it ends with the block."""
+def worker(python: str, *arguments: str, hide_gpu: bool = True) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python file as a worker; it ends with the block."""
     # The textgen of this checkout, whatever is installed.
     folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {
-        "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join(filter(None, folders)),
     }
+    if hide_gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     process = subprocess.Popen(
         [python, *arguments],
         stdin=subprocess.PIPE,
