@@ -11,7 +11,7 @@ import tensorflow as tf
 from general_scan import general_scan
 from variants import Schedule
 
-from textgen.models.lstm.decoder import OUTPUT_GAIN
+from textgen.models.lstm.fusion import OUTPUT_GAIN
 from textgen.models.lstm.model import LSTMModel
 from textgen.training import optimizers
 

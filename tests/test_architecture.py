@@ -102,7 +102,7 @@ STANDARD_LIBRARY_ONLY = {
     *("record", "splitmix", "unicode", "version"),
 }
 # The modules of models that say what a family is, without loading it.
-FAMILY_FACTS = {"__init__.py", "config.py", "profile.py", "registry.py"}
+FAMILY_FACTS = {"__init__.py", "attention_profile.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
     *("arrays", "inheritance", "windows", "workplace"),

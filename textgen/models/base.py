@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, ClassVar
 
 import keras
@@ -174,6 +175,7 @@ class LanguageModel(keras.Model):
 
     Attributes:
         decoder_class: The `Decoder` of the family.
+        fusion: The family's module with the functions `fuse` and `unfuse`, of weights and config.
 
     Args:
         config: The shape of the model.
@@ -182,6 +184,7 @@ class LanguageModel(keras.Model):
     """
 
     decoder_class: ClassVar[type[Decoder]]
+    fusion: ModuleType
 
     def __init__(self, config: ModelConfig, vocab_size: int, dtype: str = "float32") -> None:
         super().__init__(dtype=dtype)
@@ -249,11 +252,11 @@ class LanguageModel(keras.Model):
 
     def fuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the decoder's weights, float32, from those by `named_variables`' names."""
-        raise NotImplementedError
+        return self.fusion.fuse(weights, self.config)
 
     def unfuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return weights by `named_variables`' names that `fuse` turns into `weights`."""
-        raise NotImplementedError
+        return self.fusion.unfuse(weights, self.config)
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
         """Return the weights that the decoder computes with: float32 arrays by name."""

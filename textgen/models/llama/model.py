@@ -23,9 +23,9 @@ import keras_nlp
 import numpy as np
 
 from textgen.models.base import LanguageModel
+from textgen.models.llama import fusion
 from textgen.models.llama.config import LlamaConfig
 from textgen.models.llama.decoder import LlamaDecoder
-from textgen.models.llama.fusion import fuse, unfuse
 from textgen.models.llama.rotation import rotation_rates
 
 _INITIAL_STDDEV = 0.02
@@ -129,6 +129,7 @@ class LlamaModel(LanguageModel):
 
     config: LlamaConfig
     decoder_class = LlamaDecoder
+    fusion = fusion
 
     def __init__(self, config: LlamaConfig, vocab_size: int, dtype: str = "float32") -> None:
         super().__init__(config, vocab_size, dtype)
@@ -178,14 +179,6 @@ class LlamaModel(LanguageModel):
         if path.endswith(("output/kernel", "contract/kernel")):
             stddev /= np.sqrt(2 * self.config.num_layers)
         return generator.normal(0, stddev, shape).astype(np.float32)
-
-    def fuse(self, weights):
-        """Return the weights of the decoder; see `LanguageModel`."""
-        return fuse(weights, self.config)
-
-    def unfuse(self, weights):
-        """Return the weights of an equivalent model; see `LanguageModel`."""
-        return unfuse(weights, self.config)
 
     def named_variables(self):
         """Return the variables by the names that `fuse` knows; see `LanguageModel`."""

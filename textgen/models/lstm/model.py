@@ -15,8 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from textgen.models.base import LanguageModel
+from textgen.models.lstm import fusion
 from textgen.models.lstm.config import LSTMConfig
-from textgen.models.lstm.decoder import OUTPUT_GAIN, LSTMDecoder, fuse, unfuse
+from textgen.models.lstm.decoder import LSTMDecoder
+from textgen.models.lstm.fusion import OUTPUT_GAIN
 from textgen.models.lstm.scan import lstm_scan
 
 
@@ -29,6 +31,7 @@ class LSTMModel(LanguageModel):
 
     config: LSTMConfig
     decoder_class = LSTMDecoder
+    fusion = fusion
 
     def __init__(self, config: LSTMConfig, vocab_size: int, dtype: str = "float32") -> None:
         super().__init__(config, vocab_size, dtype)
@@ -103,14 +106,6 @@ class LSTMModel(LanguageModel):
             return np.concatenate(blocks, axis=1).astype(np.float32)
         limit = np.sqrt(6 / sum(shape))
         return generator.uniform(-limit, limit, shape).astype(np.float32)
-
-    def fuse(self, weights):
-        """Return the weights of the decoder; see `LanguageModel`."""
-        return fuse(weights, self.config)
-
-    def unfuse(self, weights):
-        """Return the weights of an equivalent model; see `LanguageModel`."""
-        return unfuse(weights, self.config)
 
     def named_variables(self):
         """Return the variables by the names that `fuse` knows; see `LanguageModel`."""

@@ -19,9 +19,9 @@ import numpy as np
 
 from textgen.keras_internals import CustomAttentionBlock
 from textgen.models.base import LanguageModel
+from textgen.models.transformer import fusion
 from textgen.models.transformer.config import TransformerConfig
 from textgen.models.transformer.decoder import LAYER_NORM_EPSILON, TransformerDecoder
-from textgen.models.transformer.fusion import fuse, unfuse
 from textgen.models.transformer.positions import (
     ROTARY_WAVELENGTH,
     SINE_WAVELENGTH,
@@ -87,6 +87,7 @@ class TransformerModel(LanguageModel):
 
     config: TransformerConfig
     decoder_class = TransformerDecoder
+    fusion = fusion
 
     def __init__(self, config: TransformerConfig, vocab_size: int, dtype: str = "float32") -> None:
         super().__init__(config, vocab_size, dtype)
@@ -163,14 +164,6 @@ class TransformerModel(LanguageModel):
         if "attention_output" in path or "feedforward_output" in path:
             stddev /= np.sqrt(2 * self.config.num_layers)
         return generator.normal(0, stddev, shape).astype(np.float32)
-
-    def fuse(self, weights):
-        """Return the weights of the decoder; see `LanguageModel`."""
-        return fuse(weights, self.config)
-
-    def unfuse(self, weights):
-        """Return the weights of an equivalent model; see `LanguageModel`."""
-        return unfuse(weights, self.config)
 
     def named_variables(self):
         """Return the variables by the names that `fuse` knows; see `LanguageModel`."""

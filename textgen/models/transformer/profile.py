@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from textgen.models.profile import Profile, shape_text
+from textgen.models.attention_profile import AttentionProfile
 from textgen.models.transformer.config import TransformerConfig
 
-_SHAPES = (
-    {"num_layers": 2, "num_heads": 2, "hidden_dim": 64, "context_length": 64},
-    {"num_layers": 3, "num_heads": 3, "hidden_dim": 96, "context_length": 64},
-    {"num_layers": 4, "num_heads": 4, "hidden_dim": 128, "context_length": 64},
-    {"num_layers": 4, "num_heads": 4, "hidden_dim": 192, "context_length": 128},
-    {"num_layers": 6, "num_heads": 4, "hidden_dim": 256, "context_length": 128},
-    {"num_layers": 6, "num_heads": 6, "hidden_dim": 384, "context_length": 256},
-    {"num_layers": 8, "num_heads": 8, "hidden_dim": 512, "context_length": 256},
-    {"num_layers": 12, "num_heads": 12, "hidden_dim": 768, "context_length": 256},
-)
 
-
-class TransformerProfile(Profile[TransformerConfig]):
+class TransformerProfile(AttentionProfile[TransformerConfig]):
     """The better model wherever there is time to train it."""
 
     name = "transformer"
     config_class = TransformerConfig
-    shapes = _SHAPES
-    # A plan gives the shape of the small size half its context.
-    sizes: ClassVar = {
-        "tiny": _SHAPES[0],
-        "small": {**_SHAPES[2], "context_length": 128},
-        "base": _SHAPES[5],
-    }
-    optimizer = "muon"
-    # The best of a few, see docs/explanation/laboratory.md. Muon's rate is for its
-    # orthogonalized matrices.
-    learning_rates: ClassVar = {"adamw": 1e-3, "muon": 2e-2}
 
     def model_class(self):
         """Return the Keras model's class; see `Profile`."""
@@ -47,11 +23,6 @@ class TransformerProfile(Profile[TransformerConfig]):
         from textgen.models.transformer.published import FORMATS
 
         return FORMATS[name]
-
-    def describe(self, shape):
-        """Return the shape with its heads; see `Profile`."""
-        heads = shape.get("num_heads")  # a card may be damaged
-        return shape_text(shape, *([f"{heads} heads"] if heads else []))
 
     def matrix_shapes(self, config):
         """Return the four matrices of attention and the two of the feed-forward layer."""
