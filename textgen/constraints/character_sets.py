@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from re import _compiler, _parser  # type: ignore[attr-defined]
-from re import _constants as codes  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
 
 from textgen.constraints.characters import NUM_CODE_POINTS
 from textgen.constraints.letter_case import case_variants
+from textgen.constraints.regex_internals import codes, compile_runs
 
 ANY = np.array([[0, NUM_CODE_POINTS]])
 _FLAGS = re.IGNORECASE | re.ASCII | re.DOTALL | re.UNICODE
@@ -38,20 +37,15 @@ def character_set(code: Any, value: Any, flags: int) -> np.ndarray | None:
         found = _ranges(sorted(map(ord, variants)))
         return _complement(found) if code is codes.NOT_LITERAL else found
     if code is codes.IN:
-        return _matched_by(repr(value), flags & _FLAGS, tuple(value))
+        return _matched_by(tuple(value), flags & _FLAGS)
     return None
 
 
 @functools.lru_cache(maxsize=256)
-def _matched_by(key: str, flags: int, value: tuple) -> np.ndarray:
+def _matched_by(members: tuple[Any, ...], flags: int) -> np.ndarray:
     """Ask `re` about every character there is; it takes a tenth of a second."""
-    state = _parser.State()
-    state.str = key
-    state.flags = flags | re.UNICODE if not flags & re.ASCII else flags
-    one = _parser.SubPattern(state, [(codes.IN, list(value))])
-    runs = [(codes.MAX_REPEAT, (1, codes.MAXREPEAT, one))]
-    pattern = _compiler.compile(_parser.SubPattern(state, runs), flags)
-    found = "".join(pattern.findall(_all_characters())).encode("utf-32-le")
+    runs = compile_runs(members, flags)
+    found = "".join(runs.findall(_all_characters())).encode("utf-32-le")
     return _ranges(np.frombuffer(found, "<i4"))
 
 

@@ -12,10 +12,7 @@ many: Rust's dense automata, which outlines-core offers to Python, took six minu
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import numpy as np
@@ -23,6 +20,7 @@ import numpy as np
 from textgen.constraints.automaton import DEAD, Automaton, End
 from textgen.constraints.character_sets import ANY, character_set
 from textgen.constraints.characters import Partition
+from textgen.constraints.regex_internals import codes, parse
 from textgen.errors import ConfigError
 
 _MAX_POSITIONS = 5_000
@@ -73,21 +71,18 @@ def avoid_patterns(patterns: Sequence[str], ignore_case: bool = False) -> Automa
 
 def _parse(name: str, pattern: str, ignore_case: bool = False) -> Any:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            parsed = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
+        parsed = parse(pattern, re.IGNORECASE if ignore_case else 0)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{name} must be a regular expression ({error}). Received: {pattern!r}"
         ) from None
-    items = list(parsed)
     # The whole text is matched anyway.
     if name == "regex":
-        if items and items[0] in [(codes.AT, place) for place in _BEGINNINGS]:
-            items = items[1:]
-        if items and items[-1] in [(codes.AT, place) for place in _ENDINGS]:
-            items = items[:-1]
-    return _parser.SubPattern(parsed.state, items)
+        if len(parsed) and parsed[0] in [(codes.AT, place) for place in _BEGINNINGS]:
+            parsed = parsed[1:]
+        if len(parsed) and parsed[-1] in [(codes.AT, place) for place in _ENDINGS]:
+            parsed = parsed[:-1]
+    return parsed
 
 
 class _PositionGraph:
