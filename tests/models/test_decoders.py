@@ -4,49 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.models.shapes import SHAPES
 from textgen.config import ModelConfig
 from textgen.models import build_model
 from textgen.models.llama import decoder as llama_decoder
 
-SHAPES = [
-    ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
-    ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9),
-    ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
-    *(
-        ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
-        for kind in ("learned", "sinusoidal", "rotary")
-    ),
-    ModelConfig(
-        "llama", num_layers=2, num_heads=2, hidden_dim=16, context_length=12, query_bias=True
-    ),
-    ModelConfig(
-        "llama",
-        num_layers=2,
-        num_heads=4,
-        num_key_value_heads=2,
-        head_dim=6,
-        hidden_dim=16,
-        context_length=12,
-        tie_embeddings=False,
-        query_norm=True,
-        rope_scaling={
-            "factor": 8.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 24,
-        },
-    ),
-]
+ONE_LAYER = ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9)
+each_shape = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
 
 
-def name(config):
-    kind = getattr(config, "positions", "")
-    if getattr(config, "query_norm", False):
-        kind = "grouped"
-    return f"{config.architecture}-{config.hidden_dim}" + (kind and f"-{kind}")
-
-
-@pytest.fixture(params=SHAPES, ids=name)
+@pytest.fixture(params=[*SHAPES.values(), ONE_LAYER], ids=[*SHAPES, "one-layer"])
 def model(request):
     model = build_model(request.param, vocab_size=11, seed=3)
     generator = np.random.default_rng(0)
@@ -120,7 +87,7 @@ def test_no_token_sees_the_future(model):
     np.testing.assert_allclose(model(tokens)[:, :5], model(changed)[:, :5], atol=1e-6)
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=name)
+@each_shape
 def test_the_order_of_tokens_matters(config):
     model = build_model(config, vocab_size=11, seed=3)
     for variable in model.trainable_variables:
@@ -130,7 +97,7 @@ def test_the_order_of_tokens_matters(config):
 
 
 def test_a_transformer_knows_distances_but_no_places():
-    model = build_model(SHAPES[1], vocab_size=11, seed=3)
+    model = build_model(ONE_LAYER, vocab_size=11, seed=3)
     logits = np.asarray(model(np.full((1, 9), 5)))
     np.testing.assert_allclose(logits[:, 1:], logits[:, :-1], atol=1e-6)
 
@@ -143,7 +110,7 @@ def test_a_transformer_knows_distances_but_no_places():
     np.testing.assert_allclose(moved[5:], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=name)
+@each_shape
 def test_initial_weights_are_a_function_of_the_seed(config):
     first, again, other = (build_model(config, 11, seed).get_weights() for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))

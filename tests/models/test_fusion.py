@@ -4,44 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from textgen.config import ModelConfig, TrainingConfig
+from tests.models.shapes import SHAPES
+from textgen.config import TrainingConfig
 from textgen.models import build_model
 from textgen.training.step import Step
-
-SHAPES = [
-    ModelConfig("transformer", num_layers=2, num_heads=2, hidden_dim=16, context_length=12),
-    ModelConfig("lstm", num_layers=2, hidden_dim=16, context_length=12),
-    *(
-        ModelConfig(num_layers=2, num_heads=2, hidden_dim=16, context_length=12, positions=kind)
-        for kind in ("learned", "sinusoidal", "rotary")
-    ),
-    ModelConfig(
-        "llama",
-        num_layers=2,
-        num_heads=2,
-        hidden_dim=16,
-        context_length=12,
-        query_bias=True,
-    ),
-    ModelConfig(
-        "llama",
-        num_layers=2,
-        num_heads=4,
-        num_key_value_heads=2,
-        head_dim=6,
-        hidden_dim=16,
-        context_length=12,
-        tie_embeddings=False,
-        query_norm=True,
-    ),
-]
-
-
-def name(config):
-    if getattr(config, "query_norm", False):
-        return "llama-grouped"
-    return getattr(config, "positions", config.architecture)
-
 
 VOCAB_SIZE = 11
 TOKENS = np.random.default_rng(0).integers(0, VOCAB_SIZE, (8, 12)).astype(np.int32)
@@ -58,7 +24,7 @@ def learner(config):
     return Step(config, training, VOCAB_SIZE, tf.distribute.get_strategy())
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=name)
+@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
 def trained(request):
     step = learner(request.param)
     step.run(batches(10), 0, np.ones(10, np.float32))
@@ -82,7 +48,7 @@ def test_such_a_model_can_be_trained_on(trained):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=name)
+@pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
 def test_any_weights_go_back(config):
     """Also those far from where training ends, and with more tokens than dimensions or fewer."""
     for vocab_size in (3, 11, 40):
