@@ -43,13 +43,16 @@ def make_room(
     full = (position >= limit) & is_running
 
     def prefill_again():
-        token_ids = tf.maximum(recent[:, -half:], 0)
-        lengths = tf.fill(tf.shape(full), half - 1)
+        # Only the full rows: in a server's batch, rows fill up one by one.
+        token_ids = tf.maximum(tf.boolean_mask(recent, full)[:, -half:], 0)
+        lengths = tf.fill([tf.shape(token_ids)[0]], half - 1)
         hidden, read = decoder.prefill(token_ids, lengths)
         new = decoder.reserve(read, lengths, limit)
         old = decoder.reserve(state, position, limit)
-        selected = decoder.select_rows(full, new, old)
-        return tf.where(full, half - 1, position), selected, hidden[:, :-1]
+        # The row of `new` that belongs to each full row; other rows are given any.
+        source = tf.maximum(tf.cumsum(tf.cast(full, tf.int32)) - 1, 0)
+        selected = decoder.select_rows(full, decoder.take_rows(new, source), old)
+        return tf.where(full, half - 1, position), selected, tf.gather(hidden[:, :-1], source)
 
     def grow():
         needed = tf.minimum((largest(position) // BLOCK + 1) * BLOCK, limit)

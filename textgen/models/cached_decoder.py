@@ -40,8 +40,14 @@ class CachedDecoder(Decoder):
         """
         capacity = self.capacity(state)
         is_read = tf.sequence_mask(position, capacity)[:, None, :, None]
-        padding = [[0, 0], [0, 0], [0, tf.maximum(num_positions - capacity, 0)], [0, 0]]
-        return tuple(tf.pad(tf.where(is_read, cache, 0.0), padding) for cache in state)
+        cleared = tuple(tf.where(is_read, cache, 0.0) for cache in state)
+        padding = [[0, 0], [0, 0], [0, num_positions - capacity], [0, 0]]
+        # Padding by nothing copies everything too.
+        return tf.cond(
+            num_positions > capacity,
+            lambda: tuple(tf.pad(cache, padding) for cache in cleared),
+            lambda: cleared,
+        )
 
     def for_rows(self, num_rows):
         """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
