@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.serving.http.conftest import running
+from tests.waiting import wait_until
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.security import Access
 
@@ -60,10 +61,12 @@ def test_health_names_the_versions(server):
 
 def test_figures_are_counted(server):
     server.post("/v1/completions", {"prompt": "a", "max_tokens": 3})
+    # A request is counted when its answer is on its way.
+    counted = 'route="/v1/completions",status="200"'
+    wait_until(lambda: counted in server.get("/metrics").content.decode())
     figures = server.get("/metrics").content.decode()
     for name in ("textgen_requests_total", "textgen_tokens_total", "textgen_batch_rows_bucket"):
         assert re.search(rf"^{name}.* \d", figures, re.MULTILINE)
-    assert 'route="/v1/completions",status="200"' in figures
 
 
 def test_the_documentation_lists_every_control(server):

@@ -53,6 +53,8 @@ def test_no_request_is_lost_while_versions_change(folder):
         for thread in threads:
             thread.start()
         for number in (2, 3):
+            num_answers = len(statuses)
+            wait_until(lambda n=num_answers: len(statuses) > n)
             add_version(folder, number)
             server.shelf.refresh()
         is_over.set()
