@@ -100,5 +100,19 @@ class TextStream(Iterator[str]):
             # A token may end inside a character, whose other bytes come with later tokens.
             if text := utf8.decode(outputs["text_bytes"][0], final=not is_running):
                 yield text
-            affordable = int(size * _SECONDS_PER_CHUNK / max(elapsed, 1e-9))
-            size = max(1, min(2 * size, affordable, MAX_TOKENS_PER_CALL))
+            size = affordable_tokens(size, elapsed, _SECONDS_PER_CHUNK)
+
+
+def affordable_tokens(size: int, elapsed: float, seconds: float) -> int:
+    """Return how many tokens the next chunk should have.
+
+    Args:
+        size: Tokens of the previous chunk.
+        elapsed: The seconds that it took.
+        seconds: How long the next one may take.
+
+    Returns:
+        At least 1, and at most twice `size`.
+    """
+    affordable = int(size * seconds / max(elapsed, 1e-9))
+    return max(1, min(2 * size, affordable, MAX_TOKENS_PER_CALL))

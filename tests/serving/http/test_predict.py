@@ -1,16 +1,21 @@
 """TensorFlow Serving's REST API over real sockets: its requests, responses and errors."""
 
 import base64
+import contextlib
 import json
+import time
 
 import numpy as np
 import pytest
 
 from tests.serving.tf_serving.rest import read_request, write_response
 from tests.serving.tf_serving.test_rest import REQUEST, RESPONSE
+from tests.waiting import wait_until
 from textgen.catalog import REQUEST_PATH
+from textgen.inference.stream import ChunkDecoder
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.predict import predict
+from textgen.serving.http.predict_blocks import generate
 
 PREDICT = "/v1/models/transformer:predict"
 
@@ -95,10 +100,49 @@ def test_errors_are_those_of_tensorflow_serving(server, request_json, message):
 def test_a_request_may_not_ask_for_too_much(generator, sample):
     sample["instances"][0] |= {"max_new_tokens": 5000}
     with pytest.raises(Exception, match="max_new_tokens must be at most"):
-        predict(generator.saved_model, json.dumps(sample).encode(), Limits())
+        predict(generator.saved_model, json.dumps(sample).encode(), Limits(), lambda: False)
     many = json.dumps({"instances": ["a"] * 129}).encode()
     with pytest.raises(Exception, match="at most 128 texts"):
-        predict(generator.saved_model, many, Limits())
+        predict(generator.saved_model, many, Limits(), lambda: False)
+
+
+def test_blocks_together_are_what_one_call_generates(generator):
+    prompts = ["a", "", "ab cd", "字"]
+    lengths = np.array([5, 0, 40, 23], np.int32)
+    inputs = {"prompts": prompts, "seed": np.arange(4), "max_new_tokens": lengths}
+    inputs |= {"logprobs": np.array([2, -1, 0, 3], np.int32), "stop": np.array([["b"]], object)}
+    wanted = generator.saved_model.run("generate", **inputs)
+    found = generate(generator.saved_model, inputs, lambda: False)
+    assert {*found} == {*wanted}
+    for name, value in wanted.items():
+        if value.dtype.kind == "f":
+            np.testing.assert_allclose(found[name], value, atol=1e-4)
+        else:
+            np.testing.assert_array_equal(found[name], value)
+
+
+def test_a_client_that_disconnects_ends_its_texts(server, slow_chunks, sample):
+    sample["instances"][0] |= {"max_new_tokens": 4096}
+    with contextlib.closing(server.connect()) as connection:
+        connection.request("POST", PREDICT, json.dumps(sample))
+        wait_until(lambda: slow_chunks)
+    # The only thread of such requests is free again long before the text would have ended.
+    assert server.post(PREDICT, {"signature_name": "score", "instances": ["a"]}).status == 200
+    assert len(slow_chunks) < 4096
+
+
+@pytest.fixture
+def slow_chunks(monkeypatch):
+    """The chunks that were decoded, each of which takes a while and has one token."""
+    chunks, decode = [], ChunkDecoder.decode
+
+    def decode_slowly(decoder, num_tokens):
+        chunks.append(num_tokens)
+        time.sleep(0.1)
+        return decode(decoder, 1)
+
+    monkeypatch.setattr(ChunkDecoder, "decode", decode_slowly)
+    return chunks
 
 
 def test_versions_have_paths_of_their_own(server):

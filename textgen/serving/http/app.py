@@ -35,9 +35,8 @@ from textgen.serving.http.errors import (
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.mailbox import Mailbox
 from textgen.serving.http.metrics import CountingMiddleware, Metrics
-from textgen.serving.http.named_version import NamedVersion
-from textgen.serving.http.predict import predict
-from textgen.serving.http.predict_answers import metadata, status
+from textgen.serving.http.predict_answers import status
+from textgen.serving.http.predict_routes import PredictRoutes
 from textgen.serving.http.security import Access, SecurityMiddleware
 from textgen.serving.http.served import ServedModel
 from textgen.serving.http.shelf import Shelf
@@ -76,8 +75,6 @@ class App:
         self._schema = openapi.describe(limits)
         self._docs = openapi.docs_page(self._schema)
         self._page = page.read()
-        # Requests that run a whole signature have one thread, beside those of the engines.
-        self._runs: anyio.CapacityLimiter | None = None
         self._mailbox: Mailbox | None = None
 
     def asgi(self) -> ASGIApp:
@@ -107,11 +104,7 @@ class App:
                 Route("/tokenize", self._answer_tokenize, methods=["POST"]),
                 Route("/detokenize", self._answer_detokenize, methods=["POST"]),
                 Route("/tokenizer_info", self._answer_tokenizer_info),
-                Route("/v1/models/{name}/metadata", self._answer_metadata),
-                Route("/v1/models/{name}/versions/{version}/metadata", self._answer_metadata),
-                Route("/v1/models/{name}/versions/{version}:{verb}", self._run, methods=["POST"]),
-                Route("/v1/models/{name}/versions/{version}", self._answer_status),
-                Route("/v1/models/{name}:{verb}", self._run, methods=["POST"]),
+                *PredictRoutes(self._shelf, self._limits, self._read).routes(),
                 Route("/v1/models/{name:path}", self._answer_model),
             ],
             middleware=middleware,
@@ -221,35 +214,6 @@ class App:
                     "chat_template": None,
                 }
             )
-
-    async def _run(self, request: Request) -> Response:
-        """Answer TensorFlow Serving's `:predict`."""
-        if request.path_params["verb"] != "predict":
-            message = f"Malformed request: POST {request.url.path}"
-            raise PredictError(400, message)
-        content = await self._read(request)
-        if self._runs is None:
-            self._runs = anyio.CapacityLimiter(1)
-        if self._runs.statistics().tasks_waiting >= self._limits.max_waiting:
-            raise PredictError(429, "The server is busy: its queue is full")
-        with self._use_version(request, "Servable not found for request: {}") as served:
-            body = await anyio.to_thread.run_sync(
-                predict, served.saved_model, content, self._limits, limiter=self._runs
-            )
-        return Response(body, media_type="application/json")
-
-    async def _answer_metadata(self, request: Request) -> Response:
-        with self._use_version(request, "Servable not found for request: {}") as served:
-            name, signatures = request.path_params["name"], served.saved_model.signatures
-            return JSONResponse(metadata(name, served.entry.version, signatures))
-
-    async def _answer_status(self, request: Request) -> Response:
-        message = "Could not find version {version} of model {name}"
-        with self._use_version(request, message.format(**request.path_params)) as served:
-            return JSONResponse({"model_version_status": status(served.entry.version)})
-
-    def _use_version(self, request: Request, message: str) -> NamedVersion:
-        return NamedVersion(self._shelf, request.path_params, message)
 
     async def _answer_health(self, _: Request) -> Response:
         models = {name: served.entry.version for name, served in self._shelf.models.items()}

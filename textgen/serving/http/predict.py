@@ -9,40 +9,53 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from textgen.errors import GenerationError
 from textgen.runtime import SavedModel
+from textgen.runtime.binding import bind_inputs
 from textgen.runtime.signatures import Signature, TensorSpec
+from textgen.serving.http import predict_blocks
 from textgen.serving.http.errors import PredictError
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.predict_answers import TYPES, write_response
 
 _DEFAULT_SIGNATURE = "serving_default"
+# What may take long, and is generated block by block.
+_GENERATING = ("generate", _DEFAULT_SIGNATURE)
 # TensorFlow's names in messages about values.
 _SHORT_TYPES = {name: kind.removeprefix("DT_").lower() for name, kind in TYPES.items()}
 
 
-def predict(model: SavedModel, content: bytes, limits: Limits) -> bytes:
+def predict(
+    model: SavedModel, content: bytes, limits: Limits, is_cancelled: Callable[[], bool]
+) -> bytes:
     """Answer a `:predict` request.
 
     Args:
         model: The model.
         content: The request's body.
         limits: How much it may ask for.
+        is_cancelled: Whether the client is gone; asked between blocks of tokens.
 
     Returns:
         The response's body.
 
     Raises:
         PredictError: If the request is wrong, in TensorFlow Serving's words.
+        ClientDisconnect: If it was cancelled.
     """
     signature, inputs, is_row_format = read_request(content, model.signatures)
     _check(inputs, limits)
     try:
-        outputs = model.run(signature.name, **inputs)
+        if signature.name in _GENERATING:
+            bind_inputs(signature, inputs)
+            outputs = predict_blocks.generate(model, inputs, is_cancelled)
+        else:
+            outputs = model.run(signature.name, **inputs)
     except GenerationError as error:
         raise PredictError(400, str(error)) from None
     return write_response(outputs, is_row_format)
