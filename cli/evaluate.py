@@ -43,7 +43,7 @@ _ROWS = (
     type=int,
     default=1_000_000,
     show_default=True,
-    help="Where to cut a longer text.",
+    help="Number of characters to use of a longer text.",
 )
 @click.option("--no-baselines", is_flag=True, help="Only measure the models.")
 @click.option("--encoding", help="Text encoding of the files.  [default: as the corpus]")
@@ -78,7 +78,7 @@ def evaluate(
 ) -> None:
     """Measure how good models are on a text, and which is better.
 
-    A word that names a model is one; every other is a FILE, folder, glob or table. Without a
+    A word that is no model's name is a FILE: also a folder, a glob or a table. Without a
     FILE, the text is the part of the first model's corpus that it was not trained on. Every
     figure has its 95 % interval.
 

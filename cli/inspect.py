@@ -45,10 +45,10 @@ def inspect(
     as_json: bool,
     models_dir: str | None,
 ) -> None:
-    """Say what is in CORPUS before training: files, folders, globs, or - for standard input.
+    """Check CORPUS before training: files, folders, globs, or - for standard input.
 
-    Sizes, scripts, documents, traces of wrong encodings, duplicates, likely personal data, and
-    what to do about each.
+    Shows sizes, scripts and documents, finds traces of wrong encodings, duplicates and likely
+    personal data, and says what to do about each.
     """
     if not corpus:
         raise click.UsageError("Name a corpus to inspect: textgen inspect corpus.txt")

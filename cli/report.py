@@ -26,8 +26,8 @@ def report(
 ) -> None:
     """Write a page about a model: one HTML file that you can send.
 
-    It shows how the model learned, how good it is and what that is worth, what it writes, what
-    surprises it, which tokens it finds alike, and how to make it again. The page needs no
+    It shows how the model learned, how good it is and how sure that is, what it writes, what
+    surprises it, which tokens it treats alike, and how to make it again. The page needs no
     network. The model's text and passages of its validation part are in it.
     """
     from textgen.report import write_report

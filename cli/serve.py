@@ -102,9 +102,11 @@ _limit = _section("Limits")
 )
 @_access("--certfile", type=click.Path(dir_okay=False), help="TLS certificate.")
 @_access("--keyfile", type=click.Path(dir_okay=False), help="Key of the certificate.")
-@_limit("--max-tokens", type=click.IntRange(min=1), help="Tokens to generate per text.")
-@_limit("--max-rows", type=click.IntRange(1, 1024), help="Texts decoded together.")
-@_limit("--max-waiting", type=click.IntRange(min=1), help="Texts that may wait for their turn.")
+@_limit("--max-tokens", type=click.IntRange(min=1), help="Maximum number of tokens per text.")
+@_limit(
+    "--max-rows", type=click.IntRange(1, 1024), help="Maximum number of texts decoded together."
+)
+@_limit("--max-waiting", type=click.IntRange(min=1), help="Maximum number of texts that wait.")
 @options.models_dir
 def serve(
     models: tuple[str, ...],

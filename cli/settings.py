@@ -92,7 +92,9 @@ _CORPUS_OPTIONS = (
     ),
     click.option("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
     click.option(
-        "--deduplicate", is_flag=True, help="Leave out documents that copy earlier ones, or nearly."
+        "--deduplicate",
+        is_flag=True,
+        help="Leave out documents that repeat earlier ones, or nearly.",
     ),
     click.option(
         "--redact",

@@ -44,11 +44,11 @@ def trace(
     as_json: bool,
     models_dir: str | None,
 ) -> None:
-    """Mark every passage of FILE that stands in the corpus of a model.
+    """Mark every passage of FILE that is also in a model's corpus.
 
     FILE defaults to standard input, or to a text that the model writes. Held-out text of the same
-    corpus is measured beside it: verse repeats itself without any copying. Lines are numbered in
-    the part of the corpus that the model was trained on.
+    corpus is measured for comparison, because verse repeats itself without any copying. Line
+    numbers are those of the part of the corpus that the model was trained on.
     """
     from textgen.evaluation.texts import own_run
     from textgen.originality import RunIndex
@@ -58,8 +58,8 @@ def trace(
     run = own_run(entry)
     if run is None:
         raise CorpusError(
-            f"{entry.name}: the run that trained this model is not there any more, and with it "
-            "went the text to compare with"
+            f"{entry.name}: the run that trained this model is gone, and with it "
+            "the text to compare with"
         )
     text = _text(entry, file)
     index = RunIndex(run)
