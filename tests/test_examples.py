@@ -1,14 +1,14 @@
 """The examples: their corpora are what they should be, and their scripts run to the end."""
 
-import os
+import functools
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.waiting import PATIENCE
+import textgen
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -42,25 +42,20 @@ def test_every_fable_ends_with_a_sentence():
     assert [fable for fable in documents("stories/fables.txt") if fable[-1] not in '.!?"'] == []
 
 
-def run_example(script: str, models_dir: Path, *options: str) -> str:
-    command = [sys.executable, str(EXAMPLES / script), "--models-dir", str(models_dir)]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": "utf-8",
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    result = subprocess.run(
-        [*command, "--size", "tiny", *options],
-        capture_output=True,
-        check=False,
-        cwd=models_dir,
-        encoding="utf-8",
-        env=environment,
-        timeout=PATIENCE,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+@pytest.fixture
+def run_example(without_samples, tmp_path, monkeypatch, capsys):
+    """Run an example's script to its end, with a model that trains without being compiled."""
+
+    def run(script: str, *options: str) -> str:
+        uncompiled = functools.partial(textgen.TrainingConfig, jit_compile=False)
+        monkeypatch.setattr(textgen, "TrainingConfig", uncompiled)
+        monkeypatch.chdir(tmp_path)
+        given = ["--models-dir", str(tmp_path), "--size", "tiny", *options]
+        monkeypatch.setattr(sys, "argv", [script, *given])
+        runpy.run_path(str(EXAMPLES / script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
 
 
 def endings(output: str) -> list[tuple[str, str]]:
@@ -69,8 +64,8 @@ def endings(output: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
-def test_stories_are_told_to_their_end(tmp_path):
-    output = run_example("stories/tell.py", tmp_path, "--steps", "30")
+def test_stories_are_told_to_their_end(run_example):
+    output = run_example("stories/tell.py", "--steps", "30")
     assert f"Corpus: {len(documents('stories/fables.txt'))} fables" in output
     assert output.count("\nOnce upon a time") == len(endings(output)) == 4
     sentences = endings(output)[:3]
@@ -78,9 +73,9 @@ def test_stories_are_told_to_their_end(tmp_path):
 
 
 @pytest.mark.slow
-def test_chinese_poems_are_composed_to_their_end(tmp_path):
+def test_chinese_poems_are_composed_to_their_end(run_example):
     options = ["--language", "chinese", "--steps", "30"]
-    output = run_example("poems/compose.py", tmp_path, *options)
+    output = run_example("poems/compose.py", *options)
     assert f"Corpus: {len(documents('poems/chinese.txt'))} poems" in output
     assert output.count("\n明月") == len(endings(output)) == 6
     couplets = endings(output)[:3]
@@ -88,15 +83,15 @@ def test_chinese_poems_are_composed_to_their_end(tmp_path):
 
 
 @pytest.mark.slow
-def test_english_poems_are_composed(tmp_path):
-    output = run_example("poems/compose.py", tmp_path, "--language", "english", "--steps", "30")
+def test_english_poems_are_composed(run_example):
+    output = run_example("poems/compose.py", "--language", "english", "--steps", "30")
     assert f"Corpus: {len(documents('poems/english.txt'))} poems" in output
     assert len(re.findall(r"^\[(?:stop|length)\]", output, re.MULTILINE)) == 2
 
 
 @pytest.mark.slow
-def test_code_is_completed_to_its_end(tmp_path):
-    output = run_example("code/complete.py", tmp_path, "--steps", "30")
+def test_code_is_completed_to_its_end(run_example):
+    output = run_example("code/complete.py", "--steps", "30")
     assert output.count("\ndef") >= len(endings(output)) == 6
     # So few steps may never reach a colon, but without documents nothing else stops a text.
     signatures = endings(output)[:4]
