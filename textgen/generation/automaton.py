@@ -16,15 +16,13 @@ import copy
 import tensorflow as tf
 
 from textgen.generation.rows import largest
+from textgen.generation.token_bytes import HEAD, NO_BYTE, TokenBytes
 from textgen.tokenizer.graph import GraphTokenizer
 
-_HEADER = 257  # the columns of 256 bytes, and of none
+_HEADER = NO_BYTE + 1  # the columns of 256 bytes, and of none
 _MAX_COLUMNS = 259  # of a state: three facts and 256 bytes
-_NO_BYTE = 256
 _END, _DISTANCE = 1, 2  # columns
-_FORBIDDEN, _COMPLETE = 1, 2  # values in the column `_END`
-# Bytes of a token that one iteration follows: most tokens have no more.
-_BYTES_AT_A_TIME = 4
+_COMPLETE = 2  # a value in the column `_END`
 
 
 class AutomatonFollower:
@@ -45,101 +43,112 @@ class AutomatonFollower:
     def __init__(
         self, encoded: tf.Tensor, batch_size: tf.Tensor, tokenizer: GraphTokenizer
     ) -> None:
-        self._tokenizer = tokenizer
+        self._eos = tokenizer.special.eos
         self._vocab_size = len(tokenizer.all_pieces)
+        self._bytes = TokenBytes(tokenizer.all_pieces)
         self.is_used = tf.reduce_any(tf.not_equal(encoded, ""))
         # The rows of a batch often share one, which may have megabytes.
         different, number = tf.unique(encoded)
-        self._number = tf.broadcast_to(number, [batch_size])
         # As many words more as a state may have, so that no name leads beyond the end.
         num_words = largest(tf.strings.length(different) // 4, _HEADER) + _MAX_COLUMNS
         words = tf.io.decode_raw(different, tf.int32, fixed_length=4 * num_words)
-        self._num_words = num_words
-        self._columns = tf.reshape(tf.clip_by_value(words[:, :_HEADER], 0, _MAX_COLUMNS - 1), [-1])
-        self._facts = tf.reshape(words, [-1])
-        # States by their position in all words.
-        first = tf.range(tf.size(different))[:, None] * self._num_words + _HEADER
-        self._nexts = tf.reshape(self._clipped(words) + first, [-1])
-        self._first = self._number * self._num_words + _HEADER
+        self._words = tf.reshape(words, [-1])  # megabytes, which nothing else should pass over
+        self._last = num_words - _HEADER - _MAX_COLUMNS
+        first = self._firsts = tf.range(tf.size(different)) * num_words + _HEADER
+        columns = tf.clip_by_value(words[:, :_HEADER], 0, _MAX_COLUMNS - 1)
+        # Where to look for the state after each byte, from the name of a state.
+        self._columns = tf.reshape(columns + first[:, None], [-1])
+        self._place_rows(tf.broadcast_to(number, [batch_size]))
+
+    def _place_rows(self, number):
+        """Let the rows follow automata by their number, int32[B]."""
+        self._number = number
+        self._header = number * _HEADER
+        self._first = tf.gather(self._firsts, number)
 
     def of_rows(self, rows: tf.Tensor) -> AutomatonFollower:
         """Return a follower of some of the rows, int32[N]."""
         part = copy.copy(self)
-        part._number = tf.gather(self._number, rows)
-        part._first = tf.gather(self._first, rows)
+        part._place_rows(tf.gather(self._number, rows))
         return part
 
-    def is_alive(self, state: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
-        """Whether texts may reach states, bool of the shape of `state`.
-
-        Args:
-            state: int32[B] or [B, V].
-            remaining: int32[B] or [B, 1], how many tokens may follow.
-        """
-        return self._fact(state, _DISTANCE) <= remaining
-
-    def may_end(self, state: tf.Tensor) -> tf.Tensor:
-        """Whether texts may end in states, bool[B]."""
-        return tf.not_equal(self._fact(state, _END), _FORBIDDEN)
-
     def is_complete(self, state: tf.Tensor) -> tf.Tensor:
-        """Whether texts are complete in states, bool[B]."""
-        return tf.equal(self._fact(state, _END), _COMPLETE)
+        """Whether texts are complete in states, int32[B]; bool[B]."""
+        return tf.equal(self._fact(self._clipped(state), _END), _COMPLETE)
 
     def advance(
-        self, state: tf.Tensor, token: tf.Tensor, skipped: tf.Tensor | int = 0
-    ) -> tf.Tensor:
-        """Return the states after a token, int32[B].
+        self,
+        state: tf.Tensor,
+        token: tf.Tensor,
+        remaining: tf.Tensor,
+        skipped: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Follow a token in every row.
 
         Args:
             state: int32[B].
             token: int32[B], >= 0.
-            skipped: int32[B], how many of the token's first bytes do not count.
+            remaining: int32[B], how many tokens may follow, this one included.
+            skipped: int32[B], how many of the token's first bytes do not count. Defaults to 0.
+
+        Returns:
+            int32[B], the states after the tokens, and bool[B], whether the tokens may come next.
         """
-        return self._follow(state, self._tokenizer.pieces(token)[:, None], skipped)[:, 0]
+        after = self._follow(self._clipped(state), token, skipped)
+        return after, self._is_valid(after, token, remaining)
 
     def allowed(
-        self, state: tf.Tensor, remaining: tf.Tensor, skipped: tf.Tensor | int = 0
+        self, state: tf.Tensor, remaining: tf.Tensor, skipped: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Return which tokens may come next, bool[B, V].
 
         Args:
             state: int32[B].
             remaining: int32[B], how many tokens may follow, this one included.
-            skipped: int32[B], how many of its first bytes do not count.
+            skipped: int32[B], how many of its first bytes do not count. Defaults to 0.
         """
         token = tf.range(self._vocab_size)
-        after = self._follow(state, self._tokenizer.pieces(token)[None], skipped)
-        is_eos = tf.equal(token, self._tokenizer.special.eos)
-        is_alive = self.is_alive(after, remaining[:, None] - 1)
-        return is_alive & (~is_eos | self.may_end(state)[:, None])
+        size = [tf.size(state), self._vocab_size]
+        state = tf.broadcast_to(self._clipped(state)[:, None], size)
+        after = self._follow(state, token, skipped)
+        return self._is_valid(after, token, remaining[:, None])
 
-    def _follow(self, state, pieces, skipped):
-        """Follow the bytes of strings [B or 1, N] from int32[B] states; int32[B, N]."""
-        lengths = tf.strings.length(pieces)
-        longest = largest(tf.reshape(lengths, [-1]))
-        num_rounds = (longest + _BYTES_AT_A_TIME - 1) // _BYTES_AT_A_TIME
-        size = tf.maximum(num_rounds, 1) * _BYTES_AT_A_TIME
-        values = tf.cast(tf.io.decode_raw(pieces, tf.uint8, fixed_length=size), tf.int32)
-        place = tf.range(size)
-        is_byte = (place < lengths[..., None]) & (place >= tf.reshape(skipped, [-1, 1, 1]))
-        values = tf.where(is_byte, values, _NO_BYTE)
-        columns = tf.gather(self._columns, values + self._number[:, None, None] * _HEADER)
+    def _is_valid(self, after, token, remaining):
+        """Whether texts may continue after tokens: an end at once, or when others have followed."""
+        # The EOS token has no bytes, and a text may end where its end is no token away.
+        limit = tf.where(tf.equal(token, self._eos), 0, remaining - 1)
+        return self._fact(after, _DISTANCE) <= limit
 
-        def follow(start, state):
-            for place in range(_BYTES_AT_A_TIME):
-                state = tf.gather(self._nexts, state + columns[..., start + place])
-            return start + _BYTES_AT_A_TIME, state
+    def _follow(self, state, token, skipped):
+        """Follow tokens int32[N] from states int32[B, N], or int32[B] from int32[B]."""
+        state = self._follow_bytes(state, self._bytes.head(token), skipped, 0)
+        if not self._bytes.tail_size:
+            return state
+        return tf.cond(
+            self._bytes.has_tail(token),
+            lambda: self._follow_bytes(state, self._bytes.tail(token), skipped, HEAD),
+            lambda: state,
+        )
 
-        state = self._clipped(state)[:, None] + self._first[:, None]
-        state = tf.broadcast_to(state, tf.shape(columns)[:2])
-        _, state = tf.while_loop(lambda start, _: start < longest, follow, (0, state))
-        return state - self._first[:, None]
+    def _follow_bytes(self, state, values, skipped, start):
+        """Follow int32[N, L], the bytes of tokens from one on."""
+        header = _per_row(self._header, state)
+        skipped = None if skipped is None else _per_row(skipped, state)
+        for index, value in enumerate(tf.unstack(values, axis=1), start):
+            if skipped is not None:
+                value = tf.where(index < skipped, NO_BYTE, value)
+            place = state + tf.gather(self._columns, value + header)
+            state = self._clipped(tf.gather(self._words, place))
+        return state
 
     def _fact(self, state, column):
-        first = tf.reshape(self._first, [-1] + [1] * (state.shape.rank - 1))
-        return tf.gather(self._facts, self._clipped(state) + first + column)
+        return tf.gather(self._words, state + _per_row(self._first, state) + column)
 
     def _clipped(self, states):
         """Replace states that no automaton has."""
-        return tf.clip_by_value(states, 0, self._num_words - _HEADER - _MAX_COLUMNS)
+        return tf.clip_by_value(states, 0, self._last)
+
+
+def _per_row(values, state):
+    """Give int32[B] the rank of states, int32[B] or int32[B, N]."""
+    return values if state.shape.rank == 1 else values[:, None]

@@ -53,12 +53,10 @@ class ValidTokens:
 
         def follow():
             follower, remaining = self._follower, self._request.max_new_tokens - state.count
-            after = follower.advance(state.followed, tf.maximum(token, 0))
-            is_valid = (token >= 0) & follower.is_alive(after, remaining - 1)
-            is_valid &= tf.not_equal(token, self._eos) | follower.may_end(state.followed)
-            is_kept = is_valid | tf.not_equal(state.finish, RUNNING)
+            after, is_valid = follower.advance(state.followed, tf.maximum(token, 0), remaining)
+            is_kept = (is_valid & (token >= 0)) | tf.not_equal(state.finish, RUNNING)
             return tf.cond(
-                ~tf.reduce_any(~is_kept),
+                tf.reduce_all(is_kept),
                 lambda: (token, mu, after),
                 lambda: self._sample_again(state, logits, token, mu, is_kept),
             )
@@ -84,7 +82,8 @@ class ValidTokens:
         new = tf.where((new < 0) & is_left, tf.argmax(biased, 1, tf.int32), new)
         new = tf.where(self._follower.is_complete(state.followed), self._eos, new)
         token = tf.where(is_kept, token, new)
-        after = self._follower.advance(state.followed, tf.maximum(token, 0))
+        remaining = self._request.max_new_tokens - state.count
+        after, _ = self._follower.advance(state.followed, tf.maximum(token, 0), remaining)
         return token, tf.where(is_kept, mu, new_mu), after
 
     def that_heal(self, state: GenerationState, begins: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -116,6 +115,8 @@ class ValidTokens:
         followed = state.followed
 
         def follow():
-            return tf.where(is_new, self._follower.advance(followed, token, size), followed)
+            remaining = self._request.max_new_tokens
+            after, _ = self._follower.advance(followed, token, remaining, size)
+            return tf.where(is_new, after, followed)
 
         return tf.cond(self.is_used, follow, lambda: followed)
