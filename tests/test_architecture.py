@@ -50,8 +50,8 @@ ALLOWED = {
         *("card", "config", "errors", "files", "models.published", "models.registry", "tokenizer"),
     },
     "importing": {
-        *("card", "catalog", "export", "generation", "models.base", "pretrained", "runtime"),
-        "serving.tf_serving",
+        *("card", "catalog", "chat_template", "errors", "export", "generation", "models.base"),
+        *("pretrained", "runtime", "serving.tf_serving"),
     },
     "card": {"metrics", "run", "training", "version"},
     "catalog": {"card", "digests", "errors", "files"},

@@ -17,7 +17,8 @@ pytest.importorskip("gguf")
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return write_gguf(tmp_path_factory.mktemp("source") / "Tiny model.gguf")
+    path = tmp_path_factory.mktemp("source") / "Tiny model.gguf"
+    return write_gguf(path, eos="<|endoftext|>")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,13 @@ def test_the_oldest_turns_are_left_out_first(generator, chat):
     assert text == "system\nS\nuser\nb\nassistant\n"
     with pytest.raises(ConfigError, match="must leave room for an answer: 64 tokens of"):
         chat.prompt([{"role": "user", "content": "z" * 99}], 99)
+
+
+def test_what_the_template_puts_after_a_message_ends_a_text(source, generator):
+    end, turn = IDS["<|endoftext|>"], IDS["<|im_end|>"]
+    with open_published(source) as published:
+        assert published.tokenizer.eos_ids == (end,)
+    assert generator.tokenizer.eos_ids == (end, turn)
 
 
 def test_a_name_is_checked_before_anything_is_read(tmp_path):

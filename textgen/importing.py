@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from textgen.card import ModelCard, ModelShape, TokenizerSummary, current_versions, now
 from textgen.catalog import Catalog, check_name
+from textgen.chat_template import ChatTemplate
+from textgen.errors import TextgenError
 from textgen.pretrained import PublishedModel, default_name, open_published, writable_tokens
 from textgen.runtime.banner import hidden_banner
 
@@ -63,6 +66,7 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
     Raises:
         OSError: If the folder cannot be written; no version appears.
     """
+    published = _with_ends_of_turns(published)
     with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
         from textgen.export import write_saved_model
     from textgen.generation import Generator
@@ -95,6 +99,36 @@ def make_decoder(published: PublishedModel) -> Decoder:
     decoder = model.decoder_class(config, vocab_size, {})
     decoder.weights = model.fuse(published.weights)
     return decoder
+
+
+def _with_ends_of_turns(published: PublishedModel) -> PublishedModel:
+    """Return the model with the token that its template puts after a message as an EOS token.
+
+    Not all files that have a template say so elsewhere.
+    """
+    if published.chat_template is None:
+        return published
+    tokenizer, mark = published.tokenizer, "Zyxwv"
+    texts = tokenizer.special_texts
+    names = (texts.get(token, "") for token in (tokenizer.special.bos, tokenizer.special.eos))
+    dialogue = [
+        {"role": role, "content": content}
+        for role, content in (("user", "Is it?"), ("assistant", mark), ("user", "Why?"))
+    ]
+    try:
+        with ChatTemplate(published.chat_template, *names) as template:
+            after = template.render(dialogue).partition(mark)[2]
+    except TextgenError:  # a template that cannot be used is noticed when somebody uses it
+        return published
+    found = [
+        token
+        for token, text in texts.items()
+        if after.lstrip().startswith(text) and not tokenizer.pieces[token]
+    ]
+    if not found:
+        return published
+    longest = max(found, key=lambda token: len(texts[token]))
+    return dataclasses.replace(published, tokenizer=tokenizer.with_eos(longest))
 
 
 def _card(published: PublishedModel, name: str) -> ModelCard:

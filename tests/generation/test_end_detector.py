@@ -3,10 +3,14 @@
 import pytest
 import tensorflow as tf
 
+from textgen.generation.bias import BiasMaker
 from textgen.generation.end_detector import EndDetector
 from textgen.generation.outputs import ERROR, FINISH_REASONS, LENGTH, RUNNING, STOP
 from textgen.generation.state import NO_TOKEN
-from textgen.tokenizer import BytePairTokenizer
+from textgen.tokenizer import BytePairTokenizer, PublishedTokenizer, SpecialTokens
+from textgen.tokenizer.character_classes import CharacterClasses
+
+_BIAS_TYPES = (tf.string, tf.float32, tf.string)
 
 TOKENIZER = BytePairTokenizer.learn(["abc abc abc abc "] * 9, vocab_size=270)
 (WORD,) = TOKENIZER.encode(" abc").tolist()
@@ -50,6 +54,20 @@ def test_a_token_may_end_a_text(tokenizer, token, stop, limit, minimum, finish, 
     assert progress.overhang.numpy().tolist() == [overhang]
     assert progress.count.numpy().tolist() == [int(is_text)]
     assert belongs.numpy().tolist() == [is_text]
+
+
+def test_each_of_several_eos_tokens_ends_a_text():
+    pieces = [b"", b"", b"", *(bytes([byte]) for byte in range(256))]
+    special = SpecialTokens(unknown=1, bos=1, eos=1)
+    classes = CharacterClasses((), (), (), ())
+    published = PublishedTokenizer(pieces, [], "gpt2", classes, special, {}).with_eos(2)
+    ends = EndDetector(published.in_graph(), tf.constant([[""]] * 4), tf.constant([9] * 4))
+    progress, is_text = ends.advance(ends.start(), tf.constant([0, 1, 2, 3]))
+    assert progress.finish.numpy().tolist() == [RUNNING, STOP, STOP, RUNNING]
+    assert is_text.numpy().tolist() == [True, False, False, True]
+    bias = BiasMaker(published.in_graph(), len(pieces), has_documents=True)
+    may_be_sampled = bias(*(tf.zeros([1, 0], kind) for kind in _BIAS_TYPES))[0] == 0
+    assert may_be_sampled.numpy()[:4].tolist() == [False, True, True, True]
 
 
 def test_a_finished_text_stays_as_it_is(tokenizer):

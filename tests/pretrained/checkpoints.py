@@ -110,7 +110,7 @@ _GGUF_NAMES = {
 }
 
 
-def write_gguf(path, tensors=None, pre="smollm", **changes):
+def write_gguf(path, tensors=None, pre="smollm", eos="<|im_end|>", **changes):
     """Write a GGUF file of the Llama family, with the weights of a Hugging Face folder."""
     from gguf import GGUFWriter, TokenType
 
@@ -136,7 +136,7 @@ def write_gguf(path, tensors=None, pre="smollm", **changes):
     kinds = [TokenType.CONTROL if text in SPECIAL else TokenType.NORMAL for text in VOCABULARY]
     writer.add_token_types(kinds)
     writer.add_token_merges([f"{left} {right}" for left, right in MERGES])
-    writer.add_eos_token_id(IDS["<|im_end|>"])
+    writer.add_eos_token_id(IDS[eos])
     writer.add_bos_token_id(IDS["<|im_start|>"])
     writer.add_add_bos_token(False)
     writer.add_chat_template(TEMPLATE)

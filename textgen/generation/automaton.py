@@ -43,7 +43,7 @@ class AutomatonFollower:
     def __init__(
         self, encoded: tf.Tensor, batch_size: tf.Tensor, tokenizer: GraphTokenizer
     ) -> None:
-        self._eos = tokenizer.special.eos
+        self._is_eos = tokenizer.is_eos
         self._vocab_size = len(tokenizer.all_pieces)
         self._bytes = TokenBytes(tokenizer.all_pieces)
         self.is_used = tf.reduce_any(tf.not_equal(encoded, ""))
@@ -116,7 +116,7 @@ class AutomatonFollower:
     def _is_valid(self, after, token, remaining):
         """Whether texts may continue after tokens: an end at once, or when others have followed."""
         # The EOS token has no bytes, and a text may end where its end is no token away.
-        limit = tf.where(tf.equal(token, self._eos), 0, remaining - 1)
+        limit = tf.where(self._is_eos(token), 0, remaining - 1)
         return self._fact(after, _DISTANCE) <= limit
 
     def _follow(self, state, token, skipped):

@@ -33,7 +33,7 @@ class BiasMaker:
         self._is_silent = np.zeros(vocab_size, bool) if is_seen is None else ~is_seen
         # Tokens without bytes are special, or fill up a published vocabulary.
         self._is_silent[[not piece for piece in tokenizer.all_pieces]] = True
-        self._is_silent[tokenizer.special.eos] = not has_documents
+        self._is_silent[tokenizer.eos_ids] = not has_documents
 
     def __call__(self, texts: tf.Tensor, bias: tf.Tensor, banned: tf.Tensor) -> tf.Tensor:
         """Return what is added to the logits, float32[B, V].

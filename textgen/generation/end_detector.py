@@ -57,8 +57,8 @@ class EndDetector:
         return Progress(none, finish, tf.fill(tf.shape(none), ""), none)
 
     def is_eos(self, token: tf.Tensor) -> tf.Tensor:
-        """Whether tokens are the EOS token."""
-        return tf.equal(token, self._tokenizer.special.eos)
+        """Whether tokens are EOS tokens."""
+        return self._tokenizer.is_eos(token)
 
     def match(
         self, tail: tf.Tensor, token: tf.Tensor, pieces: tf.Tensor | None = None

@@ -14,7 +14,7 @@ from textgen.errors import ConfigError, ModelDamagedError
 from textgen.files import open_plain
 from textgen.inference.feeds import merge_settings
 from textgen.inference.stream import TextStream
-from textgen.tokenizer import PublishedTokenizer
+from textgen.tokenizer import ImportedTokenizer
 
 if TYPE_CHECKING:
     from textgen.inference.text_generator import TextGenerator
@@ -41,7 +41,7 @@ class Chat:
     def __init__(self, generator: TextGenerator) -> None:
         self._generator = generator
         self._tokenizer = generator.tokenizer
-        self._parses_special = isinstance(generator.tokenizer, PublishedTokenizer)
+        self._parses_special = isinstance(generator.tokenizer, ImportedTokenizer)
         self._context_length = generator.card.model.context_length
         texts, special = self._tokenizer.special_texts, self._tokenizer.special
         self._bos, eos = (texts.get(token, "") for token in (special.bos, special.eos))
@@ -102,7 +102,7 @@ class Chat:
         check_messages(messages)
         room = self._context_length - min(max_new_tokens, self._context_length // 2)
         tokenizer = self._tokenizer
-        protect = tokenizer.protect if isinstance(tokenizer, PublishedTokenizer) else str
+        protect = tokenizer.protect if isinstance(tokenizer, ImportedTokenizer) else str
         protected = [{**each, "content": protect(each["content"])} for each in messages]
         is_system = messages[0]["role"] == "system"
         first, turns = protected[:is_system], protected[is_system:]
@@ -123,7 +123,7 @@ class Chat:
             turns = turns[starts[0] :]
 
     def _encode(self, prompt: str) -> np.ndarray:
-        if isinstance(self._tokenizer, PublishedTokenizer):
+        if isinstance(self._tokenizer, ImportedTokenizer):
             return self._tokenizer.encode_with_special(prompt)
         return self._tokenizer.encode(prompt)
 

@@ -162,7 +162,7 @@ class TextGenerator:
             prompts: Any texts.
             config: How to sample. Defaults to `SamplingConfig()`.
             parse_special: Whether the prompts are rendered templates, where `<|im_end|>` is a
-                token. `PublishedTokenizer.protect` keeps what a person typed from it.
+                token. `ImportedTokenizer.protect` keeps what a person typed from it.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
 
         Raises:

@@ -14,6 +14,7 @@ from textgen.pretrained.gguf_header import Header, read_header
 from textgen.pretrained.gguf_tensors import GGUFTensors
 from textgen.pretrained.published_model import PublishedModel
 from textgen.pretrained.rope_factors import scaling_of_factors
+from textgen.pretrained.sentence_piece import SentencePieceVocabulary, merges_of_scores
 from textgen.pretrained.settings import find_format, read_settings
 from textgen.pretrained.source_folder import file_digest
 from textgen.pretrained.vocabulary import Vocabulary
@@ -29,7 +30,7 @@ _PATTERNS = {
     "llama-bpe": "llama3",
     "qwen2": "qwen2",
 }
-_CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5
+_NORMAL, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = 1, 3, 4, 5, 6
 
 
 def read_gguf(path: Path) -> PublishedModel:
@@ -98,39 +99,58 @@ def _settings(header: Header, kind: str, tensors: GGUFTensors) -> dict[str, Any]
     return values
 
 
-def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
+def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary | SentencePieceVocabulary:
     def get(name: str, kind: type, default: Any = None) -> Any:
         value = metadata.get(f"tokenizer.ggml.{name}", default)
         if value is not None and not isinstance(value, kind):
             raise PublishedModelError(f"The GGUF file is damaged ({name} is no {kind.__name__}).")
         return value
 
-    kind, pattern = get("model", str), get("pre", str, "default")
-    if kind != "gpt2" or pattern not in _PATTERNS:
+    kind, pattern, kinds = (
+        get("model", str),
+        get("pre", str, "default"),
+        get("token_type", list, []),
+    )
+    # Only vocabularies of SentencePiece's BPE have tokens that are of the kind of bytes.
+    is_sentence_piece = kind != "gpt2" and _BYTE in kinds
+    if not is_sentence_piece and (kind != "gpt2" or pattern not in _PATTERNS):
         raise PublishedModelError(
             "The tokenizer must be byte-level BPE that cuts texts as GPT-2, SmolLM, Llama 3 or "
-            f"Qwen2 does. Received: {kind!r} with the pre-tokenizer {pattern!r}"
+            "Qwen2 does, or SentencePiece's BPE as in Llama 2. "
+            f"Received: {kind!r} with the pre-tokenizer {pattern!r}"
         )
-    tokens, merges, kinds = get("tokens", list), get("merges", list), get("token_type", list, [])
-    eos, bos = get("eos_token_id", int), get("bos_token_id", int)
-    if tokens is None or merges is None or eos is None:
+    tokens, merges, scores = (get(name, list) for name in ("tokens", "merges", "scores"))
+    if is_sentence_piece and merges is None and tokens is not None and scores is not None:
+        merges = []
+    bos, *eos = (get(f"{name}_token_id", int) for name in ("bos", "eos", "eot", "eom"))
+    if tokens is None or merges is None or eos[0] is None:
         raise PublishedModelError("The GGUF file has no tokens, merges or eos_token_id.")
     pairs = [merge.partition(" ")[::2] for merge in merges if isinstance(merge, str)]
     if len(pairs) != len(merges):
         raise PublishedModelError("The GGUF file is damaged (a merge is not a pair of tokens).")
     if not all(isinstance(token, str) for token in tokens):
         raise PublishedModelError("The GGUF file is damaged (a token is not a text).")
+    added = {
+        token: kind != _USER_DEFINED
+        for token, kind in enumerate(kinds[: len(tokens)])
+        if kind in (_CONTROL, _USER_DEFINED, _UNUSED)
+    }
+    first = bos if get("add_bos_token", bool, is_sentence_piece) else None
+    last = [*dict.fromkeys(each for each in eos if each is not None)]
+    if is_sentence_piece:
+        if not pairs:
+            made = zip(tokens, scores, kinds, strict=False)
+            pairs = merges_of_scores({text: score for text, score, kind in made if kind == _NORMAL})
+        has_prefix = get("add_space_prefix", bool, True)
+        prefix, unknown = "always" if has_prefix else "never", get("unknown_token_id", int)
+        return SentencePieceVocabulary(tokens, added, pairs, prefix, unknown, first, last)
     return Vocabulary(
         tokens=tokens,
-        added={
-            token: kind != _USER_DEFINED
-            for token, kind in enumerate(kinds[: len(tokens)])
-            if kind in (_CONTROL, _USER_DEFINED, _UNUSED)
-        },
+        added=added,
         merges=pairs,
         pattern=_PATTERNS[pattern],
         keeps_whole_words=_PATTERNS[pattern] == "llama3",
-        bos=bos if get("add_bos_token", bool, False) else None,
-        eos=eos,
+        bos=first,
+        eos=last,
         normalizes=_PATTERNS[pattern] == "qwen2",
     )

@@ -15,6 +15,7 @@ from textgen.card import PublishedSummary
 from textgen.errors import PublishedModelError
 from textgen.pretrained.published_model import PublishedModel
 from textgen.pretrained.safetensors_files import find_safetensors
+from textgen.pretrained.sentence_piece import SentencePieceVocabulary
 from textgen.pretrained.settings import find_format, read_settings
 from textgen.pretrained.source_folder import SourceFolder
 from textgen.pretrained.tokenizer_json import read_tokenizer_json
@@ -65,21 +66,27 @@ def read_hugging_face(folder: Path) -> PublishedModel:
     )
 
 
-def _vocabulary(source: SourceFolder, config: dict[str, Any], about: dict[str, Any]) -> Vocabulary:
+def _vocabulary(
+    source: SourceFolder, config: dict[str, Any], about: dict[str, Any]
+) -> Vocabulary | SentencePieceVocabulary:
     values = source.json("tokenizer.json")
     if values is None:
         raise PublishedModelError(
             f"{source.folder} has no tokenizer.json, the only kind of tokenizer that can be read."
         )
     bos = _text(about.get("bos_token")) if about.get("add_bos_token") else None
-    eos: str | int | None = _text(about.get("eos_token"))
-    if eos is None:
-        generation = source.json("generation_config.json") or {}
-        ids = generation.get("eos_token_id", config.get("eos_token_id"))
-        first = ids[0] if isinstance(ids, list) and ids else ids
-        if not isinstance(first, int):
-            raise PublishedModelError(f"{source.folder} does not say which token ends a text.")
-        eos = first
+    # The first is what the tokenizer itself calls EOS; models that talk have others for turns.
+    named = _text(about.get("eos_token"))
+    eos: list[str | int] = [] if named is None else [named]
+    for settings in (source.json("generation_config.json") or {}, config):
+        ids = settings.get("eos_token_id")
+        eos += [
+            each
+            for each in (ids if isinstance(ids, list) else [ids])
+            if isinstance(each, int) and not isinstance(each, bool)
+        ]
+    if not eos:
+        raise PublishedModelError(f"{source.folder} does not say which token ends a text.")
     return read_tokenizer_json(values, bos, eos)
 
 

@@ -121,5 +121,5 @@ def _vocabulary(source: SourceFolder) -> Vocabulary:
         pattern=pattern,
         keeps_whole_words=pattern == "llama3",
         bos=None if bos is None else ids[bos],
-        eos=ids[eos],
+        eos=[ids[eos]],
     )

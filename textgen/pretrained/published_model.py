@@ -10,7 +10,7 @@ import numpy as np
 
 from textgen.card import PublishedSummary
 from textgen.config import ModelConfig
-from textgen.tokenizer import PublishedTokenizer
+from textgen.tokenizer import ImportedTokenizer
 
 _MAX_TEMPLATE_CHARACTERS = 1 << 16
 
@@ -31,7 +31,7 @@ class PublishedModel:
     config: ModelConfig
     weights: Mapping[str, np.ndarray]
     num_parameters: int
-    tokenizer: PublishedTokenizer
+    tokenizer: ImportedTokenizer
     chat_template: str | None
     summary: PublishedSummary
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textgen.errors import PublishedModelError
+from textgen.pretrained.sentence_piece import SentencePieceVocabulary, prefix_of
 from textgen.pretrained.vocabulary import Vocabulary
 
 # See `textgen.tokenizer.published_words`.
@@ -21,16 +22,19 @@ _SPLITS = {
 }
 
 
-def read_tokenizer_json(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabulary:
+def read_tokenizer_json(
+    values: Mapping[str, Any], bos: str | None, eos: Sequence[str | int]
+) -> Vocabulary | SentencePieceVocabulary:
     """Return the vocabulary that a tokenizer.json describes.
 
     Args:
         values: The content of the file.
         bos: The token that precedes every text, if another file says so.
-        eos: The token that ends a text or a turn, or its id.
+        eos: The tokens that end a text or a turn, or their ids, the usual one first.
 
     Raises:
-        PublishedModelError: If it is not one of byte-level BPE, or damaged.
+        PublishedModelError: If it is of another kind than byte-level BPE or SentencePiece's BPE, or
+            damaged.
     """
     try:
         return _read(values, bos, eos)
@@ -38,14 +42,16 @@ def read_tokenizer_json(values: Mapping[str, Any], bos: str | None, eos: str | i
         raise PublishedModelError(f"tokenizer.json is damaged ({error!r}).") from error
 
 
-def _read(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabulary:
+def _read(
+    values: Mapping[str, Any], bos: str | None, eos: Sequence[str | int]
+) -> Vocabulary | SentencePieceVocabulary:
     model = values["model"]
-    kind = model.get("type", "BPE")
-    if kind != "BPE" or model.get("byte_fallback") or model.get("continuing_subword_prefix"):
+    kind, has_bytes = model.get("type", "BPE"), bool(model.get("byte_fallback"))
+    prefix = prefix_of(values) if has_bytes else None
+    if kind != "BPE" or has_bytes != (prefix is not None) or model.get("continuing_subword_prefix"):
         raise PublishedModelError(
-            "The tokenizer must be byte-level BPE. Received: "
-            f"{kind}{' with byte_fallback' if model.get('byte_fallback') else ''}, such as "
-            "SentencePiece's"
+            "The tokenizer must be byte-level BPE, or SentencePiece's BPE as Llama 2 or Mistral "
+            f"has it. Received: {kind}{' with byte_fallback' if has_bytes else ''}"
         )
     ids = {**model["vocab"]}
     added = {int(each["id"]): each for each in values.get("added_tokens") or ()}
@@ -59,17 +65,24 @@ def _read(values: Mapping[str, Any], bos: str | None, eos: str | int) -> Vocabul
     for text, token in ids.items():
         tokens[token] = text
     bos = bos or _first_of_template(values.get("post_processor") or {})
-    for name, token in (("bos", bos), ("eos", eos)):
+    for name, token in (("bos", bos), *(("eos", each) for each in eos)):
         if isinstance(token, str) and token not in ids:
             raise PublishedModelError(f"The {name} token {token!r} is not in the vocabulary.")
+    first = None if bos is None else ids[bos]
+    last = [*dict.fromkeys(ids[each] if isinstance(each, str) else each for each in eos)]
+    is_special = {token: bool(each.get("special")) for token, each in added.items()}
+    merges = [_merge(each) for each in model["merges"]]
+    if prefix is not None:
+        unknown = ids.get(model.get("unk_token"))
+        return SentencePieceVocabulary(tokens, is_special, merges, prefix, unknown, first, last)
     return Vocabulary(
         tokens=tokens,
-        added={token: bool(each.get("special")) for token, each in added.items()},
-        merges=[_merge(each) for each in model["merges"]],
+        added=is_special,
+        merges=merges,
         pattern=_pattern(values.get("pre_tokenizer")),
         keeps_whole_words=bool(model.get("ignore_merges")),
-        bos=None if bos is None else ids[bos],
-        eos=ids[eos] if isinstance(eos, str) else int(eos),
+        bos=first,
+        eos=last,
         normalizes=_normalizes(values.get("normalizer")),
     )
 

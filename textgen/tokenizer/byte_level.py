@@ -100,6 +100,7 @@ class ByteLevelTokenizer(Tokenizer):
             self.special,
             self._graph_special_texts,
             self._whole_words(),
+            self.eos_ids,
         )
 
     @property

@@ -9,12 +9,11 @@ from textgen.files import read_json
 from textgen.tokenizer.byte_pair import BytePairTokenizer
 from textgen.tokenizer.character import CharacterTokenizer
 from textgen.tokenizer.published import PublishedTokenizer
+from textgen.tokenizer.sentence_piece import SentencePieceTokenizer
 from textgen.tokenizer.tokenizer import Tokenizer
 
-_KINDS: dict[str, type[CharacterTokenizer | BytePairTokenizer | PublishedTokenizer]] = {
-    tokenizer.kind: tokenizer
-    for tokenizer in (CharacterTokenizer, BytePairTokenizer, PublishedTokenizer)
-}
+_TOKENIZERS = (CharacterTokenizer, BytePairTokenizer, PublishedTokenizer, SentencePieceTokenizer)
+_KINDS = {tokenizer.kind: tokenizer for tokenizer in _TOKENIZERS}
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

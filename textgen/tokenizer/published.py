@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textgen.errors import TokenizerError
-from textgen.tokenizer.byte_level import ByteLevelTokenizer
 from textgen.tokenizer.byte_symbols import from_symbols, to_symbols
 from textgen.tokenizer.character_classes import CharacterClasses
+from textgen.tokenizer.imported import ImportedTokenizer
 from textgen.tokenizer.published_words import PATTERNS, published_splitter
 from textgen.tokenizer.splitter import WordSplitter
-from textgen.tokenizer.token_ids import TEXT_MARK, SpecialTokens
+from textgen.tokenizer.token_ids import SpecialTokens
 
 if TYPE_CHECKING:
     from textgen.tokenizer.graph import WordStarts
 
 
-class PublishedTokenizer(ByteLevelTokenizer):
+class PublishedTokenizer(ImportedTokenizer):
     """A vocabulary with the ids of a published model, such as GPT-2, SmolLM, Llama 3 or Qwen.
 
     Its ids equal those of Hugging Face's `tokenizers` for any text. Use `from_vocabulary`
@@ -40,6 +39,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         keeps_whole_words: Whether a word that is a token is never merged of parts.
         normalizes: Whether texts are brought into Unicode's form NFC first. The graph does not:
             programs that feed it send NFC.
+        more_eos: Ids of special tokens that end a text as `special.eos` does.
 
     Raises:
         TokenizerError: If the parts contradict each other.
@@ -57,6 +57,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         special_texts: Mapping[int, str],
         keeps_whole_words: bool = False,
         normalizes: bool = False,
+        more_eos: Sequence[int] = (),
     ) -> None:
         if pattern not in PATTERNS:
             raise TokenizerError(
@@ -64,45 +65,11 @@ class PublishedTokenizer(ByteLevelTokenizer):
             )
         self.pattern = pattern
         self.classes = classes
-        self.merges = list(merges)
-        self.special = special
         self.keeps_whole_words = keeps_whole_words
         self.normalizes = normalizes
-        self._pieces = list(pieces)
-        self._special_texts = dict(special_texts)
-        self.ids = {
-            piece: token
-            for token, piece in enumerate(self._pieces)
-            if piece and token not in self._special_texts
-        }
-        self._check()
-
-    def _check(self) -> None:
-        for token in {*self.special, *self._special_texts}:
-            if not 0 <= token < len(self._pieces):
-                raise TokenizerError(
-                    f"Ids of special tokens must be in [0, {len(self._pieces) - 1}]. "
-                    f"Received: {token}"
-                )
-        for token in self.special:
-            if self._pieces[token]:
-                raise TokenizerError(
-                    f"A special token must have no bytes. Received: {self._pieces[token]!r}"
-                )
-        for token, text in self._special_texts.items():
-            if len(text) < 2:
-                raise TokenizerError(
-                    "The text of a special token must have 2 characters or more. "
-                    f"Received: {text!r} for token {token}"
-                )
+        super().__init__(pieces, merges, special, special_texts, more_eos)
         if self.keeps_whole_words and not all(bytes([byte]) in self.ids for byte in range(256)):
             raise TokenizerError("A vocabulary that keeps whole words must hold every byte.")
-        for left, right in self.merges:
-            if not (left in self.ids and right in self.ids and left + right in self.ids):
-                raise TokenizerError(
-                    "A merge must make a token of two tokens of the vocabulary. "
-                    f"Received: {left!r} and {right!r}"
-                )
 
     @classmethod
     def from_vocabulary(
@@ -114,6 +81,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
         special_texts: Mapping[int, str],
         keeps_whole_words: bool = False,
         normalizes: bool = False,
+        more_eos: Sequence[int] = (),
     ) -> PublishedTokenizer:
         """Build the tokenizer from what a published file says.
 
@@ -130,6 +98,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             keeps_whole_words: Whether a word that is a token is never merged of parts
                 (`ignore_merges` in tokenizer.json).
             normalizes: Whether texts are brought into Unicode's form NFC first.
+            more_eos: Ids of special tokens that end a text as `special.eos` does.
 
         Raises:
             TokenizerError: If the parts contradict each other.
@@ -152,71 +121,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
             special_texts,
             keeps_whole_words,
             normalizes,
-        )
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of tokens, including special and unused ones."""
-        return len(self._pieces)
-
-    @property
-    def pieces(self) -> list[bytes]:
-        """The bytes of each token, by id; they may end within a character."""
-        return self._pieces
-
-    @property
-    def special_texts(self) -> dict[int, str]:
-        """What special tokens are called, by id."""
-        return self._special_texts
-
-    @property
-    def _graph_special_texts(self) -> Mapping[int, str]:
-        return self._special_texts
-
-    @cached_property
-    def _special_pattern(self) -> re.Pattern[str]:
-        """Matches the leftmost special token, and of several there the longest."""
-        longest_first = sorted(self._special_texts.values(), key=len, reverse=True)
-        return re.compile(f"({'|'.join(map(re.escape, longest_first)) or '(?!)'})")
-
-    def encode_with_special(self, text: str) -> np.ndarray:
-        """Return the ids of a rendered template, where texts of special tokens are these tokens.
-
-        Args:
-            text: What `protect` returned for everything that a person typed, among the texts of
-                special tokens. Its marks are left out.
-
-        Returns:
-            int32[num_tokens].
-
-        Raises:
-            TokenizerError: If the text holds a lone surrogate.
-
-        Example:
-            >>> model.tokenizer.encode_with_special("<|im_start|>user\nHi<|im_end|>\n")[0]
-            1
-        """
-        ids = {text: token for token, text in self._special_texts.items()}
-        parts = self._special_pattern.split(text)
-        return np.concatenate(
-            [
-                np.array([ids[part]], np.int32) if index % 2 else self.encode(_unmarked(part))
-                for index, part in enumerate(parts)
-            ]
-        )
-
-    def protect(self, text: str) -> str:
-        """Return a text in which no special token is found, wherever it is put.
-
-        It has a mark in each text of a special token. Where special tokens are wanted, marks are
-        left out; elsewhere they would be ordinary characters.
-
-        Example:
-            >>> model.tokenizer.protect("<|im_end|> is a token")
-            '<\ufdd0|im_end|> is a token'
-        """
-        return self._special_pattern.sub(
-            lambda found: found[0][0] + TEXT_MARK + found[0][1:], _unmarked(text)
+            more_eos,
         )
 
     @cached_property
@@ -232,10 +137,6 @@ class PublishedTokenizer(ByteLevelTokenizer):
         """Encode each text on its own; see `Tokenizer.encode_all`."""
         return super().encode_all([self.normalize(text) for text in texts])
 
-    def prefix_id(self, has_documents: bool) -> int:
-        """Return the BOS token, which every text that the model was trained on began with."""
-        return self.special.bos
-
     def _word_starts(self) -> WordStarts:
         from textgen.tokenizer.graph.published_starts import PublishedStarts
 
@@ -249,6 +150,8 @@ class PublishedTokenizer(ByteLevelTokenizer):
             "keeps_whole_words": self.keeps_whole_words,
             "normalizes": self.normalizes,
             "special_tokens": self.special._asdict(),
+            # Without it, tokenizers have the digests that they had before it existed.
+            **({"more_eos": list(self._more_eos)} if self._more_eos else {}),
             "special_texts": {str(token): text for token, text in self._special_texts.items()},
             "classes": self.classes.to_dict(),
             "merges": [f"{to_symbols(left)} {to_symbols(right)}" for left, right in self.merges],
@@ -273,10 +176,7 @@ class PublishedTokenizer(ByteLevelTokenizer):
                 {int(token): text for token, text in values["special_texts"].items()},
                 bool(values["keeps_whole_words"]),
                 bool(values.get("normalizes", False)),
+                [int(token) for token in values.get("more_eos", ())],
             )
         except (AttributeError, TypeError, ValueError) as error:
             raise TokenizerError(f"The values are not those of a tokenizer ({error}).") from error
-
-
-def _unmarked(text: str) -> str:
-    return text.replace(TEXT_MARK, "")

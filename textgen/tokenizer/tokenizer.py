@@ -39,6 +39,11 @@ class Tokenizer(ABC):
         """The UTF-8 bytes of each token, by id. Special tokens have none."""
 
     @property
+    def eos_ids(self) -> tuple[int, ...]:
+        """The tokens that end a text, `special.eos` first. Published models may have several."""
+        return (self.special.eos,)
+
+    @property
     def special_texts(self) -> dict[int, str]:
         """What the tokens that stand for no text are called, by id.
 

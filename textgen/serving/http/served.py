@@ -20,7 +20,7 @@ from textgen.serving.http.completion_request import CompletionRequest, PromptVal
 from textgen.serving.http.engine import Engine, Observer
 from textgen.serving.http.errors import ApiError
 from textgen.serving.http.limits import Limits
-from textgen.tokenizer import PublishedTokenizer
+from textgen.tokenizer import ImportedTokenizer
 
 # A character that no corpus should hold stands for the unknown token in a prompt of ids.
 _UNSEEN = "\uf8ff"
@@ -74,7 +74,7 @@ class ServedModel:
 
     @property
     def _boundaries(self) -> set[int]:
-        return {self.tokenizer.special.bos, self.tokenizer.special.eos}
+        return {self.tokenizer.special.bos, *self.tokenizer.eos_ids}
 
     def num_boundaries(self, ids: Sequence[int]) -> int:
         """Return how many BOS and EOS tokens a list of ids begins with."""
@@ -106,7 +106,7 @@ class ServedModel:
             ApiError: If a token id is not in the vocabulary, or cannot be part of a text.
         """
         if isinstance(value, str):
-            if parse_special and isinstance(self.tokenizer, PublishedTokenizer):
+            if parse_special and isinstance(self.tokenizer, ImportedTokenizer):
                 return value.encode("utf-8"), self.tokenizer.encode_with_special(value).tolist()
             text = self.generator.clean(value)
             return text.encode("utf-8"), self.tokenizer.encode(text).tolist()

@@ -12,6 +12,7 @@ from textgen.tokenizer.graph.graph_byte_pair import (
 )
 from textgen.tokenizer.graph.graph_character import CharacterGraphTokenizer
 from textgen.tokenizer.graph.graph_constant import GraphConstant
+from textgen.tokenizer.graph.graph_sentence_piece import SentencePieceGraphTokenizer
 from textgen.tokenizer.graph.graph_tokenizer import GraphTokenizer
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "GraphConstant",
     "GraphTokenizer",
     "Merges",
+    "SentencePieceGraphTokenizer",
     "WordStarts",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,7 @@ class BytePairGraphTokenizer(GraphTokenizer):
         special: Ids of the special tokens.
         special_texts: The texts by which a prompt may ask for special tokens, by id.
         whole_words: The tokens of words that merging does not make, by the words' bytes.
+        eos_ids: Ids of the tokens that end a text.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class BytePairGraphTokenizer(GraphTokenizer):
         special: SpecialTokens,
         special_texts: Mapping[int, str] | None = None,
         whole_words: Mapping[bytes, int] | None = None,
+        eos_ids: Sequence[int] = (),
     ) -> None:
-        super().__init__(pieces, special)
+        super().__init__(pieces, special, eos_ids)
         self._find_special = SpecialFinder(special_texts) if special_texts else None
         self._whole_words = WholeWords(whole_words) if whole_words else None
         self._bytes = merges.bytes
@@ -103,7 +105,7 @@ class BytePairGraphTokenizer(GraphTokenizer):
             is_known = tf.where(special_here < 0, is_known, is_first)
             is_known &= ~tf.gather(is_left_out, characters)
             tokens = tf.where(special_here < 0, tokens, special_here)
-            points, special = _without(points, special, is_left_out)
+            points, special = without(points, special, is_left_out)
             starts = self._word_starts(points) | (special >= 0)
             characters -= tf.gather(running_count(is_left_out), characters)
         if parse_special is not None or NO_TOKEN in self._bytes:
@@ -114,7 +116,11 @@ class BytePairGraphTokenizer(GraphTokenizer):
             tokens, words = _with_whole_words(tokens, words, self._whole_words, self.pieces(tokens))
         tokens, words = self._merge(tokens, words)
         rows = tf.gather(tf.boolean_mask(points.value_rowids(), starts), words)
-        ids = tf.RaggedTensor.from_value_rowids(tokens, rows, points.nrows(), validate=False)
+        return self._as_rows(tokens, rows, points.nrows())
+
+    def _as_rows(self, tokens, rows, num_rows):
+        """Return what `encode` returns, from the tokens of all rows and the row of each."""
+        ids = tf.RaggedTensor.from_value_rowids(tokens, rows, num_rows, validate=False)
         return ids.to_tensor(default_value=self.special.unknown), tf.cast(
             ids.row_lengths(), tf.int32
         )
@@ -196,8 +202,16 @@ def _with_whole_words(tokens, words, whole_words, pieces):
     return tf.boolean_mask(tokens, kept), tf.boolean_mask(words, kept)
 
 
-def _without(points, special, is_left_out):
-    """Drop characters, and put what is no character in the place of special tokens."""
+def without(
+    points: tf.RaggedTensor, special: tf.Tensor, is_left_out: tf.Tensor
+) -> tuple[tf.RaggedTensor, tf.Tensor]:
+    """Drop characters, and put what is no character in the place of special tokens.
+
+    Args:
+        points: Code points, int32[B, (T)].
+        special: int32[C], from `SpecialFinder`.
+        is_left_out: bool[C], likewise.
+    """
     kept = tf.boolean_mask(special, ~is_left_out)
     flat = tf.boolean_mask(points.flat_values, ~is_left_out)
     flat = tf.where(kept < 0, flat, _NOT_A_CHARACTER)

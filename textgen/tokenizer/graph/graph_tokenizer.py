@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,14 +19,19 @@ class GraphTokenizer(ABC):
     Args:
         pieces: The UTF-8 bytes of each token, by id. Special tokens have none.
         special: Ids of the special tokens.
+        eos_ids: Ids of the tokens that end a text. By default, `special.eos` alone.
 
     Attributes:
         all_pieces: The UTF-8 bytes of each token, by id.
         special: Ids of the special tokens.
+        eos_ids: Ids of the tokens that end a text.
     """
 
-    def __init__(self, pieces: list[bytes], special: SpecialTokens) -> None:
+    def __init__(
+        self, pieces: list[bytes], special: SpecialTokens, eos_ids: Sequence[int] = ()
+    ) -> None:
         self.special = special
+        self.eos_ids = list(eos_ids) or [special.eos]
         self.all_pieces = pieces
         self._pieces = GraphConstant(pieces, tf.string)
         # Which tokens contain a character: int32[n, 2] of code points and ids, sorted, so that
@@ -58,13 +65,18 @@ class GraphTokenizer(ABC):
         Args:
             texts: string[B], UTF-8. Invalid bytes count as U+FFFD.
             parse_special: bool[B], whether the texts of special tokens become these tokens; see
-                `PublishedTokenizer.encode_with_special`. Needs `parses_special`. By default they
+                `ImportedTokenizer.encode_with_special`. Needs `parses_special`. By default they
                 are ordinary text.
 
         Returns:
             Token ids int32[B, T], padded on the right with the unknown token, and the number
             of tokens in each row, int32[B].
         """
+
+    def is_eos(self, token_ids: tf.Tensor) -> tf.Tensor:
+        """Return which tokens end a text, bool of the shape of `token_ids`."""
+        first, *others = (tf.equal(token_ids, token) for token in self.eos_ids)
+        return functools.reduce(tf.logical_or, others, first)
 
     def pieces(self, token_ids: tf.Tensor) -> tf.Tensor:
         """Return the bytes of each token, string of the shape of `token_ids`."""
