@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from textgen.config import ModelConfig
-from textgen.generation import Generator, default_inputs
+from textgen.generation import Generator, default_inputs, scoring
 from textgen.generation.prefill import CHUNK, prefill
 from textgen.generation.scoring import score
 from textgen.models import build_model
@@ -69,7 +69,9 @@ def test_a_text_has_a_token_although_its_time_is_over_while_the_prompt_is_read(m
     assert looks.numpy() == 5
 
 
-def test_the_scores_of_chunks_are_those_of_the_full_pass(model, decoder):
+@pytest.mark.parametrize("max_logits", [2**25, 100])
+def test_the_scores_of_chunks_are_those_of_the_full_pass(model, decoder, monkeypatch, max_logits):
+    monkeypatch.setattr(scoring, "_MAX_LOGITS", max_logits)
     lengths = tf.constant([LONG, CHUNK + 1, 1])
     scored = score(decoder, tf.constant(IDS), lengths)
     logprobs = tf.nn.log_softmax(model(IDS)).numpy()

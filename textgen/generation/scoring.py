@@ -8,6 +8,9 @@ from textgen.generation.outputs import ScoreOutput, TokenScoreOutput
 from textgen.generation.prefill import CHUNK
 from textgen.models.base import Decoder
 
+# At a time, which is 128 MB.
+_MAX_LOGITS = 2**25
+
 
 def score(decoder: Decoder, token_ids: tf.Tensor, lengths: tf.Tensor) -> ScoreOutput:
     """Score texts as the decode loop would have generated them.
@@ -49,14 +52,7 @@ def score_tokens(decoder: Decoder, token_ids: tf.Tensor) -> TokenScoreOutput:
     window = tf.pad(window, [[0, 0], [0, tf.maximum(2 - tf.shape(window)[1], 0)]])
     rows, size = tf.unstack(tf.shape(window))
     hidden, _ = decoder.prefill(window[:, :-1], tf.fill([rows], size - 1))
-    logits = decoder.logits(tf.reshape(hidden, [-1, decoder.config.hidden_dim]))
-    total = tf.reduce_logsumexp(logits, axis=1)
-    own = tf.gather(logits, tf.reshape(window[:, 1:], [-1]), batch_dims=1)
-    shape = [rows, size - 1]
-    return TokenScoreOutput(
-        logprobs=tf.reshape(own - total, shape),
-        best_logprobs=tf.reshape(tf.reduce_max(logits, axis=1) - total, shape),
-    )
+    return TokenScoreOutput(*_logprobs(decoder, hidden, window[:, 1:]))
 
 
 def _by_chunks(decoder, token_ids, lengths):
@@ -69,7 +65,8 @@ def _by_chunks(decoder, token_ids, lengths):
     def predict(k, logprobs, state):
         chunk = padded[:, k * CHUNK : (k + 1) * CHUNK + 1]
         hidden, state = decoder.prefill(chunk[:, :-1], tf.fill([batch_size], CHUNK), state)
-        return k + 1, logprobs.write(k, _logprobs(decoder, hidden, chunk[:, 1:])), state
+        own, _ = _logprobs(decoder, hidden, chunk[:, 1:])
+        return k + 1, logprobs.write(k, own), state
 
     # An array, because a tensor would be copied at every chunk.
     logprobs = tf.TensorArray(tf.float32, num_chunks, element_shape=[None, CHUNK])
@@ -97,7 +94,8 @@ def _by_windows(decoder, token_ids, lengths):
     def predict(k, logprobs):
         window = padded[:, k * stride : k * stride + width + 1]
         hidden, _ = decoder.prefill(window[:, :-1], tf.fill([batch_size], width))
-        return k + 1, logprobs.write(k, _logprobs(decoder, hidden, window[:, 1:]))
+        own, _ = _logprobs(decoder, hidden, window[:, 1:])
+        return k + 1, logprobs.write(k, own)
 
     logprobs = tf.TensorArray(tf.float32, num_windows, element_shape=[None, None])
     start = (tf.constant(0), logprobs)
@@ -110,8 +108,27 @@ def _by_windows(decoder, token_ids, lengths):
 
 
 def _logprobs(decoder, hidden, token_ids):
-    """Return the log-probability of int32[B, T] tokens after float32[B, T, D]."""
-    logits = decoder.logits(tf.reshape(hidden, [-1, decoder.config.hidden_dim]))
-    # Not of all tokens of the vocabulary: their log-probabilities may take gigabytes.
-    own = tf.gather(logits, tf.reshape(token_ids, [-1]), batch_dims=1)
-    return tf.reshape(own - tf.reduce_logsumexp(logits, axis=1), tf.shape(token_ids))
+    """Return log-probabilities after float32[B, T, D]: of int32[B, T] tokens, and the highest.
+
+    The logits of thousands of tokens may take gigabytes, so a part of them is computed at a time.
+    """
+    vectors = tf.reshape(hidden, [-1, decoder.config.hidden_dim])
+    wanted = tf.reshape(token_ids, [-1])
+    part = max(1, _MAX_LOGITS // decoder.vocab_size)
+
+    def predict(start, own, best):
+        logits = decoder.logits(vectors[start : start + part])
+        total = tf.reduce_logsumexp(logits, axis=1)
+        found = tf.gather(logits, wanted[start : start + part], batch_dims=1)
+        own = tf.concat([own, found - total], 0)
+        best = tf.concat([best, tf.reduce_max(logits, axis=1) - total], 0)
+        return start + part, own, best
+
+    flat = tf.TensorShape([None])
+    _, own, best = tf.while_loop(
+        lambda start, *_: start < tf.size(wanted),
+        predict,
+        (tf.constant(0), tf.zeros([0]), tf.zeros([0])),
+        shape_invariants=(tf.TensorShape([]), flat, flat),
+    )
+    return tuple(tf.reshape(values, tf.shape(token_ids)) for values in (own, best))

@@ -32,6 +32,9 @@ class Chat:
         ConfigError: If the model has no chat template.
         ModelDamagedError: If its template is damaged.
 
+    Attributes:
+        template: The chat template, in Jinja's language.
+
     Example:
         >>> with load("smollm2") as model, Chat(model) as chat:
         ...     "".join(chat.answer([{"role": "user", "content": "Hello"}]))
@@ -45,7 +48,8 @@ class Chat:
         self._context_length = generator.card.model.context_length
         texts, special = self._tokenizer.special_texts, self._tokenizer.special
         self._bos, eos = (texts.get(token, "") for token in (special.bos, special.eos))
-        self._template = ChatTemplate(read_template(generator.entry), self._bos, eos)
+        self.template = read_template(generator.entry)
+        self._template = ChatTemplate(self.template, self._bos, eos)
 
     def __enter__(self) -> Chat:
         return self

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.pretrained.checkpoints import write_gguf
+from tests.pretrained.checkpoints import TEMPLATE, write_gguf
 from tests.serving.http.conftest import running
 from textgen.importing import import_model
 from textgen.inference import load
@@ -44,6 +44,7 @@ def test_an_answer_is_that_of_the_library(server, expected):
     assert choice["message"] == {"role": "assistant", "content": expected}
     assert choice["finish_reason"] in ("stop", "length")
     assert reply.json["usage"]["prompt_tokens"] > 20
+    assert server.get("/tokenizer_info").json["chat_template"] == TEMPLATE
 
 
 def test_a_client_of_openai_gets_the_answer_in_chunks(server, expected):

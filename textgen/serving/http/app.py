@@ -201,6 +201,7 @@ class App:
     async def _answer_tokenizer_info(self, request: Request) -> Response:
         with self._shelf.use(request.query_params.get("model")) as (_, served):
             special, texts = served.tokenizer.special, served.tokenizer.special_texts
+            chat = served.chat
             has_unknown = special.unknown not in (special.bos, special.eos)
             return JSONResponse(
                 {
@@ -211,7 +212,7 @@ class App:
                     "eos_token": texts.get(special.eos),
                     "unk_token": texts.get(special.unknown) if has_unknown else None,
                     "pad_token": None,
-                    "chat_template": None,
+                    "chat_template": None if chat is None else chat.template,
                 }
             )
 
