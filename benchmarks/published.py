@@ -18,6 +18,7 @@ from pathlib import Path
 
 _PROMPT = "Once upon a time there was a fox who"
 _NUM_TOKENS, _REPEATS = 64, 3
+_CONTEXT = 2048
 
 
 def _median_rate(generate: Callable[[int], object]) -> float:
@@ -38,8 +39,18 @@ def textgen_rate(name: str) -> str:
         rate = _median_rate(
             lambda n: model.generate(_PROMPT, max_new_tokens=n, min_new_tokens=n, temperature=0.0)
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return f"textgen: {rate:.1f} tokens/s, {peak:,.0f} MB at the peak"
+        peak = _peak()
+        repeated = " ".join([_PROMPT] * _CONTEXT)
+        ids = model.tokenizer.encode(repeated)[: _CONTEXT - _NUM_TOKENS]
+        model.generate(model.tokenizer.decode(ids), max_new_tokens=32)
+    return (
+        f"textgen: {rate:.1f} tokens/s, {peak:,.0f} MB at the peak, and {_peak() - peak:,.0f} MB "
+        f"more with {_CONTEXT:,} tokens"
+    )
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def transformers_rate(file: Path) -> str:
