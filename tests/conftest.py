@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from tests import light_runs
 from tests.waiting import PATIENCE
 
 settings.register_profile("textgen", deadline=None)
@@ -91,19 +92,14 @@ def decode_graph(generator):
 
 @pytest.fixture
 def without_samples(monkeypatch):
-    """Let runs in training write no samples, whose graph takes most of a tiny run's time."""
-    from textgen.generation import SampleGenerator
-
-    monkeypatch.setattr(SampleGenerator, "__call__", lambda generator, model: "")
+    """Let runs in training write no samples."""
+    light_runs.without_samples(monkeypatch.setattr)
 
 
 @pytest.fixture
 def without_graph(monkeypatch):
-    """Let runs export weights, tokenizer and card, but no graph: tracing it takes seconds."""
-    from textgen.export import writer
-
-    monkeypatch.setattr(writer, "build_signatures", lambda generator: {})
-    monkeypatch.setattr(writer, "write_requests", lambda *arguments: None)
+    """Let runs export everything but a graph."""
+    light_runs.without_graph(monkeypatch.setattr)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Ctrl-C at awkward moments, in processes of their own."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 import pytest
 
 from tests.cli.conftest import SMALL
+from tests.conftest import ROOT
+from tests.light_runs import TRAIN
 from tests.waiting import interrupt
 
 PROGRAM = """
@@ -50,14 +53,16 @@ def test_ctrl_c_while_an_object_begins_or_ends_is_obeyed_with_one_word(run_pytho
 def start():
     processes = []
 
-    def run(*arguments, **options):
+    def run(command, *arguments, **options):
+        program = ["-c", TRAIN] if command == "train" else ["-m", "textgen.cli"]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "textgen.cli", *map(str, arguments)],
+                [sys.executable, *program, command, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 **options,
             )
         )

@@ -14,6 +14,8 @@ import pytest
 from textgen.cli.train import default_name, replayed
 
 from tests.cli.conftest import CORPUS, SMALL
+from tests.conftest import ROOT
+from tests.light_runs import TRAIN
 from tests.waiting import PATIENCE, interrupt
 from textgen.run import ModelRuns, RunLock
 
@@ -278,10 +280,10 @@ def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, 
 def start_until(shown, *arguments, **streams):
     """Start a training run; return its process when it has shown such a line."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "textgen.cli", "train", *map(str, arguments)],
+        [sys.executable, "-c", TRAIN, "train", *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
         **streams,
     )
     for line in process.stderr:

@@ -93,15 +93,12 @@ def test_two_devices_learn_what_one_does(
 
 CORPUS = "The quick brown fox jumps over the lazy dog. " * 40
 
-# Only the figures matter: neither samples nor a graph, whose tracing takes most of such a run.
 WORKER = """
 import json, sys
 import textgen
-from textgen.export import writer
-from textgen.generation import SampleGenerator
-SampleGenerator.__call__ = lambda generator, model: ""
-writer.build_signatures = lambda generator: {}
-writer.write_requests = lambda *arguments: None
+from tests import light_runs
+light_runs.without_samples()
+light_runs.without_graph()
 corpus, models, config, max_steps = sys.argv[1:]
 if max_steps:
     trained = textgen.resume([], "mine", models_dir=models, max_steps=int(max_steps))
