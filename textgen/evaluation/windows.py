@@ -38,11 +38,6 @@ class Windows:
     lengths: np.ndarray
     skips: np.ndarray
 
-    @property
-    def num_scored(self) -> int:
-        """The number of tokens that count."""
-        return int((self.lengths - self.skips).sum())
-
 
 def full_context(
     texts: Sequence[np.ndarray], prefix_id: int, context_length: int, has_limit: bool
