@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 from textgen.cli import options
+from textgen.cli.copies import CopyPrinter, copies_as_json
 from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls, explain_controls, no_token_left, read_phrases
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
@@ -49,6 +50,7 @@ _SAMPLES_PER_BATCH = 64
     help=f"Number of texts, with consecutive seeds.  [default: 1; {_PROPOSALS} proposals with -i]",
 )
 @options.as_json
+@options.output("--trace", is_flag=True, help="Mark what the text copies from the model's corpus.")
 @options.output(
     "--logprobs",
     type=int,
@@ -76,6 +78,7 @@ def generate(
     stream: bool | None,
     echo: bool,
     as_json: bool,
+    trace: bool,
     models_dir: str | None,
     num_beams: int | None,
     length_penalty: float,
@@ -100,6 +103,8 @@ def generate(
     if avoid_file is not None:
         sampling["avoid"] += read_phrases(avoid_file)
     config = SamplingConfig(**sampling)
+    if trace and (interactive or stream):
+        raise click.UsageError("--trace cannot be combined with --interactive or --stream.")
     if save is not None and not interactive:
         raise click.UsageError("--save needs --interactive.")
     # Standard input is the prompt, or the answers of the interactive mode.
@@ -118,8 +123,10 @@ def generate(
 
             write_together(generator, prompt, config, num_samples or _PROPOSALS, echo, save)
             return
+        copies = CopyPrinter(generator.entry) if trace else None
         if stream is None:
-            stream = search is None and not as_json and num_samples in (None, 1) and is_terminal()
+            is_one = search is None and num_samples in (None, 1)
+            stream = is_one and not as_json and copies is None and is_terminal()
         if stream:
             failed = _stream(generator, prompt, config, echo).finish_reason == "error"
         else:
@@ -129,7 +136,7 @@ def generate(
                 with on_interrupt(signal.SIG_DFL):
                     results = iter([generator.search(prompt, search)])
             name = generator.entry.name if as_json else None
-            failed = _print(results, prompt if echo else "", name)
+            failed = _print(results, prompt if echo else "", name, copies)
     if failed:
         raise no_token_left()
 
@@ -194,14 +201,21 @@ def _samples(
         count -= rows
 
 
-def _print(results: Iterator[Generation], before: str, model: str | None) -> bool:
+def _print(
+    results: Iterator[Generation], before: str, model: str | None, copies: CopyPrinter | None
+) -> bool:
     """Print finished texts, as JSON if `model` is its name; return whether one failed."""
     failed = False
     for index, result in enumerate(results):
+        start = ("---\n" if index else "") + before
         if model is not None:
-            click.echo(json.dumps({"model": model, **result.to_dict()}, ensure_ascii=False))
+            found = {"copies": copies_as_json(copies.find(result.text))} if copies else {}
+            row = {"model": model, **result.to_dict(), **found}
+            click.echo(json.dumps(row, ensure_ascii=False))
+        elif copies:
+            copies.print(copies.find(result.text), start)
         else:
-            print_text(("---\n" if index else "") + before + result.text)
+            print_text(start + result.text)
         failed |= result.finish_reason == "error"
     return failed
 

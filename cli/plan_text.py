@@ -13,7 +13,10 @@ _MIN_STEPS = 300
 
 
 def describe_plan(plan: Plan) -> str:
-    """Return a plan in two lines: what will be done, and what to expect of it."""
+    """Return a plan in two lines: what will be done, and what to expect of it.
+
+    A third one warns of a model that will copy.
+    """
     model, training = plan.config.model, plan.config.training
     characters = plan.corpus.train_characters + plan.corpus.validation_characters
     bits = plan.bits_per_character
@@ -32,12 +35,18 @@ def describe_plan(plan: Plan) -> str:
             f"expect little of so few steps; {_MIN_STEPS} take about {_duration(seconds)} "
             f"(--time-budget {seconds}s)."
         )
+    warning = ""
+    if plan.memorizes and plan.corpus.validation_tokens:
+        warning = (
+            f"\nWarning: a model that reads its corpus {plan.epochs:.0f} times copies from it. "
+            "Train fewer epochs or on more text; textgen trace shows what it copies."
+        )
     return (
         f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
         f"context {training.window(model.context_length)}, batch {training.batch_size}, "
         f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
-        f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}"
+        f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}{warning}"
     )
 
 

@@ -73,7 +73,7 @@ ALLOWED = {
     "template_worker": set(),
     "inference": {
         *("card", "catalog", "chat_template", "config", "constraints", "corpus", "errors", "files"),
-        *("metrics", "runtime", "tokenizer", "unicode"),
+        *("metrics", "originality", "run", "runtime", "tokenizer", "unicode"),
     },
     "originality": {"arrays", "errors", "files", "run"},
     "evaluation": {

@@ -30,3 +30,9 @@ def test_the_lines_name_the_run_and_what_to_expect(plan):
 
 def test_of_a_few_steps_no_loss_is_promised(plan):
     assert "expect little of so few steps; 300 take about" in describe_plan(plan(max_steps=10))
+
+
+def test_a_plan_that_makes_a_parrot_says_so(plan):
+    assert "Warning" not in describe_plan(plan(epochs=30))
+    warning = describe_plan(plan(epochs=60)).splitlines()[2]
+    assert warning.startswith("Warning: a model that reads its corpus 60 times copies from it.")

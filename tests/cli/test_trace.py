@@ -34,3 +34,23 @@ def test_without_the_run_there_is_nothing_to_compare_with(run, models, tmp_path)
     result = run("trace", "-", "-m", "fox", "--models-dir", folder, input="text")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: fox: the run that trained this model is gone")
+
+
+def test_generate_marks_its_own_copies(run, models):
+    shared = ("generate", "The ", "-m", "fox", "--regex", re.escape(COPY), "--trace")
+    result = run(*shared, "--models-dir", models)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"The ⟦{COPY}⟧\n")
+    assert f"the longest has {len(COPY)}." in result.stdout
+    found = json.loads(run(*shared, "--json", "--models-dir", models).stdout)
+    assert found["copies"]["longest"] == len(COPY)
+    assert run(*shared, "--stream", "--models-dir", models).exit_code == 2
+
+
+def test_generate_does_not_copy_if_it_must_not(run, models):
+    prompt = COPY.removesuffix("lazy dog.")
+    shared = ("generate", prompt, "-m", "fox", "-n", 1, "--logit-bias", "l=99", "--no-echo")
+    assert run(*shared, "--models-dir", models).stdout == "l\n"
+    result = run(*shared, "--novel", 20, "--models-dir", models)
+    assert result.exit_code == 0, result.output
+    assert result.stdout != "l\n"

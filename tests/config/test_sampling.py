@@ -40,6 +40,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ("ignore_case", "must be true or false", [1, None]),
         ("regex", "must be a regular expression", ["", "*", 3]),
         ("acrostic", "must be a non-empty string of Unicode text", ["", 3]),
+        ("novel", "must be an integer in [10, 100]", [9, 101, "20", 2.5]),
         ("banned", "must be a list of non-empty strings", ["abc", None]),
         (
             "logit_bias",

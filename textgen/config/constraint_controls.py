@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from textgen.checks import is_text
-from textgen.config.controls import Control, Stage, Texts
+from textgen.config.controls import Control, Integer, Stage, Texts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,4 +103,11 @@ REGEX = Pattern(
 ACROSTIC = Text(
     stage=Stage.CONSTRAINT,
     help="A text that the first letters of the lines spell; spaces in it do not count.",
+)
+NOVEL = Integer(
+    default=None,
+    low=10,
+    high=100,
+    stage=Stage.CONSTRAINT,
+    help="Number of characters in a row that the text never copies from the model's corpus.",
 )

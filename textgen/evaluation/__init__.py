@@ -17,9 +17,10 @@ from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.references import ReferenceScores, score_references
 from textgen.evaluation.saved import SavedEvaluation, read_evaluations, save_evaluation
 from textgen.evaluation.spelling import spell
-from textgen.evaluation.texts import join_blocks, own_run
+from textgen.evaluation.texts import join_blocks
 from textgen.evaluation.units import Units
 from textgen.evaluation.windows import PROTOCOLS
+from textgen.inference.own_run import own_run
 
 __all__ = [
     "PROTOCOLS",

@@ -17,7 +17,6 @@ from textgen.evaluation.texts import (
     EvaluatedText,
     Part,
     corpus_config,
-    own_run,
     read_files,
     read_part,
     training_text,
@@ -25,6 +24,7 @@ from textgen.evaluation.texts import (
 )
 from textgen.evaluation.units import Units
 from textgen.inference import TextGenerator
+from textgen.inference.own_run import own_run
 from textgen.run import Run
 
 MAX_CHARACTERS = 1_000_000

@@ -12,8 +12,8 @@ import numpy as np
 from textgen.catalog import ModelEntry
 from textgen.config import CorpusConfig
 from textgen.corpus import Block, Notices, describe, find_files, read_blocks
-from textgen.errors import CheckpointError, CorpusError
-from textgen.run import ModelRuns, Run, exported_version, reopen_run
+from textgen.errors import CorpusError
+from textgen.run import Run, exported_version
 from textgen.tokenizer import Tokenizer
 
 Part = Literal["auto", "validation", "test"]
@@ -74,19 +74,6 @@ def read_files(
     if not documents:
         raise CorpusError(f"{describe(sources)}: there is no text to evaluate.")
     return EvaluatedText(describe(sources), documents, is_cut)
-
-
-def own_run(entry: ModelEntry) -> Run | None:
-    """Return the run with the corpus of a model, or `None` if it is not there any more."""
-    if entry.version is None:
-        return None
-    folder = ModelRuns(entry.path.parent).newest
-    try:
-        run = reopen_run(folder)
-    except CheckpointError:
-        return None
-    corpus = entry.card.corpus
-    return run if corpus is not None and corpus.digest == run.corpus.digest else None
 
 
 def read_part(entry: ModelEntry, run: Run, part: Part, max_characters: int | None) -> EvaluatedText:

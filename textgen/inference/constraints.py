@@ -14,11 +14,11 @@ from textgen.inference.feeds import sampling_feeds
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer
 
-# The constraints; `ignore_case` alone is none.
+# The constraints that are known before the text begins; `ignore_case` alone is none.
 _NAMES = [
     row.name
     for row in controls_of(SamplingConfig)
-    if row.stage is Stage.CONSTRAINT and row.default is not False
+    if row.stage is Stage.CONSTRAINT and row.name not in ("ignore_case", "novel")
 ]
 
 
@@ -38,6 +38,7 @@ class ConstraintFeeds:
     def __init__(self, model: SavedModel, tokenizer: Tokenizer) -> None:
         self._model = model
         self._tokenizer = tokenizer
+        self._usable = functools.lru_cache(maxsize=16)(self._ask_usable)
 
     @functools.cached_property
     def _builder(self):
@@ -63,7 +64,7 @@ class ConstraintFeeds:
                 f"{given} needs a model that a newer textgen has exported: resume its training "
                 "or train it again"
             )
-        usable = self._usable(config)
+        usable = self._usable(config.banned, config.logit_bias)
         texts = (text.encode() if isinstance(text, str) else text for text in prompts)
         built = [self._builder.build(config, text, usable) for text in texts]
         contents = [content for content, _ in built]
@@ -74,9 +75,11 @@ class ConstraintFeeds:
             "automaton_state": np.array([state for _, state in built], np.int32),
         }
 
-    def _usable(self, config: SamplingConfig) -> np.ndarray:
+    def _ask_usable(
+        self, banned: tuple[str, ...], logit_bias: tuple[tuple[str, float], ...]
+    ) -> np.ndarray:
         """The tokens that the model may write at all, bool[V]: it says so itself."""
-        feeds = sampling_feeds(config, [0])
+        feeds = sampling_feeds(SamplingConfig(banned=banned, logit_bias=logit_bias), [0])
         inputs = {name: feeds[name] for name in ("banned", "bias_text", "bias")}
         state = self._model.run_tensors("prefill", prompts=[""], **inputs)
         return state["state_bias"].numpy()[0] > -np.inf

@@ -14,10 +14,11 @@ from textgen.errors import ConfigError, GenerationError, ModelDamagedError, Toke
 from textgen.inference.constraints import ConstraintFeeds
 from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
+from textgen.inference.decoders import Decoders
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_feeds, sampling_feeds
 from textgen.inference.opening import open_saved_model
 from textgen.inference.results import Generation, Score, make_generation
-from textgen.inference.stream import MAX_TOKENS_PER_CALL, ChunkDecoder, Outputs, TextStream
+from textgen.inference.stream import MAX_TOKENS_PER_CALL, Outputs, TextStream
 from textgen.tokenizer import Tokenizer, load_tokenizer
 from textgen.unicode import encode_unicode, to_plain_text
 
@@ -71,6 +72,7 @@ class TextGenerator:
                 "older textgen: train it again, or resume its training."
             )
         self.constraint_feeds = ConstraintFeeds(self.saved_model, self.tokenizer)
+        self._decoder = Decoders(entry, self.saved_model, self.constraint_feeds)
 
     def close(self) -> None:
         """Free the model's memory.
@@ -180,17 +182,15 @@ class TextGenerator:
         inputs = prompt_feeds(self.saved_model, prompts, parse_special)
         inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
         outputs: list[Outputs] = []
-        if config.max_new_tokens <= MAX_TOKENS_PER_CALL:
+        if config.max_new_tokens <= MAX_TOKENS_PER_CALL and config.novel is None:
             outputs.append(self.saved_model.run("generate", **inputs))
         else:
-            decoder = ChunkDecoder(self.saved_model, **inputs)
+            decoder = self._decoder(config, inputs)
             while not outputs or not all(outputs[-1]["finish_reason"]):
                 outputs.append(decoder.decode(MAX_TOKENS_PER_CALL))
+        rows = enumerate(zip(prompts, seeds, strict=True))
         pieces = self._pieces(config)
-        return [
-            make_generation(prompt, seeds[row], outputs, row, pieces)
-            for row, prompt in enumerate(prompts)
-        ]
+        return [make_generation(*given, outputs, row, pieces) for row, given in rows]
 
     def stream(
         self,
@@ -225,7 +225,7 @@ class TextGenerator:
         inputs = prompt_feeds(self.saved_model, [prompt], parse_special)
         inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, [prompt])
         return TextStream(
-            lambda: ChunkDecoder(self.saved_model, **inputs),
+            lambda: self._decoder(config, inputs),
             lambda outputs: make_generation(prompt, seed, outputs, 0, self._pieces(config)),
         )
 

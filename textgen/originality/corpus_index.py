@@ -36,7 +36,7 @@ class CorpusIndex:
 
     def __init__(self, text: bytes | mmap.mmap, suffixes: np.ndarray) -> None:
         self._text = text
-        self._suffixes = suffixes
+        self._suffixes = suffixes.view(np.ndarray)  # a mapped array takes longer for an item
 
     @classmethod
     def of(cls, text: bytes) -> CorpusIndex:
@@ -88,6 +88,21 @@ class CorpusIndex:
         if not 0 <= position < len(self._text):
             raise CorpusError(f"The index is damaged: it holds the position {position}.")
         return position if self._at(position, len(wanted)) == wanted else None
+
+    def continuations(self, text: str) -> set[str]:
+        """Return the characters that follow a text wherever it appears.
+
+        Example:
+            >>> sorted(CorpusIndex.of("the sun, the 月".encode()).continuations("the "))
+            ['s', '月']
+        """
+        wanted = text.encode()
+        size = len(wanted)
+        first = bisect.bisect_left(self._suffixes, wanted, key=lambda at: self._at(at, size))
+        last = bisect.bisect_right(self._suffixes, wanted, key=lambda at: self._at(at, size))
+        found = (self._at(at + size, 4) for at in self._suffixes[first:last].tolist())
+        # What is left of the characters after the next one is no text.
+        return {after.decode("utf-8", "ignore")[:1] for after in found} - {""}
 
     def line_of(self, position: int) -> int:
         """Return the number of the line that holds a byte, from 1."""

@@ -138,6 +138,9 @@ class ServedModel:
         if any(token_id >= self.tokenizer.vocab_size for token_id in request.token_bias):
             message = f"Token ids must be in [0, {self.tokenizer.vocab_size - 1}]"
             raise ApiError(400, message, param="logit_bias")
+        if request.config.novel is not None:
+            message = "novel is for Python and the command line: the server has no corpus"
+            raise ApiError(400, message, param="novel")
         shared = sampling_feeds(request.config, seeds[:1])
         try:
             constraints = self.generator.constraint_feeds(request.config, texts)
