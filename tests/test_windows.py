@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textgen.config import TrainingConfig
 from textgen.errors import CorpusError
-from textgen.windows import TrainingWindows, ValidationWindows
+from textgen.windows import TrainingWindows, ValidationWindows, cut_windows
 
 SHAPES = {
     "num_tokens": st.integers(10, 200),
@@ -166,3 +167,18 @@ def test_the_new_text_keeps_its_own_order_next_to_replay():
 def test_replayed_text_must_fill_a_window():
     with pytest.raises(CorpusError, match=r"^The replayed text must be longer"):
         mixed(100, 4, 8, 1, 0, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("num_tokens", "vocab_size", "rows"),
+    [(10_000, 11, 64), (9, 11, 4), (81, 11, 12), (10_000, 2**20, 8), (10_000, 2**26, 4)],
+)
+def test_as_many_windows_are_validated_at_once_as_there_are_and_as_fit(
+    num_tokens, vocab_size, rows
+):
+    config = TrainingConfig(batch_size=8, accumulate=2)
+    tokens = np.arange(num_tokens)
+    windows = cut_windows(tokens, tokens, config, context_length=8, vocab_size=vocab_size)
+    assert windows.validation.batch_size == rows
+    predicted = sum(int(real.sum()) for _, real in windows.validation)
+    assert predicted == windows.validation.num_targets == num_tokens - 1

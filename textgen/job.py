@@ -86,8 +86,15 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
 
 
 def _windows(run: Run, config: RunConfig) -> Windows:
-    store, context_length = run.store, config.model.context_length
-    return cut_windows(store.train, store.validation, config.training, context_length, store.replay)
+    store = run.store
+    return cut_windows(
+        store.train,
+        store.validation,
+        config.training,
+        config.model.context_length,
+        store.replay,
+        run.tokenizer.vocab_size,
+    )
 
 
 def _train_fraction(run: Run) -> float:

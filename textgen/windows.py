@@ -22,6 +22,8 @@ from textgen.permutation import Permutation
 # ranking is more certain still. Validating on all of a long corpus would take longer than the
 # training between two validations.
 MAX_VALIDATION_TARGETS = 2**18
+# Windows that are validated at once, and their logits, which take 256 MB.
+_MAX_VALIDATED, _MAX_LOGITS = 64, 2**26
 # The fraction of replayed windows is rounded to a multiple of 1 / this.
 _REPLAY_UNITS = 2**20
 
@@ -215,6 +217,7 @@ def cut_windows(
     config: TrainingConfig,
     context_length: int,
     replay: np.ndarray | None = None,
+    vocab_size: int = 1,
 ) -> Windows:
     """Cut the tokens of a run into windows.
 
@@ -224,20 +227,24 @@ def cut_windows(
         config: How the model is trained.
         context_length: The model's, which a window cannot exceed.
         replay: int[num_tokens], older text to mix in, or `None`.
+        vocab_size: Number of tokens. The larger it is, the fewer windows are validated at once.
 
     Raises:
         ConfigError: If the windows are to be longer than the model's context.
         CorpusError: If there are too few tokens.
     """
     length = config.window(context_length)
-    # Validation keeps no gradients, so more windows fit at once. A multiple of the micro-batch
-    # divides as evenly as the micro-batch does.
+    # Validation keeps no gradients, so more windows fit at once, if their logits do. A multiple of
+    # the micro-batch divides as evenly as the micro-batch does.
     micro_batch = config.batch_size // config.accumulate
-    rows = micro_batch * max(1, 64 // micro_batch)
+    judged = validation if validation.size else train
+    num_windows = -(-len(judged) // length)
+    most = min(_MAX_VALIDATED, _MAX_LOGITS // (length * vocab_size))
+    rows = micro_batch * max(1, min(most // micro_batch, -(-num_windows // micro_batch)))
     return Windows(
         TrainingWindows(
             train, length, config.batch_size, config.seed, replay, config.replay_fraction
         ),
-        ValidationWindows(validation if validation.size else train, length, rows),
+        ValidationWindows(judged, length, rows),
         bool(validation.size),
     )
