@@ -1,6 +1,6 @@
 """SHA-256 digests of a folder's files, kept in the folder, so that damage to a file is noticed.
 
-They prove that a file is what textgen wrote, not who wrote it: whoever can change a file can
+They prove that a file is what textgen wrote, not who wrote it: anyone who can change a file can
 change its digest, too.
 """
 

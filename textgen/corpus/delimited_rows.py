@@ -161,7 +161,7 @@ def _read_header(
     for delimiter, header in headers.items():
         if (column or DEFAULT_COLUMN) in header:
             return _Layout(delimiter, len(header), header.index(column or DEFAULT_COLUMN))
-    # Without the column's name, the likeliest delimiter is the most frequent.
+    # Without the column's name, the most likely delimiter is the most frequent one.
     delimiter, header = max(headers.items(), key=lambda item: len(item[1]))
     if column is not None and column.isdecimal() and 1 <= int(column) <= len(header):
         lines.give_back(0)
