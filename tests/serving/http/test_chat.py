@@ -54,6 +54,24 @@ def test_a_client_of_openai_gets_the_answer_in_chunks(server, expected):
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == expected
 
 
+def test_log_probabilities_have_the_shape_of_dialogues(server, expected):
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+    asked = {"model": "tiny", **GREEDY, "logprobs": True, "top_logprobs": 3}
+    (choice,) = client.chat.completions.create(**asked).choices
+    tokens = choice.logprobs.content
+    content = bytes(byte for token in tokens for byte in token.bytes)
+    assert content.decode(errors="replace") == expected
+    for token in tokens:
+        best = token.top_logprobs[0]
+        assert (token.token, token.logprob) == (best.token, best.logprob)  # greedy
+        assert len(token.top_logprobs) == 3
+    chunks = list(client.chat.completions.create(stream=True, **asked))
+    streamed = [token for chunk in chunks for token in chunk.choices[0].logprobs.content]
+    assert [token.token for token in streamed] == [token.token for token in tokens]
+    plain = client.chat.completions.create(model="tiny", **GREEDY)
+    assert plain.choices[0].logprobs is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -61,7 +79,10 @@ def test_a_client_of_openai_gets_the_answer_in_chunks(server, expected):
         ({"messages": None}, "messages must be a list"),
         ({"messages": [{"role": "wizard", "content": ""}]}, "A message must have a content"),
         ({"messages": [{"role": "user", "content": "z" * 200}]}, "must leave room for an answer"),
-        ({"logprobs": True}, "logprobs are not supported"),
+        ({"logprobs": 2}, "logprobs must be true or false"),
+        ({"top_logprobs": 2}, "top_logprobs needs logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "at most 20"),
+        ({"logprobs": True, "top_logprobs": "all"}, "logprobs must be"),
         ({"temperature": "hot"}, "temperature"),
     ],
 )

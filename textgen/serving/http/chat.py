@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from textgen.errors import ConfigError, GenerationError
-from textgen.serving.http.choice import Token
+from textgen.serving.http.choice import Token, chat_logprobs
 from textgen.serving.http.completion_request import CompletionRequest, parse_completion
 from textgen.serving.http.completions import Completion
 from textgen.serving.http.errors import ApiError
@@ -66,13 +66,24 @@ def parse_chat(body: Any, limits: Limits) -> ChatRequest:
     """
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be a JSON object")
-    if body.get("logprobs") or body.get("top_logprobs"):
-        raise ApiError(400, "logprobs are not supported for dialogues", param="logprobs")
     fields = {name: value for name, value in body.items() if name not in _OWN}
     # The newer name of the same field.
     if (most := fields.pop("max_completion_tokens", None)) is not None:
         fields["max_tokens"] = most
+    fields["logprobs"] = _num_logprobs(body)
     return ChatRequest(fields.pop("messages", None), parse_completion(fields, limits))
+
+
+def _num_logprobs(body: dict[str, Any]) -> Any:
+    """Return how many alternatives to report per token; `None` reports no log-probabilities."""
+    is_asked, most = body.get("logprobs"), body.get("top_logprobs")
+    if is_asked is not None and not isinstance(is_asked, bool):
+        raise ApiError(400, "logprobs must be true or false", param="logprobs")
+    if is_asked:
+        return 0 if most is None else most
+    if most is not None:
+        raise ApiError(400, "top_logprobs needs logprobs to be true", param="top_logprobs")
+    return None
 
 
 class ChatCompletion(Completion):
@@ -89,14 +100,16 @@ class ChatCompletion(Completion):
         count = len(self._choices)
         texts = [""] * count
         reasons: list[str | None] = [None] * count
-        async for index, text, _, reason in self._parts():
+        all_tokens: list[list[Token]] = [[] for _ in range(count)]
+        async for index, text, tokens, reason in self._parts():
             texts[index] += text
+            all_tokens[index] += tokens
             reasons[index] = reason
         choices = [
             {
                 "index": index,
                 "message": {"role": "assistant", "content": text},
-                "logprobs": None,
+                "logprobs": self._logprobs(all_tokens[index]),
                 "finish_reason": reasons[index],
             }
             for index, text in enumerate(texts)
@@ -111,4 +124,11 @@ class ChatCompletion(Completion):
         if index not in self._has_begun:
             delta = {"role": "assistant", **delta}
         self._has_begun.add(index)
-        return {"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}
+        logprobs = self._logprobs(tokens)
+        return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+
+    def _logprobs(self, tokens: list[Token]) -> dict[str, Any] | None:
+        if self._request.config.logprobs is None:
+            return None
+        names, pieces = self._served.token_names, self._served.tokenizer.pieces
+        return {"content": chat_logprobs(tokens, names, pieces), "refusal": None}

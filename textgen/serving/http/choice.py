@@ -149,3 +149,27 @@ class LogprobsWriter:
         # As OpenAI does, the token itself is among them.
         top = {self._names[token_id]: logprob for token_id, logprob in token.top}
         return {**top, self._names[token.token_id]: token.logprob}
+
+
+def chat_logprobs(
+    tokens: Sequence[Token], token_names: Sequence[str], pieces: Sequence[bytes]
+) -> list[dict[str, Any]]:
+    """Return tokens in the shape of OpenAI's dialogues.
+
+    Args:
+        tokens: Tokens of an answer.
+        token_names: What to call each token, by id.
+        pieces: The bytes of each token, by id.
+    """
+
+    def describe(token_id: int, logprob: float | None) -> dict[str, Any]:
+        own = {"token": token_names[token_id], "bytes": list(pieces[token_id])}
+        return {**own, "logprob": logprob}
+
+    return [
+        {
+            **describe(token.token_id, token.logprob),
+            "top_logprobs": [describe(*each) for each in token.top],
+        }
+        for token in tokens
+    ]
