@@ -1,6 +1,7 @@
 """How `textgen serve` behaves under load, over real sockets on the loopback interface.
 
     python benchmarks/serve.py [--only start streams chaos cancel memory short]
+                               [--peers-python PATH]
 
 The model takes one step of training: what it writes does not matter, how long it takes does. The
 server is a process of its own; clients are asyncio tasks in this one. Every part is bounded in
@@ -26,6 +27,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import serve_peers
+
 CHARACTERS = "".join(map(chr, range(32, 94)))  # with the special tokens, 65 in all
 PROMPT = "To be"
 PARTS = ("start", "streams", "chaos", "cancel", "memory", "short")
@@ -47,7 +50,7 @@ def main() -> None:
         rows: list[Row] = [("measured", "bar", "result"), ("---", "---", "---")]
         for part in args.only:
             started = time.perf_counter()
-            rows += asyncio.run(asyncio.wait_for(_MEASURES[part](models, args.scale), PART_SECONDS))
+            rows += asyncio.run(asyncio.wait_for(_MEASURES[part](models, args), PART_SECONDS))
             print(f"{part}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     for row in rows:
         print("| " + " | ".join(row) + " |")
@@ -58,6 +61,12 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="default: all")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="fraction of the requests (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--peers-python",
+        metavar="PATH",
+        default=sys.executable,
+        help="interpreter that has ctranslate2, transformers and fastapi (default: this one)",
     )
     parser.add_argument("--export", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -87,6 +96,7 @@ class Server:
         content = json.dumps(body).encode()
         writer.write(
             b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            b"Content-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % len(content) + content
         )
         await writer.drain()
@@ -144,7 +154,7 @@ def _server(models: Path) -> Iterator[Server]:
         process.wait(60)
 
 
-async def _measure_start(models: Path, _: float) -> list[Row]:
+async def _measure_start(models: Path, _: argparse.Namespace) -> list[Row]:
     ours, imports = [], []
     for turn in range(4):
         started = time.perf_counter()
@@ -162,7 +172,7 @@ async def _measure_start(models: Path, _: float) -> list[Row]:
     return [("start to first answer, over import tensorflow", "0.5", f"{ratio:.2f} ({seconds})")]
 
 
-async def _measure_streams(models: Path, _: float) -> list[Row]:
+async def _measure_streams(models: Path, _: argparse.Namespace) -> list[Row]:
     body = {"prompt": PROMPT, "max_tokens": 400}
     with _server(models) as server:
         await server.stream(**body)
@@ -183,7 +193,7 @@ async def _measure_streams(models: Path, _: float) -> list[Row]:
     ]
 
 
-async def _measure_chaos(models: Path, scale: float) -> list[Row]:
+async def _measure_chaos(models: Path, args: argparse.Namespace) -> list[Row]:
     """64 clients; a third of the requests disconnect, a tenth are malformed."""
     chance = random.Random(0)
     wanted: dict[int, str] = {}
@@ -192,7 +202,7 @@ async def _measure_chaos(models: Path, scale: float) -> list[Row]:
         for seed in range(40):
             _, answer = await server.complete(prompt=PROMPT, max_tokens=40, seed=seed)
             wanted[seed] = answer["choices"][0]["text"]
-        numbers = iter(range(int(2000 * scale)))
+        numbers = iter(range(int(2000 * args.scale)))
 
         async def client() -> None:
             nonlocal wrong, lost, mixed, completed
@@ -217,14 +227,14 @@ async def _measure_chaos(models: Path, scale: float) -> list[Row]:
                     completed += 1
 
         await asyncio.gather(*(client() for _ in range(64)))
-    label = f"64 clients, {int(2000 * scale):,} requests: wrong texts, lost, mixed"
+    label = f"64 clients, {int(2000 * args.scale):,} requests: wrong texts, lost, mixed"
     return [(label, "0, 0, 0", f"{wrong}, {lost}, {mixed} ({completed:,} completed)")]
 
 
-async def _measure_cancel(models: Path, scale: float) -> list[Row]:
+async def _measure_cancel(models: Path, args: argparse.Namespace) -> list[Row]:
     left = []
     with _server(models) as server:
-        for _ in range(int(1000 * scale) // 50):
+        for _ in range(int(1000 * args.scale) // 50):
             writers = []
             for _ in range(50):
                 _, writer = await server.open(
@@ -240,8 +250,8 @@ async def _measure_cancel(models: Path, scale: float) -> list[Row]:
     return [(label, "0", f"{sum(left):.0f}")]
 
 
-async def _measure_memory(models: Path, scale: float) -> list[Row]:
-    count = int(20_000 * scale)
+async def _measure_memory(models: Path, args: argparse.Namespace) -> list[Row]:
+    count = int(20_000 * args.scale)
     with _server(models) as server:
 
         async def ask(number: int) -> None:
@@ -256,19 +266,46 @@ async def _measure_memory(models: Path, scale: float) -> list[Row]:
     return [(f"growth of memory over {count:,} requests", "20 MB", sizes)]
 
 
-async def _measure_short(models: Path, scale: float) -> list[Row]:
-    count = int(960 * scale)
-    with _server(models) as server:
+async def _measure_short(models: Path, args: argparse.Namespace) -> list[Row]:
+    """In turns with the peers, each alone on the machine."""
+    python, peers = args.peers_python, models / "peers"
+    names = serve_peers.NAMES if serve_peers.can_run(python) else ()
+    if names:
+        peers.mkdir()
+        serve_peers.export(python, peers)
+    rates: dict[str, list[float]] = {}
+    for turn in range(3):
+        with _server(models) as server:
+            rates.setdefault("textgen", []).append(await _short_rate(server, args.scale))
+        for index, name in enumerate(names):
+            port = server.port + 1 + index + len(names) * turn
+            with serve_peers.start(name, python, peers, port) as process:
+                peer = Server(process, port)
+                rates.setdefault(name, []).append(await _short_rate(peer, args.scale))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    shown = ", ".join(f"{name} {rate:,.0f}" for name, rate in medians.items())
+    label = "completions of 16 tokens, 32 clients, over transformers serve"
+    ratio = "no peer"
+    if "transformers" in medians:
+        ratio = f"{medians['textgen'] / max(medians['transformers'], 0.1):.2f}"
+    return [(label, "1.5", f"{ratio} ({shown} per second)")]
 
-        async def ask() -> None:
-            for _ in range(count // 32):
-                await server.complete(prompt=PROMPT, max_tokens=16)
 
+async def _short_rate(server: Server, scale: float) -> float:
+    """Return the completions per second of 32 clients."""
+    count, end = 0, 0.0
+
+    async def ask() -> None:
+        nonlocal count
+        while time.perf_counter() < end:
+            status, answer = await server.complete(prompt=PROMPT, max_tokens=16)
+            count += status == 200 and bool(answer["choices"])
+
+    for seconds in (2 * scale, 6 * scale):  # the first to warm up
+        started, count = time.perf_counter(), 0
+        end = started + seconds
         await asyncio.gather(*(ask() for _ in range(32)))
-        started = time.perf_counter()
-        await asyncio.gather(*(ask() for _ in range(32)))
-        seconds = time.perf_counter() - started
-    return [("completions of 16 tokens, 32 clients", "-", f"{count / seconds:,.0f} per second")]
+    return count / (time.perf_counter() - started)
 
 
 _MEASURES = {
