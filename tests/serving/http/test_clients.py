@@ -1,8 +1,10 @@
 """Clients that people use, over real sockets: whole texts, streams, errors."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -92,6 +94,33 @@ def test_langchain_completes_and_streams(server, generator):
     assert "".join(llm.stream("ab")) == wanted
     with pytest.raises(Exception, match="top_p must be"):
         llm.bind(top_p=3).invoke("ab")
+
+
+def test_llm_completes_streams_and_shows_errors(server, generator, tmp_path):
+    pytest.importorskip("llm")
+    model = {"api_base": f"{server.url}/v1", "completion": True}
+    models = [
+        {"model_id": "mine", "model_name": "transformer", **model},
+        {"model_id": "gone", "model_name": "none", **model},
+    ]
+    # JSON is YAML.
+    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps(models), "utf-8")
+
+    def llm(*arguments):
+        command = [sys.executable, "-m", "llm", "prompt", "ab", *arguments]
+        settings = {"LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, **settings}
+        )
+
+    wanted = generator.generate("ab", max_new_tokens=20, seed=3).text
+    options = ["-o", "max_tokens", "20", "-o", "seed", "3", "--no-log"]
+    for stream in ([], ["--no-stream"]):
+        result = llm("-m", "mine", *options, *stream)
+        assert result.stdout.removesuffix("\n") == wanted, result.stderr
+    result = llm("-m", "gone")
+    assert result.returncode == 1
+    assert "no model 'none'" in result.stderr
 
 
 def test_lm_eval_finds_the_log_likelihoods_of_score(server, generator):
