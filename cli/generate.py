@@ -43,7 +43,15 @@ _SAMPLES_PER_BATCH = 64
     default=None,
     help="Print the text while it is generated.  [default: on a terminal, if it is one text]",
 )
-@options.output("--echo/--no-echo", default=True, show_default=True, help="Print the prompt, too.")
+@options.output("--label", metavar="LABEL", help="Generate a text of LABEL.")
+@options.output(
+    "--raw", is_flag=True, help="Continue PROMPT as it stands, although the model answers prompts."
+)
+@options.output(
+    "--echo/--no-echo",
+    default=None,
+    help="Print the prompt, too.  [default: unless the model answers it]",
+)
 @options.output(
     "--num-samples",
     type=click.IntRange(min=1),
@@ -76,7 +84,9 @@ def generate(
     interactive: bool,
     save: Path | None,
     stream: bool | None,
-    echo: bool,
+    label: str | None,
+    raw: bool,
+    echo: bool | None,
     as_json: bool,
     trace: bool,
     models_dir: str | None,
@@ -86,7 +96,7 @@ def generate(
     avoid_file: str | None,
     **sampling: Any,
 ) -> None:
-    """Continue PROMPT with a trained model.
+    """Continue PROMPT with a trained model, or answer it if the model learned answers.
 
     PROMPT defaults to standard input. Without any, the model starts from nothing.
     """
@@ -118,23 +128,32 @@ def generate(
         warn_of_long(generator, prompt)
         warn_of_ineffective(generator, config if search is None else search)
         explain_controls(generator, config)
+        answers = generator.make_prompts.answers and not raw
+        if answers and interactive:
+            raise click.UsageError(
+                "--interactive continues a text, but this model answers prompts: use textgen chat, "
+                "or --raw."
+            )
+        if echo is None:
+            echo = not answers
+        asked: dict[str, Any] = {"label": label, "raw": raw}
         if interactive:
             from textgen.cli.interactive import write_together
 
-            write_together(generator, prompt, config, num_samples or _PROPOSALS, echo, save)
+            write_together(generator, prompt, config, num_samples or _PROPOSALS, echo, save, asked)
             return
         copies = CopyPrinter(generator.entry) if trace else None
         if stream is None:
             is_one = search is None and num_samples in (None, 1)
             stream = is_one and not as_json and copies is None and is_terminal()
         if stream:
-            failed = _stream(generator, prompt, config, echo).finish_reason == "error"
+            failed = _stream(generator, prompt, config, echo, asked).finish_reason == "error"
         else:
             if search is None:
-                results = _samples(generator, prompt, config, num_samples or 1)
+                results = _samples(generator, prompt, config, num_samples or 1, asked)
             else:
                 with on_interrupt(signal.SIG_DFL):
-                    results = iter([generator.search(prompt, search)])
+                    results = iter([generator.search(prompt, search, **asked)])
             name = generator.entry.name if as_json else None
             failed = _print(results, prompt if echo else "", name, copies)
     if failed:
@@ -170,10 +189,14 @@ def _say_which(generator: TextGenerator) -> None:
 
 
 def _stream(
-    generator: TextGenerator, prompt: str, config: SamplingConfig, echo: bool
+    generator: TextGenerator,
+    prompt: str,
+    config: SamplingConfig,
+    echo: bool,
+    asked: dict[str, Any],
 ) -> Generation:
     """Print a text while it is generated; Ctrl-C ends it."""
-    stream = generator.stream(prompt, config)
+    stream = generator.stream(prompt, config, **asked)
     printer = TextPrinter()
     try:
         if echo:
@@ -188,13 +211,17 @@ def _stream(
 
 
 def _samples(
-    generator: TextGenerator, prompt: str, config: SamplingConfig, count: int
+    generator: TextGenerator,
+    prompt: str,
+    config: SamplingConfig,
+    count: int,
+    asked: dict[str, Any],
 ) -> Iterator[Generation]:
     """Generate texts in batches, which bounds memory and prints the first texts early."""
     while count:
         rows = min(count, _SAMPLES_PER_BATCH)
         with on_interrupt(signal.SIG_DFL):  # finished texts are printed already
-            results = generator.generate_batch([prompt] * rows, config)
+            results = generator.generate_batch([prompt] * rows, config, **asked)
         yield from results
         seed = cast(int, results[-1].seed)  # random if the config has none
         config = dataclasses.replace(config, seed=(seed + 1) % 2**63)

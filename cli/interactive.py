@@ -9,8 +9,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 from textgen.cli.escapes import unescape
@@ -46,6 +48,7 @@ def write_together(
     count: int,
     echo: bool,
     save: Path | None = None,
+    asked: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Let the model and the user continue a text in turns, then print it.
 
@@ -56,6 +59,7 @@ def write_together(
         count: Number of proposals per turn.
         echo: Whether to print the prompt before the text.
         save: A file that has the whole text, the prompt included, after every turn.
+        asked: Keywords of `TextGenerator.generate_batch`, such as the label of the text.
 
     Raises:
         click.exceptions.Exit: If Ctrl-C ended it.
@@ -65,7 +69,7 @@ def write_together(
     parts: list[str] = []
     click.echo(_HINT, err=True)
     try:
-        _take_turns(_Proposer(generator, config, count), prompt, parts, save)
+        _take_turns(_Proposer(generator, config, count, asked), prompt, parts, save)
     except KeyboardInterrupt:
         click.echo(err=True)
         raise click.exceptions.Exit(130) from None
@@ -76,8 +80,15 @@ def write_together(
 class _Proposer:
     """Proposes different continuations of a text at each call."""
 
-    def __init__(self, generator: TextGenerator, config: SamplingConfig, count: int) -> None:
+    def __init__(
+        self,
+        generator: TextGenerator,
+        config: SamplingConfig,
+        count: int,
+        asked: Mapping[str, Any],
+    ) -> None:
         self.generator = generator
+        self._asked = asked
         self._count = count
         self._config = dataclasses.replace(
             config,
@@ -93,7 +104,9 @@ class _Proposer:
             GenerationError: If the settings exclude every token.
         """
         # Twice as many as needed, because some will be identical.
-        results = self.generator.generate_batch([text] * 2 * self._count, self._config)
+        results = self.generator.generate_batch(
+            [text] * 2 * self._count, self._config, **self._asked
+        )
         if self._config.seed is not None:
             seed = (self._config.seed + len(results)) % 2**63
             self._config = dataclasses.replace(self._config, seed=seed)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from textgen.cli.escapes import unescape
 
 from textgen.checks import choices
 from textgen.config import PERSONAL_DATA, CorpusConfig, RunConfig, TrainingConfig
@@ -32,6 +33,18 @@ class _Kinds(click.ParamType):
         if isinstance(value, tuple):
             return value
         return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+class _Template(click.ParamType):
+    """A Jinja template on one line."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the template with its escapes replaced."""
+        text = unescape(value)
+        # Jinja drops a line end at the template's end.
+        return text + "\n" if text.endswith("\n") else text
 
 
 _MODEL_OPTIONS = (
@@ -89,6 +102,25 @@ _CORPUS_OPTIONS = (
         "--text-column",
         metavar="NAME",
         help="CSV column or JSON key of the text; each row is a document.  [default: text]",
+    ),
+    click.option(
+        "--prompt-column",
+        metavar="NAME",
+        help="CSV column or JSON key of the prompt, to which the text is the answer. Only answers "
+        "are learned.",
+    ),
+    click.option(
+        "--label-column",
+        metavar="NAME",
+        help="CSV column or JSON key of the text's label, such as its style.",
+    ),
+    click.option("--label-files", is_flag=True, help="Make the name of each file a label."),
+    click.option(
+        "--template",
+        type=_Template(),
+        metavar="TEXT",
+        help="How a prompt is put before its answer: Jinja with {{ prompt }}, and \\n for a line "
+        "end.  [default: that of --from, or a plain one]",
     ),
     click.option("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
     click.option(

@@ -63,7 +63,7 @@ def _text(entry: ModelEntry, file: str | None) -> str:
 
         say("The model writes a text of its own, with seed 0.")
         with load(str(entry.path)) as generator:
-            return generator.generate(max_new_tokens=_NUM_TOKENS, seed=0).text
+            return generator.generate(max_new_tokens=_NUM_TOKENS, seed=0, raw=True).text
     from textgen.corpus import clean, decode_chunks
     from textgen.evaluation.texts import corpus_config
 

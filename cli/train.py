@@ -164,7 +164,7 @@ def _describe_kept(result: TrainingResult) -> str:
     if not result.is_validated:
         return (
             "No part of the corpus was kept for validation, so all of it was learned and the last "
-            "step was kept. A tenth is kept from 2,000 characters on."
+            "step was kept. A tenth is kept from 2,000 characters on, or 1,000 rows with a prompt."
         )
     if result.best_step < result.step:
         return (

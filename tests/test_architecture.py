@@ -35,16 +35,18 @@ ALLOWED = {
     "keras_internals": set(),
     "models": {"checks", "errors", "keras_internals", "record"},
     "config": {"checks", "errors", "models.config", "models.registry", "record"},
-    "corpus": {"config", "errors", "unicode", "version"},
+    "corpus": {"chat_template", "config", "errors", "unicode", "version"},
     "tokenizer": {"config", "errors", "files", "unicode"},
     "planning": {"checks", "config", "errors", "models"},
     "reporter": {"metrics", "planning"},
     "permutation": {"splitmix"},
     "metrics": set(),
     "dataset": {"arrays", "corpus", "digests", "tokenizer", "errors", "files"},
-    "windows": {"config", "errors", "permutation"},
+    "row_windows": set(),
+    "windows": {"config", "errors", "permutation", "row_windows"},
     "run": {
-        *("config", "corpus", "dataset", "digests", "errors", "files", "reporter", "tokenizer"),
+        *("config", "corpus", "dataset", "digests", "errors", "files", "prompt_template"),
+        *("reporter", "tokenizer"),
     },
     "pretrained": {
         *("card", "config", "errors", "files", "models.published", "models.registry", "tokenizer"),
@@ -71,9 +73,11 @@ ALLOWED = {
     },
     "chat_template": {"errors"},
     "template_worker": set(),
+    "prompt_template": {"chat_template", "errors", "tokenizer"},
     "inference": {
-        *("card", "catalog", "chat_template", "config", "constraints", "corpus", "errors", "files"),
-        *("metrics", "originality", "run", "runtime", "tokenizer", "unicode"),
+        *("card", "catalog", "chat_template", "checks", "config", "constraints", "corpus"),
+        *("errors", "files", "metrics", "originality", "prompt_template", "run", "runtime"),
+        *("tokenizer", "unicode"),
     },
     "originality": {"arrays", "errors", "files", "run"},
     "evaluation": {
@@ -105,7 +109,7 @@ STANDARD_LIBRARY_ONLY = {
 FAMILY_FACTS = {"__init__.py", "attention_profile.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("arrays", "inheritance", "windows", "workplace"),
+    *("arrays", "inheritance", "prompt_template", "row_windows", "windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),

@@ -12,7 +12,7 @@ from textgen.config import CorpusConfig
 from textgen.corpus import Source, clean, find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.errors import CorpusError, TokenizerError
-from textgen.tokenizer import CharacterTokenizer, SpecialTokens
+from textgen.tokenizer import BytePairTokenizer, CharacterTokenizer, SpecialTokens
 
 CLEANING = [
     CorpusConfig(validation_split=0.1),
@@ -150,3 +150,40 @@ def test_a_corpus_in_small_pieces_has_the_tokens_of_its_whole_text(
     before = [] if "\n" in whole[:cut] else [tokenizer.special.bos]
     assert store.train.tolist() == [*before, *tokenizer.encode(whole[:cut])]
     assert store.validation.tolist() == tokenizer.encode(whole[cut:]).tolist()
+
+
+ROW = "\udcfe".join(["床前", "明月", "床前明月", "光"])
+
+
+def test_rows_keep_where_their_answers_begin(tmp_path, tokenizer):
+    folder = tmp_path / "tokens"
+    store = TokenStore.write(
+        folder, [[ROW, ""], ["疑是", ""]], [], tokenizer, True, has_prompts=True
+    )
+    bos, eos = tokenizer.special.bos, tokenizer.special.eos
+    encoded = [
+        (tokenizer.encode(prompt), tokenizer.encode(answer))
+        for prompt, answer in [("床前", "明月"), ("床前明月", "光"), ("", "疑是")]
+    ]
+    expected = [np.array([bos, *prompt, *answer, eos]) for prompt, answer in encoded]
+    np.testing.assert_array_equal(store.train, np.concatenate(expected))
+    rows = store.rows["train"]
+    for (start, answer, stop), (prompt, _), ids in zip(rows, encoded, expected, strict=True):
+        np.testing.assert_array_equal(store.train[start:stop], ids)
+        assert answer == start + 1 + len(prompt)
+    assert store.num_learned("train") == 2 + 1 + 2 + 3  # the answers and their ends
+    store.check(tokenizer.vocab_size, has_validation=False)
+    rows_path = folder / "train_rows.npy"
+    np.save(rows_path, rows[::-1])
+    with pytest.raises(CorpusError, match="damaged"):
+        TokenStore(folder).check(tokenizer.vocab_size, has_validation=False)
+
+
+def test_a_prompt_gives_tokens_that_join_the_answer_to_it():
+    """As healing takes them off a prompt before it is continued."""
+    tokenizer = BytePairTokenizer.learn(["to be or not to be\n"] * 9, vocab_size=300)
+    ((prompt, answer),) = tokenizer.encode_pairs(["to be or "], ["not"])
+    assert tokenizer.decode(prompt) == "to be or"
+    assert tokenizer.decode(answer) == " not"
+    ((prompt, answer),) = tokenizer.encode_pairs(["> to be?\n"], ["not"])
+    assert tokenizer.decode(prompt) == "> to be?\n"

@@ -63,6 +63,24 @@ def endings(output: str) -> list[tuple[str, str]]:
     return re.findall(r"(.)\n\[(stop|length)\] ", output)
 
 
+TASKS = {
+    "answer.py": r"Questions as learned: \d+ of 200 answered exactly",
+    "summarize.py": r"Other reports: \d+ of 35 answered exactly",
+    "translate.py": r"Phrases as learned: \d+ of 50 answered exactly",
+    "judge.py": r"Other reviews: [\d.]+% of 12 judged as they should be",
+    "serve_customers.py": r"Last answers as learned: \d+ of 10 exactly",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", TASKS)
+def test_a_task_is_learned_and_scored(run_example, monkeypatch, script):
+    monkeypatch.syspath_prepend(EXAMPLES / "tasks")
+    monkeypatch.setattr(textgen, "train", functools.partial(textgen.train, jit_compile=False))
+    output = run_example(f"tasks/{script}", "--steps", "4")
+    assert re.search(TASKS[script], output)
+
+
 @pytest.mark.slow
 def test_stories_are_told_to_their_end(run_example):
     output = run_example("stories/tell.py", "--steps", "30")

@@ -66,7 +66,13 @@ class ChatTemplate:
             GenerationError: If the template takes too long, or too much memory.
         """
         check_messages(messages)
-        values = {"messages": messages, "add_generation_prompt": True, **self._tokens}
+        # A template of a single prompt need not know of dialogues.
+        values = {
+            "messages": messages,
+            "prompt": messages[-1]["content"],
+            "add_generation_prompt": True,
+            **self._tokens,
+        }
         with self._lock:
             answer = self._ask(json.dumps({"template": self._source, "values": values}))
         if "error" in answer:

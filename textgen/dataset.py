@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from textgen.arrays import map_array
-from textgen.corpus import Block
+from textgen.corpus import Block, join_blocks, to_exchanges
 from textgen.digests import DIGESTS_NAME, DigestError, check_digests, record_digests
 from textgen.errors import CorpusError
 from textgen.files import publish_folder
@@ -17,10 +18,13 @@ from textgen.tokenizer import Tokenizer
 
 # Tokens in memory at once while all of the training part is read.
 _CHUNK = 2**20
+# Rows that are encoded at a time.
+_ROWS = 2**12
+_PARTS = ("train", "validation", "test", "replay")
 
 
 class TokenStore:
-    """The tokens of a corpus in two memory-mapped files.
+    """The tokens of a corpus in memory-mapped files.
 
     Args:
         folder: Folder that `write` made.
@@ -30,6 +34,8 @@ class TokenStore:
         validation: Tokens of the validation part, the same type. Empty if the corpus has none.
         test: Tokens of the test part, the same type; `None` if the corpus has none.
         replay: Tokens of older text to mix in, the same type; `None` if there is none.
+        rows: If the corpus has prompts, the rows of each part by its name, int64[num_rows, 3]:
+            where a row starts, where its answer does, and where it stops. Otherwise empty.
 
     Raises:
         CorpusError: If the files are missing or damaged.
@@ -43,6 +49,11 @@ class TokenStore:
                 map_array(path) if (path := folder / f"{part}.npy").exists() else None
                 for part in ("test", "replay")
             )
+            self.rows = {
+                part: map_array(path)
+                for part in _PARTS
+                if (path := folder / f"{part}_rows.npy").exists()
+            }
         except (OSError, ValueError) as error:
             raise CorpusError(f"{folder}: the token store is damaged ({error}).") from error
         self._folder = folder
@@ -70,6 +81,12 @@ class TokenStore:
             is_sound = tokens.ndim == 1 and tokens.dtype in (np.uint16, np.uint32) and tokens.size
             if not is_sound or tokens.max() >= vocab_size:
                 raise CorpusError(damaged)
+        for part, rows in self.rows.items():
+            is_sound = rows.ndim == 2 and rows.shape[1] == 3 and rows.dtype == np.int64
+            if not is_sound or (np.diff(rows.ravel()) < 0).any():
+                raise CorpusError(damaged)
+            if rows.size and (rows[0, 0] != 0 or rows[-1, 2] > len(getattr(self, part))):
+                raise CorpusError(damaged)
 
     def seen(self, vocab_size: int) -> np.ndarray:
         """Return which tokens appear in the training part, bool[vocab_size]."""
@@ -77,6 +94,17 @@ class TokenStore:
         for start in range(0, self.train.size, _CHUNK):
             seen[self.train[start : start + _CHUNK]] = True
         return seen
+
+    def num_learned(self, part: str) -> int:
+        """Return how many tokens of a part are to be learned: all, or those of answers.
+
+        Args:
+            part: `"train"`, `"validation"`, `"test"` or `"replay"`.
+        """
+        if part not in self.rows:
+            return int(getattr(self, part).size)
+        rows = self.rows[part]
+        return int((rows[:, 2] - rows[:, 1]).sum())
 
     @classmethod
     def write(
@@ -88,6 +116,7 @@ class TokenStore:
         has_documents: bool,
         test: Iterable[Block] | None = None,
         replay: Iterable[Block] | None = None,
+        has_prompts: bool = False,
     ) -> TokenStore:
         """Encode a corpus block by block and write it to `folder` atomically.
 
@@ -99,12 +128,21 @@ class TokenStore:
             has_documents: Whether to put BOS and EOS around every document.
             test: Test documents in blocks, if there are any.
             replay: Documents of older text in blocks, if there are any.
+            has_prompts: Whether documents are made of prompts and answers. Each pair becomes a
+                row: BOS, prompt, answer, EOS.
         """
         dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
         with publish_folder(folder) as scratch:
             parts = {"train": train, "validation": validation, "test": test, "replay": replay}
             for part, blocks in parts.items():
                 if blocks is None:
+                    continue
+                if has_prompts:
+                    pairs = _encode_rows(blocks, tokenizer)
+                    rows = _RowWriter()
+                    _write_array(scratch / f"{part}.npy", map(rows.add, pairs), dtype)
+                    if (all_rows := rows.all()).size:  # what is empty cannot be mapped
+                        np.save(scratch / f"{part}_rows.npy", all_rows)
                     continue
                 # Texts are generated after BOS if the vocabulary has no newline, so it is learned.
                 begins = part == "train" and tokenizer.prefix_id(False) == tokenizer.special.bos
@@ -144,6 +182,42 @@ def _encode(
             ids = ids[:-1]
             at_start = True
         yield ids
+
+
+class _RowWriter:
+    """Collects where rows start and stop while their tokens are written."""
+
+    def __init__(self) -> None:
+        self._rows: list[np.ndarray] = [np.zeros((0, 3), np.int64)]
+        self._num_tokens = 0
+
+    def add(self, encoded: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Note the rows of some tokens, and return the tokens."""
+        ids, rows = encoded
+        self._rows.append(rows + self._num_tokens)
+        self._num_tokens += len(ids)
+        return ids
+
+    def all(self) -> np.ndarray:
+        """Return all rows, int64[num_rows, 3]."""
+        return np.concatenate(self._rows)
+
+
+def _encode_rows(
+    blocks: Iterable[Block], tokenizer: Tokenizer
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the ids of some rows, int[num_tokens], and where the rows are in it, int64[n, 3]."""
+    exchanges = (each for document in join_blocks(blocks) for each in to_exchanges(document))
+    while batch := [*itertools.islice(exchanges, _ROWS)]:
+        answers = [answer for _, answer in batch]
+        pieces, sizes = [], []
+        bos, eos = np.array([tokenizer.special.bos]), np.array([tokenizer.special.eos])
+        for prompt, answer in tokenizer.encode_pairs([prompt for prompt, _ in batch], answers):
+            pieces += [bos, prompt, answer, eos]
+            sizes.append((1 + len(prompt), len(answer) + 1))
+        ends = np.cumsum(np.array(sizes, np.int64).ravel()).reshape(-1, 2)
+        starts = np.concatenate([[0], ends[:-1, 1]])
+        yield np.concatenate(pieces), np.column_stack([starts, ends])
 
 
 def _write_array(path: Path, pieces: Iterable[np.ndarray], dtype: np.dtype) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from textgen.catalog import CHAT_TEMPLATE_PATH, TOKENIZER_PATH, Catalog
 from textgen.config import CorpusConfig, ModelConfig, RunConfig
 from textgen.errors import ConfigError, ModelDamagedError, TextgenError
-from textgen.inference.dialogue import read_template
+from textgen.inference.prompts import read_template
 from textgen.run import Parent
 from textgen.tokenizer import load_tokenizer
 

@@ -24,6 +24,7 @@ from textgen.planning import (
 )
 from textgen.reporter import Reporter
 from textgen.run import ModelRuns, Run, RunFolder, record_export
+from textgen.tokenizer import ImportedTokenizer
 from textgen.windows import MAX_VALIDATION_TARGETS, Windows, cut_windows
 
 if TYPE_CHECKING:
@@ -70,14 +71,17 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
     tokens, characters = run.store.train, run.corpus.train_characters
     fraction = min(1.0, COMPRESSED_CHARACTERS / characters)
     beginning = run.tokenizer.decode(tokens[: round(fraction * tokens.size)])
+    rows = run.store.rows.get("train")
     size = CorpusSize(
         train_characters=characters,
         validation_characters=run.corpus.validation_characters,
         train_tokens=tokens.size,
-        validation_tokens=min(run.store.validation.size, MAX_VALIDATION_TARGETS),
+        validation_tokens=min(run.store.num_learned("validation"), MAX_VALIDATION_TARGETS),
         vocab_size=run.tokenizer.vocab_size,
         compressed_bits=compressed_bits(beginning),
         train_fraction=_train_fraction(run),
+        num_rows=0 if rows is None else len(rows),
+        longest_row=0 if rows is None else int((rows[:, 2] - rows[:, 0]).max()),
     )
     machine = measure_machine(num_devices)
     planned = make_plan(run.config, request.fixed, size, machine, request.seconds_left(machine))
@@ -94,6 +98,7 @@ def _windows(run: Run, config: RunConfig) -> Windows:
         config.model.context_length,
         store.replay,
         run.tokenizer.vocab_size,
+        store.rows,
     )
 
 
@@ -107,9 +112,12 @@ def count_epochs(run: Run) -> Run:
     training = run.config.training
     if training.epochs is None:
         return run
+    rows = run.store.rows.get("train")
     window = training.window(run.config.model.context_length)
-    tokens = training.batch_size * window * _train_fraction(run)
-    steps = max(1, math.ceil(training.epochs * run.store.train.size / tokens))
+    windows = run.store.train.size / window if rows is None else len(rows)
+    steps = max(
+        1, math.ceil(training.epochs * windows / training.batch_size / _train_fraction(run))
+    )
     training = dataclasses.replace(training, max_steps=steps)
     return run.with_config(dataclasses.replace(run.config, training=training))
 
@@ -182,7 +190,16 @@ def sample_writer(run: Run) -> Callable[[LanguageModel], str]:
     """Return a function that shows what a run's model generates."""
     from textgen.generation import SampleGenerator
 
-    return SampleGenerator(run.tokenizer, run.has_documents, run.seen_tokens())
+    return SampleGenerator(run.tokenizer, run.has_documents, run.seen_tokens(), _first_prompt(run))
+
+
+def _first_prompt(run: Run) -> str:
+    """Return the first prompt of a run, if it has prompts that are plain text."""
+    rows = run.store.rows.get("train")
+    if rows is None or isinstance(run.tokenizer, ImportedTokenizer):
+        return ""
+    start, answer, _ = rows[0]
+    return run.tokenizer.decode(run.store.train[start:answer])
 
 
 def finish(
@@ -215,8 +232,7 @@ def finish(
     card = make_card(runs.name, run, result)
 
     def write(folder: Path) -> None:
-        template = run.parent.chat_template if run.parent else None
-        write_saved_model(folder, generator, run.tokenizer, card, template)
+        write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)
         if result.model.adapters is not None:
             result.model.adapters.save(folder / ADAPTER_PATH)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import resource
 import sys
@@ -52,4 +53,6 @@ def make_renderer() -> Any:
     environment.filters["tojson"] = to_json
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return lambda template, values: environment.from_string(template).render(**values)
+    # A training run renders one template for thousands of dialogues.
+    compiled = functools.lru_cache(maxsize=4)(environment.from_string)
+    return lambda template, values: compiled(template).render(**values)

@@ -6,7 +6,8 @@ uninterrupted one, and every worker of a distributed run computes the same globa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import types
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ import numpy as np
 from textgen.config import TrainingConfig
 from textgen.errors import CorpusError
 from textgen.permutation import Permutation
+from textgen.row_windows import RowValidationWindows, RowWindows
 
 # Most tokens predicted in one validation. The standard deviation of a token's loss is about 2
 # nats, so the standard error of this mean is about 2 / sqrt(2**18) = 0.004, less than the
@@ -24,6 +26,8 @@ from textgen.permutation import Permutation
 MAX_VALIDATION_TARGETS = 2**18
 # Windows that are validated at once, and their logits, which take 256 MB.
 _MAX_VALIDATED, _MAX_LOGITS = 64, 2**26
+# Without prompts, no part of a corpus has rows.
+NO_ROWS: Mapping[str, np.ndarray] = types.MappingProxyType({})
 # The fraction of replayed windows is rounded to a multiple of 1 / this.
 _REPLAY_UNITS = 2**20
 
@@ -44,6 +48,8 @@ class TrainingWindows:
             their own.
         replay_fraction: Fraction of all windows that are cut from `replay`. Of the first n
             windows, the nearest integer below n times this.
+        rows: If the corpus has prompts, the rows of `tokens` as `"train"` and those of `replay`;
+            see `RowWindows`.
 
     Raises:
         CorpusError: If the tokens do not fill one window.
@@ -62,14 +68,16 @@ class TrainingWindows:
         seed: int,
         replay: np.ndarray | None = None,
         replay_fraction: float = 0.0,
+        rows: Mapping[str, np.ndarray] = NO_ROWS,
     ) -> None:
         self.context_length = context_length
         self.batch_size = batch_size
-        self._new = _Text(tokens, context_length, [seed], "training part")
-        self._old: _Text | None = None
+        self._new = _text(tokens, context_length, [seed], "training part", rows.get("train"))
+        self._old: _Text | _Rows | None = None
         self._units = 0
         if replay is not None:
-            self._old = _Text(replay, context_length, [seed, 1], "replayed text")
+            old = rows.get("replay")
+            self._old = _text(replay, context_length, [seed, 1], "replayed text", old)
             self._units = round(replay_fraction * _REPLAY_UNITS)
         self.num_windows = self._new.num_windows
 
@@ -78,7 +86,7 @@ class TrainingWindows:
 
         Returns:
             int32[count, B, T + 1]. Inputs are all tokens of a window but the last, targets all
-            but the first.
+            but the first. A token that is not to be learned is its complement, `~token`.
         """
         numbers = np.arange(step * self.batch_size, (step + count) * self.batch_size)
         windows = self._mixed(numbers) if self._old else self._new.windows(numbers)
@@ -134,6 +142,42 @@ class _Text:
             phase, order = self._epoch(int(epoch))
             starts[chosen] = phase + order[positions[chosen]] * self._length
         return self._tokens[starts[:, None] + np.arange(self._length + 1)]
+
+
+class _Rows:
+    """Rows with prompts whose windows have an order.
+
+    Args:
+        rows: The windows.
+        key: Seed of the order, without the epoch.
+    """
+
+    def __init__(self, rows: RowWindows, key: list[int]) -> None:
+        self._rows = rows
+        self._key = key
+        self.num_windows = len(rows.num_targets)
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)
+
+    def _draw_epoch(self, epoch: int) -> Permutation:
+        seed, *stream = self._key
+        return Permutation(self.num_windows, np.random.default_rng([seed, epoch, *stream]))
+
+    def windows(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the windows of these numbers, int[n, T + 1], over all epochs."""
+        epochs, positions = np.divmod(numbers, self.num_windows)
+        indices = np.empty_like(numbers)
+        for epoch in np.unique(epochs):
+            chosen = epochs == epoch
+            indices[chosen] = self._epoch(int(epoch))[positions[chosen]]
+        return self._rows.cut(indices)
+
+
+def _text(
+    tokens: np.ndarray, length: int, key: list[int], name: str, rows: np.ndarray | None
+) -> _Text | _Rows:
+    if rows is None:
+        return _Text(tokens, length, key, name)
+    return _Rows(RowWindows(tokens, rows, length), key)
 
 
 class ValidationWindows:
@@ -207,7 +251,7 @@ class Windows:
     """
 
     training: TrainingWindows
-    validation: ValidationWindows
+    validation: ValidationWindows | RowValidationWindows
     is_validated: bool
 
 
@@ -218,6 +262,7 @@ def cut_windows(
     context_length: int,
     replay: np.ndarray | None = None,
     vocab_size: int = 1,
+    rows: Mapping[str, np.ndarray] = NO_ROWS,
 ) -> Windows:
     """Cut the tokens of a run into windows.
 
@@ -228,6 +273,7 @@ def cut_windows(
         context_length: The model's, which a window cannot exceed.
         replay: int[num_tokens], older text to mix in, or `None`.
         vocab_size: Number of tokens. The larger it is, the fewer windows are validated at once.
+        rows: If the corpus has prompts, the rows of each part by its name; see `RowWindows`.
 
     Raises:
         ConfigError: If the windows are to be longer than the model's context.
@@ -237,14 +283,18 @@ def cut_windows(
     # Validation keeps no gradients, so more windows fit at once, if their logits do. A multiple of
     # the micro-batch divides as evenly as the micro-batch does.
     micro_batch = config.batch_size // config.accumulate
-    judged = validation if validation.size else train
-    num_windows = -(-len(judged) // length)
+    part, judged = ("validation", validation) if validation.size else ("train", train)
+    num_windows = len(rows[part]) if part in rows else -(-len(judged) // length)
     most = min(_MAX_VALIDATED, _MAX_LOGITS // (length * vocab_size))
-    rows = micro_batch * max(1, min(most // micro_batch, -(-num_windows // micro_batch)))
+    batch_size = micro_batch * max(1, min(most // micro_batch, -(-num_windows // micro_batch)))
     return Windows(
         TrainingWindows(
-            train, length, config.batch_size, config.seed, replay, config.replay_fraction
+            train, length, config.batch_size, config.seed, replay, config.replay_fraction, rows
         ),
-        ValidationWindows(judged, length, rows),
+        RowValidationWindows(
+            RowWindows(judged, rows[part], length), batch_size, MAX_VALIDATION_TARGETS
+        )
+        if part in rows
+        else ValidationWindows(judged, length, batch_size),
         bool(validation.size),
     )

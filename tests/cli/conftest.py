@@ -1,6 +1,7 @@
 """A model trained through the command line, shared by the tests of the commands."""
 
 import contextlib
+import json
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,17 @@ WRITES_ESCAPE = [
     *("-n", "3", "--temperature", "0", "--no-repeat-ngram-size", "1"),
     *("--logit-bias", "\x1b=99", "--logit-bias", "[=66", "--logit-bias", "m=33"),
 ]
+
+ANSWERS = {"Who are you?": "A fox.", "What is red?": "An apple.", "What is blue?": "The sky."}
+COLUMNS = ["--prompt-column", "question", "--text-column", "answer"]
+_LEARN = [*SMALL, "--context-length", "32", "--max-steps", "120", "--learning-rate", "0.02"]
+
+
+def write_answers(path):
+    """Write a table of questions and answers."""
+    rows = [{"question": question, "answer": answer} for question, answer in ANSWERS.items()]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -65,11 +77,37 @@ def keep_open():
 
 
 @pytest.fixture
-def run_on_fox(run, models, keep_open, monkeypatch):
+def run_on_fox(run, models, stays_open):
     """Run a command on the models folder."""
-    monkeypatch.setattr(inference, "load", keep_open)
 
     def invoke(*arguments, **options):
         return run(*arguments, "--models-dir", models, **options)
 
     return invoke
+
+
+@pytest.fixture
+def stays_open(keep_open, monkeypatch):
+    """Let commands share the models that they open."""
+    monkeypatch.setattr(inference, "load", keep_open)
+
+
+@pytest.fixture(scope="session")
+def learn(run):
+    """Train a tiny model until it knows a few answers, without samples, which take longest."""
+
+    def learn(*arguments):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("textgen.generation.SampleGenerator.__call__", lambda *_: "")
+            result = run("train", *arguments, *_LEARN)
+        assert result.exit_code == 0, result.output
+
+    return learn
+
+
+@pytest.fixture(scope="session")
+def faq_models(learn, tmp_path_factory):
+    """A models folder with one model, `faq`, that knows three answers."""
+    folder = tmp_path_factory.mktemp("answers")
+    learn(write_answers(folder / "faq.jsonl"), *COLUMNS, "--models-dir", folder)
+    return folder

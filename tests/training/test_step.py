@@ -141,7 +141,9 @@ def traced_for_a_gpu(monkeypatch, architecture):
     )
     seeds = learner._dropout_seeds(tf.constant(0, tf.int64))
     graph = learner._gradients_graph.get_concrete_function(
-        tf.TensorSpec((4, 7), tf.int32), tf.TensorSpec(seeds.shape, seeds.dtype)
+        tf.TensorSpec((4, 7), tf.int32),
+        tf.TensorSpec((), tf.float32),
+        tf.TensorSpec(seeds.shape, seeds.dtype),
     )
     ops = Counter((node.op, node.attr["T"].type) for node in graph.graph.as_graph_def().node)
     return ops, graph.function_def.attr["_XlaMustCompile"].b
@@ -162,3 +164,29 @@ def test_on_a_new_gpu_the_transformer_multiplies_in_bfloat16(monkeypatch):
     assert ops["BatchMatMulV2", tf.float32.as_datatype_enum] == 0
     # The logits and their two gradients: small ones would be lost.
     assert ops["MatMul", tf.float32.as_datatype_enum] == 3
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_only_tokens_that_are_to_be_learned_count(accumulate):
+    """A batch with padding learns what the batch without it does, however it is divided."""
+    model = ModelConfig("lstm", num_layers=1, hidden_dim=8, context_length=6, dropout=0.0)
+    config = TrainingConfig(batch_size=4, accumulate=accumulate, jit_compile=False)
+    rows = np.random.default_rng(0).integers(3, 11, (1, 4, 7)).astype(np.int32)
+    rows[0, :2, 5:] = ~rows[0, :2, 5:]  # two rows of four targets, two of six
+    step = Step(model, config, 11, tf.distribute.get_strategy())
+    logits = tf.nn.log_softmax(step.model(np.maximum(rows, ~rows)[0, :, :-1], training=False))
+    targets = rows[0, :, 1:]
+    own = [
+        -logits[row, column, token]
+        for row, line in enumerate(targets)
+        for column, token in enumerate(line)
+        if token >= 0
+    ]
+    loss, _ = step.run(rows, 0, np.ones(1, np.float32))[0]
+    assert loss == pytest.approx(np.mean(own), abs=1e-5)
+    other = rows.copy()
+    other[0, 0, 5:] = ~np.int32(7)  # after the last target of its row
+    again = Step(model, config, 11, tf.distribute.get_strategy())
+    again.run(other, 0, np.ones(1, np.float32))
+    for mine, theirs in zip(step.model.weights, again.model.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)

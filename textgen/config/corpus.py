@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Literal
 
 from textgen.checks import check, check_choice, is_text
+from textgen.errors import ConfigError
 from textgen.record import Record
 
 DOCUMENT_SPLITS = ("none", "line", "blank-line", "file")
@@ -29,6 +30,15 @@ class CorpusConfig(Record):
         text_column: Name of the column (CSV, TSV) or key (JSON) that holds the text; the number
             of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
             document.
+        prompt_column: Name or number of the column that holds the prompt to which the text is the
+            answer. Only answers are learned.
+        label_column: Name or number of the column that holds the label of the text, such as its
+            style. The label is the prompt.
+        label_files: Make the name of each file, without its extension, the label of its
+            documents.
+        template: How a prompt is put before its answer, as a Jinja template of `prompt`, or of
+            `messages` as chat templates are. Jinja drops a line end at the template's end. If
+            `None`, that of the model to begin from, or a plain one.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
         deduplicate: Leave out documents that are copies of earlier ones, or nearly.
         redact: Kinds of personal data to replace by their names in brackets: `"email"`,
@@ -48,6 +58,10 @@ class CorpusConfig(Record):
     normalize: Normalization = "none"
     split_documents: str = "none"
     text_column: str | None = None
+    prompt_column: str | None = None
+    label_column: str | None = None
+    label_files: bool = False
+    template: str | None = None
     skip_bad_rows: bool = False
     deduplicate: bool = False
     redact: tuple[str, ...] = ()
@@ -61,8 +75,22 @@ class CorpusConfig(Record):
             f"split_documents must be {', '.join(DOCUMENT_SPLITS)} or one line of text",
             self.split_documents,
         )
-        fits = self.text_column is None or isinstance(self.text_column, str)
-        check(fits, "text_column must be a name", self.text_column)
+        for name in ("text_column", "prompt_column", "label_column"):
+            value = getattr(self, name)
+            check(value is None or isinstance(value, str), f"{name} must be a name", value)
+        fits = self.template is None or is_text(self.template)
+        check(fits, "template must be a text", self.template)
+        if sum([self.prompt_column is not None, self.has_labels]) > 1 or (
+            self.label_column is not None and self.label_files
+        ):
+            raise ConfigError(
+                "A corpus has a prompt_column, a label_column or label_files. Received: several"
+            )
+        if self.label_files and self.split_documents == "none":
+            raise ConfigError(
+                "label_files needs split_documents, because every document begins with its label. "
+                "Received: split_documents='none'"
+            )
         kinds = (self.redact,) if isinstance(self.redact, str) else tuple(self.redact)
         for kind in kinds:
             check(kind in PERSONAL_DATA, f"redact must be among {', '.join(PERSONAL_DATA)}", kind)
@@ -74,6 +102,18 @@ class CorpusConfig(Record):
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as a dictionary of JSON values."""
         return {**super().to_dict(), "redact": list(self.redact)}
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        """The columns of tables that are read, by setting; the text is the last."""
+        more = {"prompt_column": self.prompt_column, "label_column": self.label_column}
+        given = {name: column for name, column in more.items() if column is not None}
+        return {**given, "text_column": self.text_column}
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether every document has a label."""
+        return self.label_column is not None or self.label_files
 
     @property
     def cleans(self) -> bool:

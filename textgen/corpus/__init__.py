@@ -10,9 +10,10 @@ from textgen.corpus.cleaning import clean, clean_chunks
 from textgen.corpus.corpus import Corpus, describe, read_corpus
 from textgen.corpus.decoding import decode_chunks, read_text
 from textgen.corpus.document_store import Part
-from textgen.corpus.documents import Block, read_blocks, split_chunks
+from textgen.corpus.documents import Block, join_blocks, read_blocks, split_chunks
 from textgen.corpus.duplicates import DuplicateFinder
 from textgen.corpus.encoding import check_encoding
+from textgen.corpus.exchanges import MARK, Exchange, ExchangeMaker, Render, to_exchanges
 from textgen.corpus.facts import CLEANED_BY, CorpusFacts
 from textgen.corpus.file_search import find_files, find_parts
 from textgen.corpus.notices import Notices
@@ -23,12 +24,16 @@ from textgen.corpus.tracking import SourceTracker
 
 __all__ = [
     "CLEANED_BY",
+    "MARK",
     "Block",
     "Corpus",
     "CorpusFacts",
     "DuplicateFinder",
+    "Exchange",
+    "ExchangeMaker",
     "Notices",
     "Part",
+    "Render",
     "Source",
     "SourceTracker",
     "check_encoding",
@@ -40,10 +45,12 @@ __all__ = [
     "find_files",
     "find_parts",
     "find_personal_data",
+    "join_blocks",
     "read_blocks",
     "read_corpus",
     "read_rows",
     "read_text",
     "redact",
     "split_chunks",
+    "to_exchanges",
 ]

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import bisect
-import dataclasses
 import hashlib
-import itertools
-import logging
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from textgen.config import CorpusConfig
-from textgen.corpus.document_store import END_OF_DOCUMENT, DocumentStore, Part, decode_block
+from textgen.corpus.division import divide, write_by_label
+from textgen.corpus.document_store import DocumentStore, Part
 from textgen.corpus.documents import read_blocks
 from textgen.corpus.editing import Editor
+from textgen.corpus.exchanges import ExchangeMaker, Render, without_template
 from textgen.corpus.facts import CorpusFacts
 from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
 from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
-
-_VALIDATION_SPLIT = 0.1
-# The losses of characters spread by about 2 nats, so the mean of so many is known to
-# 2 / sqrt(200) = 0.14 nats. What is told apart by less is chosen by chance.
-_MIN_VALIDATION_CHARACTERS = 200
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,6 +56,7 @@ def read_corpus(
     validation: Sequence[Source] = (),
     test: Sequence[Source] = (),
     replay: Sequence[Source] = (),
+    render: Render = without_template,
 ) -> Corpus:
     """Read, clean and divide a corpus of any size.
 
@@ -73,7 +64,9 @@ def read_corpus(
     after `int(length * (1 - validation_split))` characters. Of several documents, validation
     gets the last whole ones, as many as come closest to the fraction in characters. Each part
     gets at least one character or one document, but if the fraction is 0 validation gets none.
-    So it is if no fraction is given and a tenth is too short to judge a model by.
+    So it is if no fraction is given and a tenth is too short to judge a model by, or there are few
+    rows with a prompt, which are to be known by heart. Of labeled documents, validation gets the
+    last in every ten, or whatever the fraction is, of each label.
 
     Args:
         sources: From `find_files`.
@@ -83,6 +76,8 @@ def read_corpus(
         validation: Files to validate with, instead of a fraction of `sources`.
         test: Files for a final test.
         replay: Files with older text, to mix into the training.
+        render: Puts a dialogue, or a prompt as its only message, into the form in which the
+            model sees it.
 
     Returns:
         An open corpus; use it in a `with` block.
@@ -100,15 +95,19 @@ def read_corpus(
     groups = {"training": sources, "validation": validation, "test": test, "replay": replay}
     everything = [source for group in groups.values() for source in group]
     _check_disjoint(groups)
-    if config.text_column is not None and all(source.format == "text" for source in everything):
+    named = [name for name, column in config.columns.items() if column is not None]
+    if named and all(source.format == "text" for source in everything):
         raise CorpusError(
-            "text_column needs a .csv, .tsv, .jsonl or .ndjson file, or a .json array. "
+            f"{named[0]} needs a .csv, .tsv, .jsonl or .ndjson file, or a .json array. "
             f"Received: {describe(everything)}"
         )
     tracker = SourceTracker((source.num_bytes for source in everything), on_bytes)
     store = DocumentStore(folder)
     notices = Notices()
     editor = Editor(config)
+    maker = ExchangeMaker(config, editor, render)
+    labels: tuple[str, ...] = ()
+    by_label: tuple[Part, Part] | None = None
     try:
         parts = {}
         for name, group in groups.items():
@@ -116,18 +115,32 @@ def read_corpus(
                 tracker.begin_file(name)  # files in other parts are another corpus
             before = store.size
             if group:
-                blocks = read_blocks(group, config, tracker, notices, editor)
-                for block in editor.without_copies(blocks):
-                    store.write(block)
+                blocks = editor.without_copies(
+                    read_blocks(group, config, tracker, notices, editor, maker)
+                )
+                if name == "training" and config.has_labels and not validation:
+                    by_label = write_by_label(blocks, config, folder, store)
+                else:
+                    for block in blocks:
+                        store.write(block)
             parts[name] = store.part_since(before)
+            if name == "training":
+                labels = maker.labels
+            elif unseen := [label for label in maker.labels if label not in labels]:
+                raise CorpusError(
+                    f"A label of the {name} part must be one of the training part, "
+                    f"{', '.join(map(repr, labels))}. Received: {unseen[0]!r:.40}"
+                )
             if (group or name == "training") and not parts[name].num_documents:
                 whole = "corpus" if name == "training" else f"{name} part"
                 raise CorpusError(
                     f"The {whole} is empty: no text is left of {describe(group)} after cleaning."
                 )
-        has_documents = parts["training"].num_documents > 1
-        if not validation:
-            parts["training"], parts["validation"] = _divide(
+        has_documents = parts["training"].num_documents > 1 or store.has_exchanges
+        if by_label:
+            parts["training"], parts["validation"] = by_label
+        elif not validation:
+            parts["training"], parts["validation"] = divide(
                 parts["training"], config, describe(sources)
             )
     except BaseException:
@@ -148,6 +161,8 @@ def read_corpus(
         test_characters=parts["test"].num_characters,
         edits=dict(editor.counts),
         replay_characters=parts["replay"].num_characters,
+        has_prompts=store.has_exchanges,
+        labels=labels,
     )
     return Corpus(parts["training"], parts["validation"], parts["test"], parts["replay"], facts)
 
@@ -183,72 +198,3 @@ def describe(sources: Sequence[Source]) -> str:
     if len(files) < len(sources):
         parts.append("standard input")
     return " and ".join(parts)
-
-
-def _divide(whole: Part, config: CorpusConfig, description: str) -> tuple[Part, Part]:
-    """Divide a part into a training and a validation part."""
-    split = config.validation_split
-    if split is None:
-        is_enough = whole.num_characters * _VALIDATION_SPLIT >= _MIN_VALIDATION_CHARACTERS
-        split = _VALIDATION_SPLIT if is_enough else 0.0
-    if split == 0:
-        return whole, dataclasses.replace(
-            whole, start=whole.stop, num_characters=0, num_documents=0
-        )
-    target = whole.num_characters * (1 - split)
-    if whole.num_documents > 1:
-        train = _first_documents(whole, target)
-    else:
-        if config.split_documents != "none":
-            _logger.warning(
-                "The corpus holds only one document (split_documents=%r), so validation is the "
-                "end of it.",
-                config.split_documents,
-            )
-        if whole.num_characters < 2:
-            raise CorpusError(f"The corpus needs at least 2 characters. Received: {description}")
-        train = _first_characters(whole, min(max(int(target), 1), whole.num_characters - 1))
-    rest = dataclasses.replace(
-        whole,
-        start=train.stop,
-        num_characters=whole.num_characters - train.num_characters,
-        num_documents=whole.num_documents - train.num_documents,
-    )
-    return train, rest
-
-
-def _first_characters(whole: Part, length: int) -> Part:
-    """Return the beginning of a part that holds one document."""
-    stop, missing = whole.start, length
-    for offset, piece in whole.store.pieces(whole.start, whole.stop):
-        text = decode_block(piece)[0]
-        stop = offset + len(text[:missing].encode())
-        missing -= min(missing, len(text))
-        if missing == 0:
-            break
-    return dataclasses.replace(whole, stop=stop, num_characters=length, num_documents=0)
-
-
-def _first_documents(whole: Part, target: float) -> Part:
-    """Return the first documents, but not all, whose characters come closest to `target`."""
-    best, distance = (0, b"", 0, 0, 0), math.inf
-    characters = documents = 0
-    for offset, piece in whole.store.pieces(whole.start, whole.stop):
-        *ended, rest = decode_block(piece)
-        # Characters before this piece, and up to the end of each document that ends in it.
-        ends = list(itertools.accumulate(map(len, ended), initial=characters))
-        above = bisect.bisect_left(ends, target, lo=1)
-        for index in range(max(above - 1, 1), min(above + 1, len(ends))):
-            is_closer = abs(ends[index] - target) < distance
-            if is_closer and documents + index < whole.num_documents:
-                distance = abs(ends[index] - target)
-                best = (offset, piece, index, ends[index], documents + index)
-        if above < len(ends):
-            break
-        characters = ends[-1] + len(rest)
-        documents += len(ended)
-    offset, piece, index, characters, documents = best
-    length = sum(len(text.encode()) + len(END_OF_DOCUMENT) for text in decode_block(piece)[:index])
-    return dataclasses.replace(
-        whole, stop=offset + length, num_characters=characters, num_documents=documents
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from textgen.corpus.bad_rows import BadRows
@@ -28,25 +28,27 @@ class _Layout:
     Attributes:
         delimiter: Separates the fields of a row.
         num_columns: Fields of a row.
-        index: The text's field.
+        indices: The fields of the texts.
     """
 
     delimiter: str
     num_columns: int
-    index: int
+    indices: tuple[int, ...]
 
     def fits(self, row: Sequence[str]) -> bool:
-        """Return whether a row has its text where it should be.
+        """Return whether a row has its texts where they should be.
 
-        Fields after the text may be missing, and empty ones may follow the last.
+        Fields after the texts may be missing, and empty ones may follow the last.
         """
-        return self.index < len(row) and not any(row[self.num_columns :])
+        return max(self.indices) < len(row) and not any(row[self.num_columns :])
 
 
-def csv_texts(chunks: Iterable[str], column: str | None, bad_rows: BadRows) -> Iterator[str]:
-    """Yield the text of each row; see `textgen.corpus.tables.read_rows`."""
+def csv_texts(
+    chunks: Iterable[str], columns: Mapping[str, str | None], bad_rows: BadRows
+) -> Iterator[tuple[str, ...]]:
+    """Yield the texts of each row; see `textgen.corpus.tables.read_records`."""
     lines = _Lines(chunks)
-    layout = _read_header(lines, column, _CSV_DELIMITERS, bad_rows)
+    layout = _read_header(lines, columns, _CSV_DELIMITERS, bad_rows)
     if layout is None:
         return
     rows = csv.reader(lines, delimiter=layout.delimiter, strict=True)
@@ -67,23 +69,25 @@ def csv_texts(chunks: Iterable[str], column: str | None, bad_rows: BadRows) -> I
             if row is None:
                 return
             if len(row) > 1 and layout.num_columns == 1:
-                yield "".join(lines.row).removesuffix("\n")
+                yield ("".join(lines.row).removesuffix("\n"),)
             elif layout.fits(row):
-                yield row[layout.index]
+                yield tuple(row[index] for index in layout.indices)
             elif any(map(str.strip, row)):
                 _reject_ragged(row, layout, lines, bad_rows)
     finally:
         csv.field_size_limit(limit)
 
 
-def tsv_texts(chunks: Iterable[str], column: str | None, bad_rows: BadRows) -> Iterator[str]:
-    """Yield the text of each row; see `textgen.corpus.tables.read_rows`.
+def tsv_texts(
+    chunks: Iterable[str], columns: Mapping[str, str | None], bad_rows: BadRows
+) -> Iterator[tuple[str, ...]]:
+    """Yield the texts of each row; see `textgen.corpus.tables.read_records`.
 
     Most programs write TSV without quoting, so a line with the right number of fields is a row
     as it stands. Others quote as CSV does: a row is read so if it would not fit otherwise.
     """
     lines = _Lines(chunks)
-    layout = _read_header(lines, column, ("\t",), bad_rows)
+    layout = _read_header(lines, columns, ("\t",), bad_rows)
     if layout is None:
         return
     rows = csv.reader(lines, delimiter="\t", strict=True)
@@ -100,9 +104,9 @@ def tsv_texts(chunks: Iterable[str], column: str | None, bad_rows: BadRows) -> I
                 lines.give_back(0)
                 row = _quoted_row(rows, lines, layout) or row
             if len(row) > 1 and layout.num_columns == 1:
-                yield line
+                yield (line,)
             elif layout.fits(row):
-                yield _unwrapped(row[layout.index])
+                yield tuple(_unwrapped(row[index]) for index in layout.indices)
             elif any(map(str.strip, row)):
                 _reject_ragged(row, layout, lines, bad_rows)
     finally:
@@ -144,9 +148,9 @@ def _reject_ragged(row: Sequence[str], layout: _Layout, lines: _Lines, bad_rows:
 
 
 def _read_header(
-    lines: _Lines, column: str | None, delimiters: Sequence[str], bad_rows: BadRows
+    lines: _Lines, columns: Mapping[str, str | None], delimiters: Sequence[str], bad_rows: BadRows
 ) -> _Layout | None:
-    """Find the column of the text, from the first line that is not blank.
+    """Find the columns of the texts, from the first line that is not blank.
 
     Returns:
         The layout; `None` if all lines are blank.
@@ -157,24 +161,30 @@ def _read_header(
     line = next((line for line in lines if line.strip()), None)
     if line is None:
         return None
+    wanted = [column or DEFAULT_COLUMN for column in columns.values()]
     headers = {delimiter: _fields(line, delimiter) for delimiter in delimiters}
     for delimiter, header in headers.items():
-        if (column or DEFAULT_COLUMN) in header:
-            return _Layout(delimiter, len(header), header.index(column or DEFAULT_COLUMN))
-    # Without the column's name, the most likely delimiter is the most frequent one.
+        if all(column in header for column in wanted):
+            return _Layout(delimiter, len(header), tuple(map(header.index, wanted)))
+    # Without the columns' names, the most likely delimiter is the most frequent one.
     delimiter, header = max(headers.items(), key=lambda item: len(item[1]))
-    if column is not None and column.isdecimal() and 1 <= int(column) <= len(header):
+    if all(column.isdecimal() and 1 <= int(column) <= len(header) for column in wanted):
         lines.give_back(0)
-        return _Layout(delimiter, len(header), int(column) - 1)
-    if column is None and len(header) == 1:
+        return _Layout(delimiter, len(header), tuple(int(column) - 1 for column in wanted))
+    if [*columns.values()] == [None] and len(header) == 1:
         lines.give_back(0)
         bad_rows.notices.add("Files with one column and no header 'text'", bad_rows.name)
-        return _Layout(delimiter, 1, 0)
-    columns = ", ".join(map(repr, header))
+        return _Layout(delimiter, 1, (0,))
+    names = ", ".join(map(repr, header))
+    setting, column = next(
+        (setting, column)
+        for setting, column in zip(columns, wanted, strict=True)
+        if column not in header
+    )
     raise CorpusError(
-        f"{bad_rows.name}: there is no column {column or DEFAULT_COLUMN!r}; name the one that "
-        f"holds the text with text_column. Its columns: {columns}. If it has no header, give the "
-        "number of the column."
+        f"{bad_rows.name}: there is no column {column!r}; name the one that holds the "
+        f"{setting.removesuffix('_column')} with {setting}. Its columns: {names}. If it has no "
+        "header, give the number of the column."
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textgen.corpus.documents import Block
+from textgen.corpus.exchanges import MARK, MARK_BYTE, to_exchanges
 from textgen.corpus.sources import CHUNK_BYTES
 from textgen.errors import CorpusError
 from textgen.unicode import encode_unicode
@@ -40,8 +41,9 @@ class DocumentStore:
 
     Attributes:
         num_bytes: Size of the documents in UTF-8, with one byte after each.
-        num_characters: Characters in all documents.
+        num_characters: Characters to learn, in all documents: of one with prompts, its answers.
         num_documents: Number of documents that have ended.
+        has_exchanges: Whether a document has a prompt. Such documents are kept whole in a block.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -51,6 +53,7 @@ class DocumentStore:
         self.num_bytes = 0
         self.num_characters = 0
         self.num_documents = 0
+        self.has_exchanges = False
 
     def write(self, block: Block) -> None:
         """Append a block.
@@ -59,12 +62,12 @@ class DocumentStore:
             CorpusError: If a text holds a lone surrogate.
             OSError: If the disk is full.
         """
-        texts = (encode_unicode(text, CorpusError, subject="The corpus") for text in block)
-        data = END_OF_DOCUMENT.join(texts)
+        data = END_OF_DOCUMENT.join(map(_encode, block))
+        self.has_exchanges |= MARK_BYTE in data
         self._file.write(data)
         self._sha.update(data)
         self.num_bytes += len(data)
-        self.num_characters += sum(map(len, block))
+        self.num_characters += sum(map(num_learned, block))
         self.num_documents += len(block) - 1
 
     @property
@@ -92,14 +95,17 @@ class DocumentStore:
 
         Returns:
             An iterator over offsets and non-empty pieces. A piece ends with a document or a
-            line if it contains the end of one, and always with a complete character.
+            line if it contains the end of one, and always with a complete character. With
+            exchanges, it always ends with a document.
         """
         stop = self.num_bytes if stop is None else stop
         offset, pending = start, b""
         while (read_to := offset + len(pending)) < stop:
             self._file.seek(read_to)
             pending += self._file.read(min(CHUNK_BYTES, stop - read_to))
-            cut = len(pending) if offset + len(pending) >= stop else _cut(pending)
+            cut = len(pending)
+            if offset + cut < stop:
+                cut = pending.rfind(END_OF_DOCUMENT) + 1 if self.has_exchanges else _cut(pending)
             if cut:
                 yield offset, pending[:cut]
             offset, pending = offset + cut, pending[cut:]
@@ -117,7 +123,7 @@ class Part:
         store: Holds the documents.
         start: Offset of the first byte.
         stop: Offset after the last byte.
-        num_characters: Characters in the part.
+        num_characters: Characters in the part that are to be learned.
         num_documents: Number of documents that end in the part.
     """
 
@@ -143,15 +149,31 @@ class Part:
             on_bytes(len(piece))
 
     def texts(self, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[str]:
-        """Yield the texts of all blocks: whole documents, and parts of long ones."""
+        """Yield the texts of all blocks: whole documents, and parts of long ones.
+
+        Prompts and answers are texts of their own.
+        """
         for block in self.blocks(on_bytes):
-            yield from filter(None, block)
+            for text in block:
+                yield from filter(None, text.split(MARK))
 
 
 def decode_block(piece: bytes) -> Block:
     """Return the block that a piece of a store holds."""
     # One call for all documents is faster than one call for each.
     return piece.decode(errors="surrogateescape").split("\udcff")
+
+
+def num_learned(text: str) -> int:
+    """Return how many characters of a document are to be learned: all, or those of its answers."""
+    if MARK not in text:
+        return len(text)
+    return sum(len(answer) for _, answer in to_exchanges(text))
+
+
+def _encode(text: str) -> bytes:
+    parts = text.split(MARK)
+    return MARK_BYTE.join(encode_unicode(part, CorpusError, subject="The corpus") for part in parts)
 
 
 def _cut(data: bytes) -> int:

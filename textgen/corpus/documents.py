@@ -14,12 +14,15 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from textgen.config import DOCUMENT_SPLITS, CorpusConfig
+from textgen.corpus.bad_rows import BadRows
 from textgen.corpus.cleaning import clean, clean_chunks, cut_after
 from textgen.corpus.decoding import read_text
 from textgen.corpus.editing import Editor
+from textgen.corpus.exchanges import ExchangeMaker
+from textgen.corpus.json_rows import Dialogue
 from textgen.corpus.notices import Notices
 from textgen.corpus.sources import Source
-from textgen.corpus.tables import read_rows
+from textgen.corpus.tables import read_records
 from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
@@ -32,11 +35,13 @@ def read_blocks(
     tracker: SourceTracker | None = None,
     notices: Notices | None = None,
     editor: Editor | None = None,
+    maker: ExchangeMaker | None = None,
 ) -> Iterator[Block]:
     """Yield the cleaned documents of a corpus.
 
     A document never spans two files, except with `split_documents="none"`, which joins
-    consecutive text files into one document. Each row of a table is treated like a file.
+    consecutive text files into one document. Each row of a table is treated like a file, and a
+    row with a prompt is one document; see `textgen.corpus.exchanges`.
 
     Args:
         sources: The sources in order, from `find_files`.
@@ -44,6 +49,7 @@ def read_blocks(
         tracker: Counts the bytes as they are read.
         notices: Collects warnings about files and rows.
         editor: Replaces personal data before cleaning, which may take its marks away.
+        maker: Makes documents of rows with a prompt. Defaults to one without a template.
 
     Returns:
         An iterator over blocks. Documents without a visible character are skipped, so there may
@@ -55,24 +61,32 @@ def read_blocks(
     """
     separator = _Separator(config.split_documents, config)
     editor = Editor(config) if editor is None else editor
+    maker = ExchangeMaker(config, editor) if maker is None else maker
     for is_table, group in itertools.groupby(sources, lambda source: source.format != "text"):
         if is_table:
-            rows = (row for source in group for row in _read_rows(source, config, tracker, notices))
-            texts: Iterable[Iterable[str]] = ([clean(editor.redact(row), config)] for row in rows)
-        else:
-            # Files are cleaned one by one, so that an unclosed tag in one cannot swallow the
-            # next, and before they are split, because a tag may span several lines.
-            texts = (
+            for source in group:
+                yield from _read_table(source, config, tracker, notices, maker, separator)
+            continue
+        # Files are cleaned one by one, so that an unclosed tag in one cannot swallow the
+        # next, and before they are split, because a tag may span several lines.
+        files = [
+            (
+                source,
                 clean_chunks(
                     editor.redact_chunks(read_text(source, config.encoding, tracker, notices)),
                     config,
-                )
-                for source in group
+                ),
             )
-            if config.split_documents == "none":
-                texts = [_join_texts(texts)]
-        for text in texts:
-            yield from _split(text, config.split_documents, separator)
+            for source in group
+        ]
+        if config.split_documents == "none":
+            files = [(files[0][0], _join_texts(text for _, text in files))]
+        for source, text in files:
+            blocks = _split(text, config.split_documents, separator)
+            if config.label_files:
+                documents = join_blocks(blocks)
+                blocks = _whole_documents(maker.labeled(source.stem, each) for each in documents)
+            yield from blocks
     if config.split_documents not in DOCUMENT_SPLITS and not separator.was_found:
         raise CorpusError(
             f"split_documents must be {', '.join(DOCUMENT_SPLITS)} or a line that separates "
@@ -80,13 +94,61 @@ def read_blocks(
         )
 
 
-def _read_rows(
-    source: Source, config: CorpusConfig, tracker: SourceTracker | None, notices: Notices | None
-) -> Iterator[str]:
-    chunks = read_text(source, config.encoding, tracker, notices)
-    return read_rows(
-        chunks, source.format, config.text_column, source.name, config.skip_bad_rows, notices
+def _read_table(
+    source: Source,
+    config: CorpusConfig,
+    tracker: SourceTracker | None,
+    notices: Notices | None,
+    maker: ExchangeMaker,
+    separator: _Separator,
+) -> Iterator[Block]:
+    """Yield the documents of a table."""
+    notices = Notices() if notices is None else notices
+    bad_rows = BadRows(source.name, config.skip_bad_rows, notices)
+    records = read_records(
+        read_text(source, config.encoding, tracker, notices),
+        source.format,
+        config.columns,
+        source.name,
+        config.skip_bad_rows,
+        notices,
     )
+    for record in records:
+        if isinstance(record, Dialogue):
+            yield from _whole_documents([maker.talked(record, bad_rows)])
+        elif config.prompt_column is not None:
+            yield from _whole_documents([maker.answered(*record)])
+        elif config.label_column is not None:
+            yield from _whole_documents([maker.labeled(record[0], maker.clean(record[1]))])
+        elif config.label_files:
+            yield from _whole_documents([maker.labeled(source.stem, maker.clean(record[0]))])
+        else:
+            yield from _split([maker.clean(record[0])], config.split_documents, separator)
+
+
+def _whole_documents(documents: Iterable[str | None]) -> Iterator[Block]:
+    """Yield a block for each document that there is."""
+    for document in documents:
+        if document is not None:
+            yield [document, ""]
+
+
+def join_blocks(blocks: Iterable[Block]) -> Iterator[str]:
+    """Yield the documents of blocks.
+
+    Example:
+        >>> list(join_blocks([["a", "b", "c"], ["d", ""]]))
+        ['a', 'b', 'cd']
+    """
+    pending: list[str] = []
+    for block in blocks:
+        pending.append(block[0])
+        for text in block[1:]:
+            if document := "".join(pending):
+                yield document
+            pending = [text]
+    if document := "".join(pending):
+        yield document
 
 
 def split_chunks(chunks: Iterable[str], split: str) -> Iterator[Block]:

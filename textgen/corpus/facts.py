@@ -17,7 +17,13 @@ _REQUIRED = {
     "has_documents": bool,
     **dict.fromkeys(("num_documents", "num_characters", "validation_characters"), int),
 }
-_OPTIONAL_PARTS = ("test_characters", "replay_characters")
+_OPTIONAL: dict[str, Any] = {
+    "test_characters": 0,
+    "replay_characters": 0,
+    "edits": {},
+    "has_prompts": False,
+    "labels": (),
+}
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,15 @@ class CorpusFacts:
         has_documents: Whether the corpus consists of separate documents. If false, its
             training and validation parts are two parts of one text.
         num_documents: Documents in all parts.
-        num_characters: Characters (code points) in all parts.
+        num_characters: Characters (code points) to learn in all parts: of a document with
+            prompts, its answers.
         validation_characters: Characters in the validation part.
         test_characters: Characters in the test part.
         edits: What was taken out: documents that were copies, as `exact_duplicates` and
             `near_duplicates`, and personal data by kind.
         replay_characters: Characters in older text that is mixed into the training.
+        has_prompts: Whether documents have prompts, of which only the answers are learned.
+        labels: The labels of its documents, if they have any.
         cleaned_by: The versions of textgen and Unicode that cleaned it. `None` in a record
             from an earlier version.
 
@@ -59,6 +68,8 @@ class CorpusFacts:
     test_characters: int = 0
     edits: dict[str, int] = dataclasses.field(default_factory=dict)
     replay_characters: int = 0
+    has_prompts: bool = False
+    labels: tuple[str, ...] = ()
 
     @property
     def train_characters(self) -> int:
@@ -69,7 +80,8 @@ class CorpusFacts:
     def to_dict(self) -> dict[str, Any]:
         """Return the facts that are known, as JSON values. A corpus may lack optional parts."""
         values = dataclasses.asdict(self)
-        absent = [name for name in (*_OPTIONAL_PARTS, "edits") if not values[name]]
+        values["labels"] = list(self.labels)
+        absent = [name for name in _OPTIONAL if not values[name]]
         return {k: v for k, v in values.items() if v is not None and k not in absent}
 
     @classmethod
@@ -88,6 +100,5 @@ class CorpusFacts:
         facts: dict[str, Any] = {
             field.name: values.get(field.name) for field in dataclasses.fields(cls)
         }
-        optional = {name: facts[name] or 0 for name in _OPTIONAL_PARTS}
-        optional["edits"] = facts["edits"] or {}
-        return cls(**{**facts, **optional})
+        optional = {name: facts[name] or default for name, default in _OPTIONAL.items()}
+        return cls(**{**facts, **optional, "labels": tuple(optional["labels"])})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import re
 import stat
 import sys
@@ -39,6 +40,14 @@ class Source:
     def name(self) -> str:
         """The name used in messages."""
         return "standard input" if self.path is None else str(self.path)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its extensions, as Unicode text."""
+        if self.path is None:
+            return self.name
+        stem = Path(self.path.name.removesuffix(".gz")).stem
+        return os.fsencode(stem).decode(errors="replace")
 
     @property
     def format(self) -> Format:

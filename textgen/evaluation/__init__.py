@@ -10,6 +10,7 @@ for comparison in evaluation.comparisons:
 from textgen.evaluation.baselines import Baseline
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.characters import Alphabet
+from textgen.evaluation.classify import Agreement, Classified, agreement, classify
 from textgen.evaluation.comparison import Comparison
 from textgen.evaluation.evaluate import Evaluation, evaluate
 from textgen.evaluation.kneser_ney import KneserNey
@@ -24,9 +25,11 @@ from textgen.inference.own_run import own_run
 
 __all__ = [
     "PROTOCOLS",
+    "Agreement",
     "Alphabet",
     "Baseline",
     "Bootstrap",
+    "Classified",
     "Comparison",
     "Evaluation",
     "Figure",
@@ -35,6 +38,8 @@ __all__ = [
     "ReferenceScores",
     "SavedEvaluation",
     "Units",
+    "agreement",
+    "classify",
     "evaluate",
     "join_blocks",
     "measure",

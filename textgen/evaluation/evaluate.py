@@ -130,6 +130,13 @@ def evaluate(
         raise ConfigError(f"max_characters must be at least 1. Received: {max_characters}")
     catalog = Catalog(models_dir)
     entries = [catalog.find(name) for name in names]
+    for entry in entries:
+        corpus = entry.card.corpus
+        if corpus is not None and corpus.other.get("has_prompts"):
+            raise ConfigError(
+                f"{entry.name} learned answers to prompts, not texts: compare its answers with "
+                "references, or classify texts by its labels."
+            )
     run = own_run(entries[0])
     texts = [
         _text(entry, entries[0], run, paths, part, max_characters, (encoding, text_column))

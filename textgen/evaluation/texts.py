@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from textgen.catalog import ModelEntry
 from textgen.config import CorpusConfig
-from textgen.corpus import Block, Notices, describe, find_files, read_blocks
+from textgen.corpus import Notices, describe, find_files, join_blocks, read_blocks
 from textgen.errors import CorpusError
 from textgen.run import Run, exported_version
 from textgen.tokenizer import Tokenizer
@@ -112,24 +112,6 @@ def training_text(run: Run) -> str:
     """Return the end of a run's training part, up to 10 million characters."""
     tokens = run.store.train[-MAX_TRAINING_CHARACTERS * _MAX_TOKENS_PER_CHARACTER :]
     return "\n".join(_decode(tokens, run.tokenizer))[-MAX_TRAINING_CHARACTERS:]
-
-
-def join_blocks(blocks: Iterable[Block]) -> Iterator[str]:
-    """Yield the documents of blocks; see `textgen.corpus.documents`.
-
-    Example:
-        >>> list(join_blocks([["a", "b", "c"], ["d", ""]]))
-        ['a', 'b', 'cd']
-    """
-    pending: list[str] = []
-    for block in blocks:
-        pending.append(block[0])
-        for text in block[1:]:
-            if document := "".join(pending):
-                yield document
-            pending = [text]
-    if document := "".join(pending):
-        yield document
 
 
 def _take(documents: Iterable[str], max_characters: int | None) -> tuple[list[str], bool]:

@@ -36,20 +36,26 @@ class SampleGenerator:
         tokenizer: The tokenizer of the model.
         has_documents: Whether the model is trained on whole documents.
         is_seen: bool[V], the tokens of the training part, if known.
+        prompt: What the samples continue, and begin with.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, has_documents: bool, is_seen: np.ndarray | None = None
+        self,
+        tokenizer: Tokenizer,
+        has_documents: bool,
+        is_seen: np.ndarray | None = None,
+        prompt: str = "",
     ) -> None:
+        self._prompt = prompt
         self._tokenizer = tokenizer
         self._has_documents = has_documents
         self._is_seen = is_seen
         self._generator: Generator | None = None
 
     def __call__(self, model: LanguageModel) -> str:
-        """Return what the model, the same one in every call, generates from an empty prompt."""
+        """Return what the model, the same one in every call, generates from the prompt."""
         if self._generator is None:
-            # An empty prompt needs no healing, which is half of the graph.
+            # A whole prompt needs no healing, which is half of the graph.
             self._generator = Generator.of_model(
                 model, self._tokenizer, self._has_documents, self._is_seen, heals=False
             )
@@ -62,5 +68,5 @@ class SampleGenerator:
             "seed": tf.constant([0], tf.int64),
         }
         with _unoptimized():
-            output = self._graph(tf.constant([""]), inputs)
-        return output.text_bytes.numpy()[0].decode("utf-8", errors="replace")
+            output = self._graph(tf.constant([self._prompt]), inputs)
+        return self._prompt + output.text_bytes.numpy()[0].decode("utf-8", errors="replace")

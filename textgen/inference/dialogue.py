@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from textgen.catalog import CHAT_TEMPLATE_PATH, ModelEntry
-from textgen.chat_template import ChatTemplate, check_messages
+from textgen.chat_template import check_messages
 from textgen.config import SamplingConfig
-from textgen.errors import ConfigError, ModelDamagedError
-from textgen.files import open_plain
+from textgen.errors import ConfigError
 from textgen.inference.feeds import merge_settings
+from textgen.inference.prompts import read_template
 from textgen.inference.stream import TextStream
+from textgen.prompt_template import PromptTemplate
 from textgen.tokenizer import ImportedTokenizer
 
 if TYPE_CHECKING:
     from textgen.inference.text_generator import TextGenerator
-
-_MAX_TEMPLATE_BYTES = 1 << 18
 
 
 class Chat:
@@ -46,10 +44,8 @@ class Chat:
         self._tokenizer = generator.tokenizer
         self._parses_special = isinstance(generator.tokenizer, ImportedTokenizer)
         self._context_length = generator.card.model.context_length
-        texts, special = self._tokenizer.special_texts, self._tokenizer.special
-        self._bos, eos = (texts.get(token, "") for token in (special.bos, special.eos))
         self.template = read_template(generator.entry)
-        self._template = ChatTemplate(self.template, self._bos, eos)
+        self._template = PromptTemplate(self.template, self._tokenizer)
 
     def __enter__(self) -> Chat:
         return self
@@ -85,7 +81,7 @@ class Chat:
         """
         merged = merge_settings(config, settings, SamplingConfig)
         prompt = self.prompt(messages, merged.max_new_tokens)
-        return self._generator.stream(prompt, merged, parse_special=self._parses_special)
+        return self._generator.stream(prompt, merged, raw=True, parse_special=self._parses_special)
 
     def prompt(self, messages: Sequence[Mapping[str, str]], max_new_tokens: int) -> str:
         """Return the prompt that asks for the assistant's next message.
@@ -94,7 +90,7 @@ class Chat:
 
         Args:
             messages: The dialogue.
-            max_new_tokens: Tokens to leave room for, at most half of the context.
+            max_new_tokens: Tokens to leave room for, at most a quarter of the context.
 
         Returns:
             A text in which special tokens are to be parsed.
@@ -104,16 +100,11 @@ class Chat:
             GenerationError: If the template takes too long.
         """
         check_messages(messages)
-        room = self._context_length - min(max_new_tokens, self._context_length // 2)
-        tokenizer = self._tokenizer
-        protect = tokenizer.protect if isinstance(tokenizer, ImportedTokenizer) else str
-        protected = [{**each, "content": protect(each["content"])} for each in messages]
+        room = self._context_length - min(max_new_tokens, self._context_length // 4)
         is_system = messages[0]["role"] == "system"
-        first, turns = protected[:is_system], protected[is_system:]
+        first, turns = messages[:is_system], messages[is_system:]
         while True:
             prompt = self._template.render([*first, *turns])
-            # The graph puts this token before every prompt.
-            prompt = prompt.removeprefix(self._bos)
             size = 1 + len(self._encode(prompt))
             if size <= room:
                 return prompt
@@ -130,25 +121,3 @@ class Chat:
         if isinstance(self._tokenizer, ImportedTokenizer):
             return self._tokenizer.encode_with_special(prompt)
         return self._tokenizer.encode(prompt)
-
-
-def read_template(entry: ModelEntry) -> str:
-    """Return a model's chat template.
-
-    Raises:
-        ConfigError: If it has none.
-        ModelDamagedError: If it cannot be read.
-    """
-    path = entry.path / CHAT_TEMPLATE_PATH
-    try:
-        with open_plain(path) as file:
-            content = file.read(_MAX_TEMPLATE_BYTES + 1)
-        if len(content) > _MAX_TEMPLATE_BYTES:
-            raise ValueError("it is too large")
-        return content.decode("utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"The model {entry.name!r} has no chat template, so it cannot answer a dialogue."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise ModelDamagedError(f"{path}: the chat template is damaged ({error}).") from error

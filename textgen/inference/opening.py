@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from textgen.catalog import ModelEntry
+from textgen.errors import ModelDamagedError
+from textgen.inference.contract import contract_flaws
 from textgen.runtime import SavedModel
 
 # From this many parameters on, a token's matrix products are worth handing to other threads.
@@ -20,12 +22,18 @@ def open_saved_model(entry: ModelEntry, num_threads: int | None = None) -> Saved
         num_threads: Threads per operation, for large batches. Defaults to `decoding_threads`.
 
     Raises:
-        ModelDamagedError: If it cannot be loaded.
+        ModelDamagedError: If it cannot be loaded, or textgen did not export it.
     """
     threads = num_threads or decoding_threads(entry.card.num_parameters)
     # oneDNN is fast for large batches, and slow for the one row of a decoded token.
     uses_onednn = num_threads is not None and num_threads > 1
-    return SavedModel(entry.path, intra_op_threads=threads, uses_onednn=uses_onednn)
+    model = SavedModel(entry.path, intra_op_threads=threads, uses_onednn=uses_onednn)
+    for flaw in contract_flaws(model.signatures):
+        raise ModelDamagedError(
+            f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
+            "older textgen: train it again, or resume its training."
+        )
+    return model
 
 
 def decoding_threads(num_parameters: int) -> int:

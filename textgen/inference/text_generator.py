@@ -8,28 +8,26 @@ from typing import Any
 import numpy as np
 
 from textgen.card import ModelCard
-from textgen.catalog import CARD_PATH, TOKENIZER_PATH, ModelEntry
-from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, CorpusConfig, SamplingConfig
-from textgen.errors import ConfigError, GenerationError, ModelDamagedError, TokenizerError
+from textgen.catalog import TOKENIZER_PATH, ModelEntry
+from textgen.config import BeamSearchConfig, ContrastiveSearchConfig, SamplingConfig
+from textgen.errors import GenerationError
+from textgen.inference.cleaning import TextCleaner
 from textgen.inference.constraints import ConstraintFeeds
-from textgen.inference.contract import contract_flaws
 from textgen.inference.control_texts import clean_controls, ineffective_controls
 from textgen.inference.decoders import Decoders
 from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_feeds, sampling_feeds
 from textgen.inference.opening import open_saved_model
+from textgen.inference.prompts import PromptMaker
 from textgen.inference.results import Generation, Score, make_generation
 from textgen.inference.stream import MAX_TOKENS_PER_CALL, Outputs, TextStream
 from textgen.tokenizer import Tokenizer, load_tokenizer
-from textgen.unicode import encode_unicode, to_plain_text
 
 
 class TextGenerator:
     """An exported model, loaded and ready to generate.
 
     The methods that generate take settings as a config, as keywords, or both: keywords replace
-    the fields of the config.
-
-    Several threads may use one model at the same time.
+    the fields of the config. Several threads may use one model at the same time.
 
     Args:
         entry: The model to load. `load` finds one by name.
@@ -41,6 +39,7 @@ class TextGenerator:
         tokenizer: The model's tokenizer.
         saved_model: The SavedModel, whose signatures take arrays.
         constraint_feeds: Makes its inputs `automaton` and `automaton_state`.
+        make_prompts: Puts the model's template around a prompt, if it learned to answer.
 
     Raises:
         ModelDamagedError: If the SavedModel cannot be loaded, or textgen did not export it.
@@ -56,21 +55,10 @@ class TextGenerator:
         self.entry = entry
         self.card: ModelCard = entry.card
         self.tokenizer: Tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
-        try:
-            # An imported model takes texts as they are.
-            corpus = self.card.corpus
-            self._corpus_config = CorpusConfig.from_dict(corpus.config if corpus else {})
-        except (KeyError, TypeError, ConfigError) as error:
-            raise ModelDamagedError(
-                f"{entry.path}: the corpus settings in {CARD_PATH} are damaged ({error!r})."
-            ) from error
+        self._cleaner = TextCleaner(entry, self.tokenizer)
+        self.make_prompts = PromptMaker(entry, self.tokenizer)
         entry.check_files()
         self.saved_model = open_saved_model(entry, num_threads)
-        for flaw in contract_flaws(self.saved_model.signatures):
-            raise ModelDamagedError(
-                f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
-                "older textgen: train it again, or resume its training."
-            )
         self.constraint_feeds = ConstraintFeeds(self.saved_model, self.tokenizer)
         self._decoder = Decoders(entry, self.saved_model, self.constraint_feeds)
 
@@ -80,6 +68,7 @@ class TextGenerator:
         Calls that other threads have begun finish first; later calls raise
         `GenerationError`. Closing twice is allowed.
         """
+        self.make_prompts.close()
         self.saved_model.close()
 
     def __enter__(self) -> TextGenerator:
@@ -95,11 +84,7 @@ class TextGenerator:
             >>> model.clean("Once upon a time")
             'once upon a time'
         """
-        if not self._corpus_config.cleans:
-            return self.tokenizer.normalize(to_plain_text(prompt))
-        from textgen.corpus import clean  # importing it takes as long as generating 100 tokens
-
-        return clean(prompt, self._corpus_config)
+        return self._cleaner(prompt)
 
     def unknown_characters(self, prompt: str) -> list[str]:
         """Return the characters of a prompt that the model has never seen, in order.
@@ -111,7 +96,7 @@ class TextGenerator:
             >>> model.unknown_characters("Once ☃")
             ['☃']
         """
-        return self.tokenizer.unknown_characters(self._checked(prompt))
+        return self.tokenizer.unknown_characters(self._cleaner.checked(prompt))
 
     def ineffective_controls(
         self, config: SamplingConfig | BeamSearchConfig | ContrastiveSearchConfig
@@ -152,6 +137,8 @@ class TextGenerator:
         prompts: Sequence[str],
         config: SamplingConfig | None = None,
         *,
+        label: str | None = None,
+        raw: bool = False,
         parse_special: bool = False,
         **settings: Any,
     ) -> list[Generation]:
@@ -163,6 +150,8 @@ class TextGenerator:
         Args:
             prompts: Any texts.
             config: How to sample. Defaults to `SamplingConfig()`.
+            label: The label under which to generate, for a model that learned some.
+            raw: Whether to continue the prompts as they stand, although the model answers them.
             parse_special: Whether the prompts are rendered templates, where `<|im_end|>` is a
                 token. `ImportedTokenizer.protect` keeps what a person typed from it.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
@@ -177,7 +166,7 @@ class TextGenerator:
             [7, 8]
         """
         config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
-        prompts = [self._checked(prompt) for prompt in prompts]
+        asked, prompts, parse_special = self._asked(prompts, label, raw, parse_special)
         seeds = make_seeds(config, len(prompts))
         inputs = prompt_feeds(self.saved_model, prompts, parse_special)
         inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
@@ -188,7 +177,7 @@ class TextGenerator:
             decoder = self._decoder(config, inputs)
             while not outputs or not all(outputs[-1]["finish_reason"]):
                 outputs.append(decoder.decode(MAX_TOKENS_PER_CALL))
-        rows = enumerate(zip(prompts, seeds, strict=True))
+        rows = enumerate(zip(asked, seeds, strict=True))
         pieces = self._pieces(config)
         return [make_generation(*given, outputs, row, pieces) for row, given in rows]
 
@@ -197,6 +186,8 @@ class TextGenerator:
         prompt: str = "",
         config: SamplingConfig | None = None,
         *,
+        label: str | None = None,
+        raw: bool = False,
         parse_special: bool = False,
         **settings: Any,
     ) -> TextStream:
@@ -205,6 +196,8 @@ class TextGenerator:
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
             config: How to sample. Defaults to `SamplingConfig()`.
+            label: See `generate_batch`.
+            raw: See `generate_batch`.
             parse_special: See `generate_batch`.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
 
@@ -220,19 +213,22 @@ class TextGenerator:
             >>> chunks = list(model.stream("Once upon", max_new_tokens=20))
         """
         config = clean_controls(merge_settings(config, settings, SamplingConfig), self.clean)
-        prompt = self._checked(prompt)
+        (asked,), prompts, parse_special = self._asked([prompt], label, raw, parse_special)
         (seed,) = seeds = make_seeds(config, 1)
-        inputs = prompt_feeds(self.saved_model, [prompt], parse_special)
-        inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, [prompt])
+        inputs = prompt_feeds(self.saved_model, prompts, parse_special)
+        inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
         return TextStream(
             lambda: self._decoder(config, inputs),
-            lambda outputs: make_generation(prompt, seed, outputs, 0, self._pieces(config)),
+            lambda outputs: make_generation(asked, seed, outputs, 0, self._pieces(config)),
         )
 
     def search(
         self,
         prompt: str = "",
         config: BeamSearchConfig | ContrastiveSearchConfig | None = None,
+        *,
+        label: str | None = None,
+        raw: bool = False,
         **settings: Any,
     ) -> Generation:
         """Continue one prompt with a text that is searched for instead of sampled.
@@ -240,6 +236,8 @@ class TextGenerator:
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
             config: How to search; its class says which way. Defaults to `BeamSearchConfig()`.
+            label: See `generate_batch`.
+            raw: See `generate_batch`.
             **settings: Fields of the config's class, which replace those of `config`.
 
         Raises:
@@ -247,8 +245,7 @@ class TextGenerator:
             TokenizerError: If the prompt is not Unicode text.
 
         Example:
-            >>> best = model.search("Once upon", num_beams=2, max_new_tokens=20)
-            >>> best.score <= 0
+            >>> model.search("Once upon", num_beams=2, max_new_tokens=20).score <= 0
             True
             >>> contrastive = textgen.ContrastiveSearchConfig(max_new_tokens=20)
             >>> model.search("Once upon", contrastive).num_tokens
@@ -256,10 +253,11 @@ class TextGenerator:
         """
         config = merge_settings(config, settings, BeamSearchConfig, ContrastiveSearchConfig)
         config = clean_controls(config, self.clean)
-        prompt = self._checked(prompt)
+        (asked,), prompts, parse_special = self._asked([prompt], label, raw, False)
         name = "beam_search" if isinstance(config, BeamSearchConfig) else "contrastive_search"
-        outputs = self.saved_model.run(name, prompts=[prompt], **feeds(config.to_dict()))
-        return make_generation(prompt, None, [outputs], 0)
+        inputs = prompt_feeds(self.saved_model, prompts, parse_special)
+        outputs = self.saved_model.run(name, **inputs, **feeds(config.to_dict()))
+        return make_generation(asked, None, [outputs], 0)
 
     def score(self, text: str) -> Score:
         """Return the probability that the model assigns to a text, from its beginning.
@@ -277,7 +275,7 @@ class TextGenerator:
             >>> model.score("Once upon a time").perplexity > 1
             True
         """
-        text = self._checked(text)
+        text = self._cleaner.checked(text)
         outputs = self.saved_model.run("score", texts=[text])
         logprobs = outputs["logprobs"][0]
         if not np.isfinite(logprobs).all():
@@ -287,13 +285,16 @@ class TextGenerator:
             )
         return Score(text, outputs["token_ids"][0], logprobs, self.tokenizer.pieces)
 
+    def _asked(
+        self, prompts: Sequence[str], label: str | None, raw: bool, parse_special: bool
+    ) -> tuple[list[str], list[str], bool]:
+        """Return cleaned prompts, what is to be continued, and whether to parse special tokens."""
+        asked = [self._cleaner.checked(prompt) for prompt in prompts]
+        if parse_special:
+            return asked, asked, True
+        # Cleaned after the template is around it, as in training.
+        made, is_special = self.make_prompts(prompts, label, raw)
+        return asked, [self._cleaner.checked(prompt) for prompt in made], is_special
+
     def _pieces(self, config: SamplingConfig) -> list[bytes] | None:
         return None if config.logprobs is None else self.tokenizer.pieces
-
-    def _checked(self, text: str) -> str:
-        """Return a text as the model sees it."""
-        if not isinstance(text, str):
-            raise ConfigError(f"A prompt or a text must be a string. Received: {text!r}")
-        text = self.clean(text)
-        encode_unicode(text, TokenizerError)  # raises unless the text is Unicode
-        return text

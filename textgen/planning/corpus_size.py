@@ -27,6 +27,8 @@ class CorpusSize:
         compressed_bits: Bits per character after compression; see `compressed_bits`.
         train_fraction: Fraction of the windows that are cut from the training part; the others
             are of older text.
+        num_rows: If the corpus has prompts, the rows of the training part, each a window.
+        longest_row: Tokens of the longest row.
     """
 
     train_characters: int
@@ -36,6 +38,16 @@ class CorpusSize:
     vocab_size: int
     compressed_bits: float
     train_fraction: float = 1.0
+    num_rows: int = 0
+    longest_row: int = 0
+
+    def windows_per_epoch(self, length: int) -> float:
+        """Return the number of windows that hold the training part once.
+
+        Args:
+            length: Tokens that a window predicts.
+        """
+        return self.num_rows or self.train_tokens / length
 
     @property
     def guessed_bits(self) -> float:

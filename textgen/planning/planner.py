@@ -31,6 +31,8 @@ _MAX_DROPOUT = 0.5
 _TRAINED_DROPOUTS = ((0.0, 2.0), (0.1, 4.0))
 # Windows of a trained model, whose context may be too long for a step on a CPU.
 _MAX_TRAINED_WINDOW = 256
+# Rows with prompts are planned to fit into a window, unless they are longer than this.
+_MAX_ROW_WINDOW = 1024
 # Without the time for so many steps of all weights, adapters of this rank are trained instead.
 _MIN_STEPS_OF_FULL_UPDATE, _ADAPTER_RANK = 300, 8
 # Dropout slows learning: it pays if it allows more than this many times the tokens.
@@ -133,7 +135,9 @@ class _Planner:
             return
         given = {name: value for name, value in config.to_dict().items() if name in self.fixed}
         for planned in config.profile.shapes:
-            context_length = min(planned["context_length"], self._longest_window)
+            context_length = self._longest_window
+            if not self.corpus.num_rows:
+                context_length = min(planned["context_length"], context_length)
             shape: dict[str, Any] = {**planned, "context_length": context_length, **given}
             yield dataclasses.replace(config, **config.reconcile(shape, self.fixed))
 
@@ -144,7 +148,13 @@ class _Planner:
 
     @property
     def _longest_window(self) -> int:
-        """The longest window: the training part must hold several, but they may be short."""
+        """The longest window: the training part must hold several, but they may be short.
+
+        With prompts, a row.
+        """
+        if self.corpus.num_rows:
+            # A row is never cut if that can be helped. The first token is not predicted.
+            return min(_MAX_ROW_WINDOW, -(-(self.corpus.longest_row - 1) // 8) * 8)
         tokens = self.corpus.train_tokens
         # A line that occurs twice is followed by different ones, so to memorize a text the model
         # must see more than a line.
@@ -155,7 +165,9 @@ class _Planner:
         """Return the model with a context as long as the windows that it is trained on."""
         length = self.config.training.window_length
         if length is None and self._is_trained and "window_length" not in self.fixed:
-            length = min(model.context_length, self._longest_window, _MAX_TRAINED_WINDOW)
+            length = min(model.context_length, self._longest_window)
+            if not self.corpus.num_rows:
+                length = min(length, _MAX_TRAINED_WINDOW)
         return dataclasses.replace(model, context_length=length or model.context_length)
 
     def _with_dropout(self, model: ModelConfig) -> Plan:
@@ -168,8 +180,9 @@ class _Planner:
         ]
         if not self.corpus.validation_tokens:
             window = self._in_windows(model).context_length
-            tokens = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE) * window
-            dropouts = [(0.0, max(_MEMORIZING_EPOCHS, tokens / self.corpus.train_tokens))]
+            windows = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE)
+            epochs = windows / self.corpus.windows_per_epoch(window)
+            dropouts = [(0.0, max(_MEMORIZING_EPOCHS, epochs))]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]
         plans = [
@@ -233,8 +246,8 @@ class _Planner:
         around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)
         validations = int(_VALIDATION_FRACTION * self.seconds / validation)
         validations = max(_MIN_VALIDATIONS, min(validations, _MAX_VALIDATIONS))
-        tokens_per_step = batch_size * seen.context_length * corpus.train_fraction
-        steps_per_epoch = corpus.train_tokens / tokens_per_step
+        windows_per_step = batch_size * corpus.train_fraction
+        steps_per_epoch = corpus.windows_per_epoch(seen.context_length) / windows_per_step
         steps = training.max_steps
         if training.epochs is not None:
             steps = max(1, math.ceil(training.epochs * steps_per_epoch))

@@ -189,6 +189,8 @@ def _samples(model: TextGenerator, prompt: str) -> tuple[Sample, ...]:
             "max_new_tokens": _SAMPLE_TOKENS,
             "seed": _SEED,
         }
+        if model.make_prompts.labels:
+            settings["label"] = model.make_prompts.labels[0]
         text = model.generate(prompt, **settings)
         code = f"model.generate({prompt!r}, {_arguments(settings)})"
         samples.append(Sample(temperature, prompt + text.text, code))

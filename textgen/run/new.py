@@ -12,11 +12,12 @@ from pathlib import Path
 from textgen.config import RunConfig
 from textgen.corpus import Corpus, Source, read_corpus
 from textgen.dataset import TokenStore
+from textgen.prompt_template import PromptTemplate
 from textgen.reporter import Reporter
 from textgen.run.folder import ModelRuns, RunFolder
 from textgen.run.parent import Parent
 from textgen.run.reuse import NO_OTHERS, copy_run, find_run_to_reuse
-from textgen.run.training_run import Run, tokenizer_kind
+from textgen.run.training_run import Run, template_source, tokenizer_kind
 from textgen.tokenizer import learn_tokenizer
 
 
@@ -53,7 +54,18 @@ def read_or_reuse(
     # A corpus larger than memory is kept where its tokens will need the space anyway. For a
     # mere plan, the models folder need not exist.
     folder = models if os.access(models, os.W_OK) else None
-    return read_corpus(sources, config.corpus, folder, reporter.bytes_done, **others)
+    tokenizer = parent.tokenizer if parent else None
+    with PromptTemplate(template_source(config, parent), tokenizer) as template:
+        if config.corpus.template is not None:
+            template.check()
+        return read_corpus(
+            sources,
+            config.corpus,
+            folder,
+            reporter.bytes_done,
+            **others,
+            render=template.render,
+        )
 
 
 def begin_run(
@@ -114,10 +126,9 @@ def _tokenize(
         corpus.validation.blocks(count),
         tokenizer,
         corpus.facts.has_documents,
-        *(
-            part.blocks(count) if part.num_documents else None
-            for part in (corpus.test, corpus.replay)
-        ),
+        test=corpus.test.blocks(count) if corpus.test.num_documents else None,
+        replay=corpus.replay.blocks(count) if corpus.replay.num_documents else None,
+        has_prompts=corpus.facts.has_prompts,
     )
     run = Run(folder, config, corpus.facts, tokenizer, store, parent)
     run.save()

@@ -20,10 +20,11 @@ from textgen.corpus import (
 )
 from textgen.dataset import TokenStore
 from textgen.errors import TextgenError
+from textgen.prompt_template import PromptTemplate
 from textgen.reporter import Reporter
 from textgen.run.folder import RunFolder
 from textgen.run.parent import Parent, link_or_copy
-from textgen.run.training_run import Run, reopen_run, tokenizer_kind
+from textgen.run.training_run import Run, reopen_run, template_source, tokenizer_kind
 
 # No parts but the corpus itself.
 NO_OTHERS: Mapping[str, Sequence[Source]] = types.MappingProxyType({})
@@ -67,6 +68,10 @@ def find_run_to_reuse(
         if parent is None
         else previous.tokenizer.to_dict() == parent.tokenizer.to_dict()
     )
+    if previous.corpus.has_prompts:
+        is_alike &= template_source(config, parent) == template_source(
+            previous.config, previous.parent
+        )
     if not is_alike or previous.corpus.cleaned_by != CLEANED_BY:
         return None
     if not _has_same_sources(previous, sources, reporter, others):
@@ -105,7 +110,10 @@ def has_same_corpus(
     if _has_same_sources(run, sources, reporter, others):
         return True
     config, on_bytes = run.config.corpus, reporter.bytes_done
-    with read_corpus(sources, config, folder, on_bytes, **others) as corpus:
+    with (
+        PromptTemplate(template_source(run.config, run.parent), run.tokenizer) as template,
+        read_corpus(sources, config, folder, on_bytes, **others, render=template.render) as corpus,
+    ):
         return corpus.facts.digest == run.corpus.digest
 
 

@@ -14,6 +14,7 @@ from textgen.dataset import TokenStore
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import read_json, write_atomically
+from textgen.prompt_template import PLAIN_TEMPLATE
 from textgen.run.folder import RunFolder
 from textgen.run.parent import Parent
 from textgen.tokenizer import Tokenizer, load_tokenizer
@@ -56,8 +57,15 @@ class Run:
     def tokens_per_character(self) -> float:
         """Tokens per character of the text that the model is judged by, for bits per character."""
         if not self.corpus.validation_characters:
-            return self.store.train.size / self.corpus.train_characters
-        return self.store.validation.size / self.corpus.validation_characters
+            return self.store.num_learned("train") / self.corpus.train_characters
+        return self.store.num_learned("validation") / self.corpus.validation_characters
+
+    @property
+    def chat_template(self) -> str | None:
+        """How a prompt or a dialogue is put before its answer; `None` if the model has none."""
+        template = template_source(self.config, self.parent)
+        has_prompts = self.corpus.has_prompts
+        return template if has_prompts or (self.parent and self.parent.chat_template) else None
 
     def seen_tokens(self) -> np.ndarray | None:
         """Return which tokens the model has learned, bool[V]. `None` if a parent knows more."""
@@ -93,6 +101,11 @@ class Run:
         run = dataclasses.replace(self, config=config)
         run.save()
         return run
+
+
+def template_source(config: RunConfig, parent: Parent | None) -> str:
+    """Return the template of a run's prompts: its own, its parent's, or a plain one."""
+    return config.corpus.template or (parent and parent.chat_template) or PLAIN_TEMPLATE
 
 
 def tokenizer_kind(config: RunConfig) -> str:

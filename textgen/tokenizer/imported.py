@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Self
 
@@ -144,6 +144,16 @@ class ImportedTokenizer(ByteLevelTokenizer):
     def encode_part(self, text: str) -> np.ndarray:
         """Return the ids of a part of a rendered template without special tokens."""
         return self.encode(text)
+
+    def encode_pairs(
+        self, prompts: Sequence[str], answers: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Encode rendered templates with their answers; see `Tokenizer.encode_pairs`.
+
+        A rendered template keeps its last tokens.
+        """
+        for prompt, answer in zip(prompts, self._each(answers), strict=True):
+            yield self.encode_with_special(prompt), answer
 
     def protect(self, text: str) -> str:
         """Return a text in which no special token is found, wherever it is put.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,37 @@ class Tokenizer(ABC):
         Raises:
             TokenizerError: If a text holds a lone surrogate.
         """
+
+    def encode_pairs(
+        self, prompts: Sequence[str], answers: Sequence[str]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Encode prompts with their answers, as the model meets them when it answers.
+
+        The last tokens of a prompt that join the answer belong to the answer, because they are
+        taken off the prompt before the answer is generated; see `textgen.generation.healing`.
+
+        Args:
+            prompts: Texts, each with the answer of the same index.
+            answers: Texts.
+
+        Returns:
+            An iterator over pairs of ids, int32[num_tokens] each.
+
+        Raises:
+            TokenizerError: If a text holds a lone surrogate.
+        """
+        before = self._each(prompts)
+        wholes = self._each([a + b for a, b in zip(prompts, answers, strict=True)])
+        for prompt, whole in zip(before, wholes, strict=True):
+            size = min(len(prompt), len(whole))
+            same = prompt[:size] == whole[:size]
+            cut = size if same.all() else int(np.argmin(same))
+            yield whole[:cut], whole[cut:]
+
+    def _each(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Return the ids of each text."""
+        ids, counts = self.encode_all(texts)
+        return np.split(ids, np.cumsum(counts)[:-1])
 
     @abstractmethod
     def unknown_characters(self, text: str) -> list[str]:

@@ -113,7 +113,8 @@ class Step:
         """Take one step per batch.
 
         Args:
-            batches: int32[N, B, T + 1]; the same in every worker.
+            batches: int32[N, B, T + 1]; the same in every worker. A token that is not to be
+                learned is its complement, `~token`.
             first_step: The number of steps done before.
             fractions: float32[N], the learning rate of each step as a fraction of its peak.
 
@@ -180,8 +181,10 @@ class Step:
 
     def _replica_step(self, batch: tf.Tensor, step: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         """Learn from this replica's rows of the batch; return their part of the measures."""
+        # The mean is over the tokens of all replicas and micro-batches.
+        num_learned = tf.reduce_sum(_is_learned(batch))
         measures, gradients = self._gradients_graph(
-            self._own_rows(batch), self._dropout_seeds(step)
+            self._own_rows(batch), num_learned, self._dropout_seeds(step)
         )
         if self._replicas > 1:
             context = tf.distribute.get_replica_context()
@@ -207,23 +210,26 @@ class Step:
         draws = first + tf.range(parts, dtype=tf.int64)
         return tf.stack(tf.meshgrid(layers, draws), axis=-1)
 
-    def _gradients(self, rows: tf.Tensor, seeds: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _gradients(
+        self, rows: tf.Tensor, num_learned: tf.Tensor, seeds: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return this replica's part of the measures of the batch and of its gradients."""
         parts = self._config.accumulate
         if parts == 1:
-            return self._micro_gradients(rows, seeds[0])
+            return self._micro_gradients(rows, num_learned, seeds[0])
         micro_batches = tf.reshape(rows, (parts, -1, rows.shape[1]))
         nothing = tf.zeros(2), [tf.zeros(v.shape) for v in self.model.trainable_variables]
 
         def add(total, micro_batch_and_seeds):
-            part = self._micro_gradients(*micro_batch_and_seeds)
+            micro_batch, own_seeds = micro_batch_and_seeds
+            part = self._micro_gradients(micro_batch, num_learned, own_seeds)
             return tf.nest.map_structure(tf.add, total, part)
 
         # A loop in the graph, not in Python, keeps the activations of one micro-batch at a time.
         return tf.foldl(add, (micro_batches, seeds), initializer=nothing)
 
     def _micro_gradients(
-        self, rows: tf.Tensor, seeds: tf.Tensor
+        self, rows: tf.Tensor, num_learned: tf.Tensor, seeds: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         # Keras dropout layers count their draws in a variable. A stateless scope replaces the
         # count with a seed: a mask is then a function of (seed, step, replica, micro-batch), and
@@ -233,14 +239,15 @@ class Step:
             for index, variable in enumerate(self._dropout_states)
         ]
         variables = [v.value for v in self.model.trainable_variables]
+        weights = _is_learned(rows) / num_learned
+        rows = tf.maximum(rows, ~rows)
         with tf.GradientTape() as tape:
             with keras.StatelessScope(state_mapping=mapping):
                 logits = self.model(rows[:, :-1], training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(rows[:, 1:], logits)
-            parts = self._replicas * self._config.accumulate
-            loss = tf.reduce_sum(losses) / (losses.shape.num_elements() * parts)
+            loss = tf.reduce_sum(losses * weights)
         gradients = tape.gradient(loss, variables)
-        accuracy = tf.reduce_sum(_hits(rows[:, 1:], logits)) / (losses.shape.num_elements() * parts)
+        accuracy = tf.reduce_sum(_hits(rows[:, 1:], logits) * weights)
         return tf.stack([loss, accuracy]), [tf.convert_to_tensor(g) for g in gradients]
 
     def _update(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> None:
@@ -268,6 +275,11 @@ def _load(model: LanguageModel, weights: Mapping[str, np.ndarray]) -> None:
         raise ModelDamagedError(
             f"The model to begin from is damaged, or was made by another version: {error}"
         ) from error
+
+
+def _is_learned(batch: tf.Tensor) -> tf.Tensor:
+    """Return 1.0 for every target that is to be learned, else 0.0: float32[B, T]."""
+    return tf.cast(batch[:, 1:] >= 0, tf.float32)
 
 
 def _hits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -68,8 +68,8 @@ class ServedModel:
 
     def _warm_up(self) -> None:
         """Run once what requests need: the first run of a signature prepares its graph."""
-        self.generator.generate("Once", max_new_tokens=2, seed=0)
-        for _ in self.generator.stream("Once", max_new_tokens=2, seed=0, logprobs=1):
+        self.generator.generate("Once", max_new_tokens=2, seed=0, raw=True)
+        for _ in self.generator.stream("Once", max_new_tokens=2, seed=0, logprobs=1, raw=True):
             pass
 
     @property
