@@ -86,8 +86,8 @@ ALLOWED = {
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {
-        *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference", "run"),
-        "tokenizer",
+        *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference"),
+        *("originality", "run", "tokenizer"),
     },
 }
 STANDARD_LIBRARY_ONLY = {

@@ -47,6 +47,9 @@ def test_the_page_holds_everything_and_loads_nothing(contents):
     for title in ("What it writes", "What surprises it", "The model", "Make it again"):
         assert title in shown
     assert page.tags.count("svg") >= 2
+    assert shown.count("characters of it stand in a row in the corpus.") + shown.count(
+        "of it stands in the corpus"
+    ) == len(contents.samples)
 
 
 def test_the_same_contents_are_the_same_page(contents):
@@ -58,7 +61,7 @@ def test_what_texts_contain_is_no_markup(contents):
     changed = dataclasses.replace(
         contents,
         name=evil,
-        samples=(Sample(1.0, evil, evil),),
+        samples=(Sample(1.0, evil, evil, None),),
         passages=(Passage(evil, ((evil, 3.0),)),),
         embedding=tuple((f"$<b>{i}&$", float(i), float(i * i)) for i in range(5)),
         recipe=(evil,),

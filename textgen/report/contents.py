@@ -16,6 +16,7 @@ from textgen.errors import CorpusError, ModelDamagedError
 from textgen.evaluation import Evaluation, evaluate, own_run, read_evaluations, spell
 from textgen.files import open_plain
 from textgen.inference import Score, TextGenerator
+from textgen.originality import RunIndex, Trace, trace
 from textgen.run import Run, RunFolder, exported_version
 from textgen.tokenizer import Tokenizer
 
@@ -41,11 +42,13 @@ class Sample:
         temperature: How freely it was sampled.
         text: The text.
         code: The Python call that generates it again.
+        copies: What of the text stands in the corpus; `None` if the corpus is gone.
     """
 
     temperature: float
     text: str
     code: str
+    copies: Trace | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def collect(
         notes.append("The curves and the map are those of a newer run on the same corpus.")
     on_progress("sampling")
     with TextGenerator(entry) as model:
-        samples = _samples(model, prompt)
+        samples = _samples(model, prompt, run)
         on_progress("measuring")
         evaluation: Evaluation | None = None
         passages: tuple[Passage, ...] = ()
@@ -181,7 +184,11 @@ def _is_number(value: object, kind: Any, limit: float) -> bool:
     return isinstance(value, kind) and 0 <= value < limit
 
 
-def _samples(model: TextGenerator, prompt: str) -> tuple[Sample, ...]:
+def _samples(model: TextGenerator, prompt: str, run: Run | None) -> tuple[Sample, ...]:
+    try:
+        index = RunIndex(run).open() if run else None
+    except (CorpusError, OSError):  # too large, or no room to keep an index
+        index = None
     samples = []
     for temperature in TEMPERATURES:
         settings: dict[str, Any] = {
@@ -193,7 +200,8 @@ def _samples(model: TextGenerator, prompt: str) -> tuple[Sample, ...]:
             settings["label"] = model.make_prompts.labels[0]
         text = model.generate(prompt, **settings)
         code = f"model.generate({prompt!r}, {_arguments(settings)})"
-        samples.append(Sample(temperature, prompt + text.text, code))
+        whole = prompt + text.text
+        samples.append(Sample(temperature, whole, code, trace(index, whole) if index else None))
     return tuple(samples)
 
 
