@@ -8,6 +8,8 @@ import pytest
 from tests.pretrained.checkpoints import C, D, F, G, H, K, L, llama_tensors, write_hugging_face
 from tests.tokenizer.test_sentence_piece import BYTES, CORPUS, SPECIALS, VOCABULARY, reference
 from textgen.errors import PublishedModelError
+from textgen.importing import import_model
+from textgen.inference import load
 from textgen.pretrained import open_published, writable_tokens
 from textgen.pretrained.sentence_piece import merges_of_scores
 
@@ -106,6 +108,18 @@ def test_a_gguf_file_with_scores_has_the_ids_that_transformers_reads(tmp_path):
     for text in ["The quick fox", "it  jumps 12\n", "naïve 床 foxes"]:
         wanted = theirs(text, add_special_tokens=False).input_ids
         assert tokenizer.encode(text).tolist() == wanted
+
+
+@pytest.mark.slow
+def test_an_imported_model_reads_texts_in_its_graph(tmp_path):
+    pytest.importorskip("gguf")
+    path = import_model(write_scored_gguf(tmp_path / "model.gguf"), "tiny", tmp_path / "models")
+    with load(path) as model:
+        for text in ["The quick fox", "  twice 床"]:
+            scored = model.score(text)
+            assert list(scored.token_ids) == model.tokenizer.encode(text).tolist()
+        written = model.generate("The qui", max_new_tokens=9, regex="[a-z ]*", seed=1).text
+        assert not set(written) - set("abcdefghijklmnopqrstuvwxyz ")
 
 
 def test_a_vocabulary_without_all_bytes_is_refused(tmp_path):
