@@ -141,6 +141,8 @@ def _origin(card: ModelCard) -> dict[str, str]:
             f"{card.validation_loss:.3f} nats per token, "
             f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}"
         )
+    if card.test_loss is not None:
+        lines["Tested"] = f"test loss {card.test_loss:.3f} nats per token"
     return lines
 
 
@@ -183,14 +185,15 @@ def _print_table(rows: list[dict]) -> None:
     if not console.is_terminal:
         console.width = 10_000  # A program that reads a pipe needs one line per row.
     columns = {
-        "Name": [visible(row["name"]) for row in rows],
+        "Name": [row["name"] for row in rows],
         "Version": [str(row["version"] or "") for row in rows],
         "Model": [row["architecture"] for row in rows],
         "Parameters": [f"{row['num_parameters']:,}" for row in rows],
         "Bits/char": [_bits(row) for row in rows],
         "Size": [_size(row["num_bytes"]) for row in rows],
-        "Trained on": [visible(row["corpus"]) for row in rows],
+        "Trained on": [row["corpus"] for row in rows],
     }
+    columns = {title: [*map(visible, cells)] for title, cells in columns.items()}
     folded = {"Name": 12, "Trained on": 12}  # These may wrap within this width.
     for title in ("Trained on", "Parameters", "Size", "Version", "Model"):
         widths = [

@@ -59,6 +59,12 @@ _REASONS = {
     metavar="FILE",
     help="Validate with FILE, instead of the end of CORPUS. May be repeated.",
 )
+@click.option(
+    "--test",
+    multiple=True,
+    metavar="FILE",
+    help="Test the finished model with FILE, and keep the loss in its card. May be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
 @run_options
 @click.option("--resume", is_flag=True, help="Continue the model's run from its last checkpoint.")
@@ -73,6 +79,7 @@ def train(
     from_model: str | None,
     replay: tuple[str, ...],
     validation: tuple[str, ...],
+    test: tuple[str, ...],
     dry_run: bool,
     resume: bool,
     tensorboard: bool,
@@ -110,6 +117,7 @@ def train(
         "time_budget": time_budget,
         "started": started,
         "validation": validation,
+        "test": test,
         "replay": older,
     }
     if dry_run:
@@ -151,6 +159,8 @@ def report(trained: Trained, models_dir: str | None) -> None:
         say(f"Trained {result.trained_fraction:.2%} of the weights.")
     if result.initial_loss is not None:
         say(f"Before training, the {loss} was {result.initial_loss:.3f}.")
+    if result.test_loss is not None:
+        say(f"On the test part, the loss is {result.test_loss:.3f}.")
     if kept := _describe_kept(result):
         say(kept)
     where = ""

@@ -4,7 +4,6 @@ import json
 import math
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from textgen.card import ModelCard, TrainingSummary, make_card
@@ -24,7 +23,7 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
         num_characters=500,
         validation_characters=50,
     )
-    store = SimpleNamespace(validation=np.zeros(100, np.uint16))
+    store = SimpleNamespace(num_learned={"validation": 100}.__getitem__)
     tokenizer = CharacterTokenizer.learn(["ab"])
     run = Run(RunFolder(tmp_path), RunConfig(), corpus, tokenizer, store)
     weights = {"kernel": SimpleNamespace(shape=(3, 4)), "bias": SimpleNamespace(shape=(4,))}
@@ -35,6 +34,7 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
         validation_loss=math.log(2),
         ended_by="patience",
         initial_loss=None,
+        test_loss=0.8,
     )
     card = make_card("mine", run, result)
     assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card

@@ -214,7 +214,7 @@ def test_an_unknown_setting_is_named(corpus, tmp_path):
 
 def test_a_run_of_several_workers_cannot_be_planned(corpus, tmp_path):
     for planned in (textgen.plan, textgen.train):
-        with pytest.raises(ConfigError, match="Several workers cannot plan a run"):
+        with pytest.raises(ConfigError, match="A plan is for one machine only"):
             planned([corpus], "mine", models_dir=tmp_path, time_budget=9, strategy="multi-worker")
 
 
@@ -287,6 +287,54 @@ def test_a_tuned_run_resumes_after_its_parent_is_gone(corpus, letters, tmp_path,
         data.write_bytes(data.read_bytes()[:-1] + b"x")
         with pytest.raises(CheckpointError, match="have changed since"):
             textgen.resume([], "pieces", models_dir=tmp_path, max_steps=9)
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+class _KilledBeforeAnyCheckpoint(textgen.Reporter):
+    def phase(self, name):
+        if name == "compiling":
+            raise _Killed
+
+
+@without_graph
+@pytest.mark.parametrize("freeze_layers", [0, 1])
+def test_a_tuned_run_killed_before_its_first_checkpoint_begins_at_its_parent(
+    corpus, letters, tmp_path, freeze_layers
+):
+    config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, num_layers=2))
+    textgen.train([corpus], "mine", config, tmp_path)
+    settings = {"from_model": "mine", "freeze_layers": freeze_layers, **TUNING}
+    whole = textgen.train([letters], "whole", models_dir=tmp_path, **settings)
+    with pytest.raises(_Killed):
+        textgen.train(
+            [letters],
+            "killed",
+            models_dir=tmp_path,
+            reporter=_KilledBeforeAnyCheckpoint(),
+            **settings,
+        )
+    resumed = textgen.resume([letters], "killed", models_dir=tmp_path)
+    assert resumed.result.initial_loss == whole.result.initial_loss
+    assert resumed.result.validation_loss == whole.result.validation_loss
+
+
+@without_graph
+def test_the_test_part_is_measured_after_training_and_never_trained_on(corpus, tmp_path):
+    judged, tested = tmp_path / "judged.txt", tmp_path / "tested.txt"
+    for path in (judged, tested):
+        path.write_text("abcde zebra " * 9 + "\r\n", "utf-8")
+    config = dataclasses.replace(CONFIG, corpus=textgen.CorpusConfig())
+    parts = {"validation": [judged], "test": [tested]}
+    trained = textgen.train([corpus], "tested", config, tmp_path, **parts)
+    assert trained.result.test_loss == pytest.approx(trained.result.validation_loss, rel=1e-5)
+    entry = textgen.Catalog(tmp_path).find("tested")
+    assert entry.card.test_loss == trained.result.test_loss
+    assert entry.card.corpus.other["test_characters"] == len("abcde zebra " * 9 + "\n")
+    run = json.loads((tmp_path / "tested" / "train" / "tokenizer.json").read_text("utf-8"))
+    assert "z" not in run["characters"]
 
 
 def test_what_contradicts_the_parent_leaves_nothing_behind(models, letters, tmp_path):

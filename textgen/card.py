@@ -188,6 +188,7 @@ class ModelCard(_Part):
         validation_loss: Validation loss in nats per token.
         perplexity: exp(validation loss).
         bits_per_character: Validation loss in bits per character.
+        test_loss: The same on the test part, if there was one.
         created: When the model was exported, in UTC, as ISO 8601.
         versions: The versions of the packages in use.
 
@@ -210,6 +211,7 @@ class ModelCard(_Part):
     validation_loss: float | None = None
     perplexity: float | None = None
     bits_per_character: float | None = None
+    test_loss: float | None = None
     created: str
     versions: Versions
 
@@ -231,16 +233,12 @@ class ModelCard(_Part):
         """What the model learned from, or was imported from, in a few words."""
         if self.corpus is not None:
             return self.corpus.description
-        return self.published.source if self.published is not None else "unknown"
+        return self.published.source if self.published else "unknown"
 
 
 _OF_TRAINING = (
-    "corpus",
-    "training",
-    "steps",
-    "validation_loss",
-    "perplexity",
-    "bits_per_character",
+    *("corpus", "training", "steps"),
+    *("validation_loss", "perplexity", "bits_per_character"),
 )
 
 
@@ -277,6 +275,7 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
         validation_loss=loss,
         perplexity=perplexity(loss),
         bits_per_character=bits_per_character(loss, run.tokens_per_character),
+        test_loss=result.test_loss,
         created=now(),
         versions=current_versions(),
     )

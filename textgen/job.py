@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,16 +90,20 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
     return planned
 
 
-def _windows(run: Run, config: RunConfig) -> Windows:
+def _windows(run: Run, config: RunConfig, judged: str = "validation") -> Windows:
+    """Return the windows of a run, with another part in place of the validation part if asked."""
     store = run.store
+    rows = dict(store.rows)
+    if judged in rows:
+        rows["validation"] = rows[judged]
     return cut_windows(
         store.train,
-        store.validation,
+        getattr(store, judged),
         config.training,
         config.model.context_length,
         store.replay,
         run.tokenizer.vocab_size,
-        store.rows,
+        rows,
     )
 
 
@@ -123,12 +128,12 @@ def count_epochs(run: Run) -> Run:
 
 
 def keep_parent(run: Run) -> None:
-    """Keep the weights of a run's parent, if it needs them to resume.
+    """Keep the weights of a run's parent: before the first checkpoint, it resumes from them.
 
     Raises:
         OSError: If the folder cannot be written.
     """
-    if run.parent is not None and run.config.training.is_partial:
+    if run.parent is not None:
         run.parent.keep(run.folder.parent)
 
 
@@ -221,10 +226,15 @@ def finish(
     from textgen.export import write_saved_model
     from textgen.generation import Generator
     from textgen.serving.tf_serving import write_configuration
+    from textgen.training.loss import mean_loss
 
     if not result.is_chief:
         return Trained(runs.name, None, result)
     result.check_learned(run.tokenizer.vocab_size)
+    if run.store.test is not None:
+        reporter.phase("testing")
+        windows = _windows(run, run.config, judged="test").validation
+        result = dataclasses.replace(result, test_loss=mean_loss(result.model, windows))
     reporter.phase("exporting")
     generator = Generator.of_model(
         result.model, run.tokenizer, run.has_documents, run.seen_tokens()
@@ -238,5 +248,7 @@ def finish(
 
     path = catalog.add_version(runs.name, write)
     record_export(runs.newest, result.step, path.name)
+    if not run.config.training.is_partial:  # Its checkpoints have all weights.
+        shutil.rmtree(runs.newest.parent, ignore_errors=True)
     write_configuration(path.parent, runs.name)
     return Trained(runs.name, path, result)

@@ -46,6 +46,7 @@ def train(
     models_dir: str | os.PathLike[str] | None = None,
     *,
     validation: Paths = (),
+    test: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -65,14 +66,15 @@ def train(
         config: A record of settings, all of which are kept.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
         validation: Files to validate with, instead of the end of the corpus.
+        test: Files to test the exported model with: its card gets the loss.
         replay: Files with older text to mix in, so that a model from `from_model` forgets less.
         time_budget: Seconds until the model is exported. Defaults to 5 minutes, or 10 with a
             GPU. With a given `max_steps`, the time only decides the size.
         started: When the time budget began, on the clock of `time.monotonic`. Defaults to now.
         tensorboard: Whether to write TensorBoard's event files.
         reporter: Receives what happens.
-        should_stop: Called between calls into TensorFlow. To stop the run, return the reason,
-            such as `"interrupt"`; the best model so far is exported. Return `None` to continue.
+        should_stop: Called between calls into TensorFlow; returns why to stop the run, such as
+            `"interrupt"`, or `None`. When stopped, the best model so far is exported.
         **settings: Settings to keep, by name: those of `RunConfig` and its parts, and `size`.
             With `strategy="multi-worker"` nothing is planned; the others get their defaults.
 
@@ -95,7 +97,7 @@ def train(
     catalog = Catalog(models_dir)
     config, request, parent = _requested(catalog, config, settings, time_budget, started)
     runs = ModelRuns(catalog.model_folder(name))
-    others = {"validation": validation, "replay": replay}
+    others = {"validation": validation, "test": test, "replay": replay}
     sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
     with locked(runs, config) as lock:
         source = read_or_reuse(sources, runs, config, reporter, parent, parts)
@@ -132,6 +134,7 @@ def plan(
     models_dir: str | os.PathLike[str] | None = None,
     *,
     validation: Paths = (),
+    test: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -146,6 +149,7 @@ def plan(
         config: A record of settings to keep; see `train`.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
         validation: See `train`.
+        test: See `train`.
         replay: See `train`.
         time_budget: Seconds until the model is exported; see `train`.
         started: When the time budget began; see `train`.
@@ -167,7 +171,7 @@ def plan(
     if request is None:
         raise ConfigError(_CANNOT_PLAN)
     runs = ModelRuns(catalog.model_folder(name))
-    others = {"validation": validation, "replay": replay}
+    others = {"validation": validation, "test": test, "replay": replay}
     sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
     source = read_or_reuse(sources, runs, config, reporter, parent, parts)
     with devices(config) as (strategy, _):
@@ -182,6 +186,7 @@ def resume(
     models_dir: str | os.PathLike[str] | None = None,
     *,
     validation: Paths = (),
+    test: Paths = (),
     replay: Paths = (),
     time_budget: float | None = None,
     started: float | None = None,
@@ -200,7 +205,8 @@ def resume(
         config: A record of settings; see below.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
         validation: See `train`; only if `paths` has the corpus.
-        replay: See `train`.
+        test: See `validation`.
+        replay: See `validation`.
         time_budget: Seconds until the model is exported, also for a run that has ended. Defaults
             to what the run has left of its own, if it had one.
         started: When the time budget began; see `train`.
@@ -227,12 +233,11 @@ def resume(
     reporter.phase("reading")
     changes = _given(config, settings)
     run = reopen_run(runs.newest, changes)
-    deadline = math.inf
-    if (request := _request(run.config, changes, time_budget, started)) and time_budget:
-        deadline = request.started + time_budget
+    request = _request(run.config, changes, time_budget, started)
+    deadline = request.started + time_budget if request and time_budget else math.inf
     with locked(runs, run.config) as lock:
         if paths:
-            others = {"validation": validation, "replay": replay}
+            others = {"validation": validation, "test": test, "replay": replay}
             sources, parts = find_parts(paths, others, run.config.corpus, catalog.folder)
             if not has_same_corpus(run, sources, catalog.folder, reporter, parts):
                 raise CheckpointError(
@@ -291,7 +296,4 @@ def _request(
     return None
 
 
-_CANNOT_PLAN = (
-    "Several workers cannot plan a run: each would measure another machine, and all need the same "
-    "settings. Received: strategy='multi-worker'"
-)
+_CANNOT_PLAN = "A plan is for one machine only. Received: strategy='multi-worker'"

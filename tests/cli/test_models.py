@@ -94,7 +94,11 @@ def test_a_narrow_terminal_gets_fewer_columns(run, models, monkeypatch):
 
 
 def test_names_cannot_command_the_terminal(run, models, tmp_path):
-    shutil.copytree(models / "fox", tmp_path / "\x1b[31mred")
+    folder = shutil.copytree(models / "fox", tmp_path / "\x1b[31mred")
+    card = folder / "1" / "assets.extra" / "textgen.json"
+    values = json.loads(card.read_text("utf-8"))
+    values["model"]["architecture"] = values["corpus"]["description"] = "\x1b]0;owned\x07"
+    card.write_text(json.dumps(values), "utf-8")
     for command in (["list"], ["info"], ["info", "\x1b[1m"], ["score", "none"]):
         result = run(*command, "--models-dir", tmp_path, color=True)
         assert "\x1b" not in result.output

@@ -146,6 +146,27 @@ def test_a_tokenizer_of_another_kind(folder, change, match):
     assert_refused(folder, match)
 
 
+@pytest.mark.parametrize("value", [None, -(10**6), [[]], {"a": 1}])
+def test_values_of_another_type_are_refused_or_ignored(folder, value):
+    about = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    tokenizer = json.loads(tokenizer_json())
+    files = {"config.json": config, "tokenizer_config.json": about, "tokenizer.json": tokenizer}
+    model, token = tokenizer["model"], tokenizer["added_tokens"][0]
+    places = [
+        (values, key) for values in (config, about, tokenizer, model, token) for key in values
+    ]
+    places += [(model["merges"], 0), (model["vocab"], "a"), (tokenizer["added_tokens"], 0)]
+    places += [(about, "chat_template"), (about, "eos_token")]
+    for place, key in places:
+        old, place[key] = place[key], value
+        for name, values in files.items():
+            (folder / name).write_text(json.dumps(values), "utf-8")
+        with contextlib.suppress(PublishedModelError), open_published(folder):
+            pass
+        place[key] = old
+
+
 def test_a_tokenizer_that_cuts_texts_otherwise(folder):
     values = json.loads(tokenizer_json())
     for kind in ("Whitespace", "Metaspace"):

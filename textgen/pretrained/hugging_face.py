@@ -103,6 +103,7 @@ def _template(source: SourceFolder, about: dict[str, Any]) -> str | None:
         return own
     template = about.get("chat_template")
     if isinstance(template, list):  # several, by name
-        named = {each.get("name"): each.get("template") for each in template}
-        template = named.get("default")
+        named = (each for each in template if isinstance(each, dict))
+        default = (each.get("template") for each in named if each.get("name") == "default")
+        template = next(default, None)
     return template if isinstance(template, str) else None

@@ -38,7 +38,7 @@ def read_tokenizer_json(
     """
     try:
         return _read(values, bos, eos)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise PublishedModelError(f"tokenizer.json is damaged ({error!r}).") from error
 
 

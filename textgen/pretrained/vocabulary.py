@@ -69,7 +69,7 @@ class Vocabulary(NamedTuple):
             raise PublishedModelError(
                 f"The vocabulary has no token {error.args[0]!r}, of which a merge is made."
             ) from error
-        except (TokenizerError, ValueError) as error:
+        except (TokenizerError, TypeError, ValueError) as error:
             raise PublishedModelError(f"The vocabulary is damaged: {error}") from error
 
     def _first_token(self) -> int:

@@ -30,6 +30,8 @@ class TrainingResult:
         initial_loss: The same loss before the first step, in nats per token, if the run began
             from a trained model.
         trained_fraction: Fraction of the model's weights that were trained, adapters included.
+        test_loss: Loss of the exported weights on the test part, in nats per token, if there is
+            one.
     """
 
     model: LanguageModel
@@ -41,6 +43,7 @@ class TrainingResult:
     is_validated: bool = True
     initial_loss: float | None = None
     trained_fraction: float = 1.0
+    test_loss: float | None = None
 
     def check_learned(self, vocab_size: int) -> None:
         """Check that the model is not far worse than a guess, as after a run that diverged.
