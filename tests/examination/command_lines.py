@@ -47,7 +47,7 @@ HARMLESS = {
     "trace": ["text.txt"],
     "inspect": ["text.txt"],
     "completion": ["bash"],
-    "generate": ["a", "-n", "3"],
+    "generate": ["a", "-m", "mine", "-n", "3"],
 }
 # These would open a browser.
 LEFT_OUT = {"--open"}
@@ -65,7 +65,7 @@ def command_lines(count, seed=0):
             for parameter in commands[name].params
             if isinstance(parameter, click.Option) and not LEFT_OUT & set(parameter.opts)
         ]
-        arguments = [name, *HARMLESS.get(name, [])]
+        arguments = [name]
         for _ in range(rng.randint(1, 3)):
             kind = rng.random()
             if kind < 0.75 and options:
@@ -77,4 +77,5 @@ def command_lines(count, seed=0):
                 arguments.append(rng.choice(VALUES))
             else:
                 arguments.append(f"--{rng.choice(['nothing', 'nam', 'seeed', 'max', ''])}")
-        yield arguments
+        # At the end, so that it holds.
+        yield [*arguments, *HARMLESS.get(name, [])]

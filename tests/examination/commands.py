@@ -1,5 +1,6 @@
-"""Command lines, each in a process of its own, and what is wrong with how one ends."""
+"""Command lines in a process of their own, and what is wrong with how one ends."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -7,83 +8,78 @@ from tests.examination.hostile_graphs import CANARY
 from tests.training.forked import ForkedPython, clean_environment
 
 SECONDS = 180
-# What no output may hold: ESC, BEL and the control characters of Latin-1.
-FORBIDDEN = ("Traceback", "should not happen", "\x1b", "\x07", "\x9b", "\x00")
+# What no output may hold: NUL, BEL, ESC and a control character of Latin-1.
+FORBIDDEN = ("Traceback", "should not happen", "\x00", "\x07", "\x1b", "\x9b")
 PROGRAM = """
-import os, resource, sys
+import json, os, resource, sys
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-folder, limit = sys.argv[1], int(sys.argv[2])
-sys.argv[1:] = [argument.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-                for argument in sys.argv[3:]]
+commands, folder, limit = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.chdir(folder)
+from textgen.cli.main import main
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-from textgen.cli.main import main
-main()
+for command in commands:
+    sys.argv[1:] = command
+    try:
+        main()
+    except SystemExit as end:
+        status = 0 if end.code is None else end.code
+    sys.stdout.flush()
+    print(f"@{status}", file=sys.stderr, flush=True)
 """
 
 
-class Ended:
-    """How a command line ended.
-
-    Attributes:
-        status: Its exit status, negative if a signal ended it, `None` if it was still running.
-        shown: What it printed on both streams.
-    """
-
-    def __init__(self, status, shown):
-        self.status = status
-        self.shown = shown
-
-
-def run_command(arguments, folder, seconds=SECONDS, largest_file=0):
-    """Run a command line with a folder's models, in that folder.
+def run_commands(commands, folder, seconds=SECONDS, largest_file=0):
+    """Run command lines one after the other, in a folder and with its models.
 
     Args:
-        arguments: What follows `textgen`.
+        commands: Lists of what follows `textgen`.
         folder: The working folder; models are in its folder `models`.
-        seconds: How long it may take.
+        seconds: How long they may take in all.
         largest_file: Number of bytes after which a file is full, as on a full disk; 0 for none.
+
+    Returns:
+        The exit statuses of those that ended, what was printed, and how the process ended:
+        negative if by a signal, `None` if it had to be.
     """
     shown = folder / "shown"
     shown.mkdir(exist_ok=True)
     environment = clean_environment(TEXTGEN_MODELS=str(folder / "models"), HOME=str(folder))
-    process = ForkedPython(
-        PROGRAM, [str(folder), str(largest_file), *arguments], environment, shown
-    )
+    arguments = [json.dumps(commands), str(folder), str(largest_file)]
+    process = ForkedPython(PROGRAM, arguments, environment, shown)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return Ended(None, "")
-    output = b"".join(Path(path).read_bytes() for path in process.shown)
+        end = None
+    else:
+        end = process.returncode
+    outputs = [
+        Path(path).read_bytes().decode("utf-8", "backslashreplace") for path in process.shown
+    ]
     for path in process.shown:
         Path(path).unlink()
-    return Ended(process.returncode, output.decode("utf-8", "backslashreplace"))
+    marks = [line for line in outputs[1].splitlines() if line.startswith("@")]
+    return [int(mark[1:]) for mark in marks], "".join(outputs), end
 
 
-def flaw_of(arguments, folder, statuses=(0, 1, 2), **options):
-    """Run a command line; return what is wrong with how it ends, or `None`."""
-    command = " ".join(arguments[:1])
-    ended = run_command(arguments, folder, **options)
-    if ended.status is None:
-        return f"{command} hangs"
-    if ended.status not in statuses:
-        return f"{command} ends with {ended.status}: {ended.shown[-300:]!r}"
+def flaw_of(commands, folder, statuses=(0, 1, 2), **options):
+    """Run command lines as `run_commands` does; return what is wrong, or `None`."""
+    ended, shown, end = run_commands(commands, folder, **options)
+    if len(ended) < len(commands):
+        what = "hangs" if end is None else f"ends with {end}"
+        return f"{' '.join(commands[len(ended)])} {what}: {shown[-300:]!r}"
+    for command, status in zip(commands, ended, strict=True):
+        if status not in statuses:
+            return f"{' '.join(command)} ends with {status}: {shown[-300:]!r}"
     for sign in FORBIDDEN:
-        if sign in ended.shown:
-            return f"{command} shows {sign!r}: {ended.shown[-400:]!r}"
-    if ended.status and len([line for line in ended.shown.splitlines() if "Error: " in line]) > 1:
-        return f"{command} shows two errors: {ended.shown[-400:]!r}"
+        if sign in shown:
+            start = max(0, shown.index(sign) - 200)
+            return f"it shows {sign!r}: {shown[start : start + 500]!r}"
     if CANARY.exists():
         CANARY.unlink()
-        return f"{command} writes a file"
-    if command == "list" and (folder / "models" / "other").exists() and "other" not in ended.shown:
+        return "it writes a file"
+    if ["list"] in commands and (folder / "models" / "other").exists() and "other" not in shown:
         return "list hides the other model"
     return None
-
-
-def first_flaw(commands, folder):
-    """Return what is wrong with the first command that ends badly, or `None`."""
-    return next(filter(None, (flaw_of(command, folder) for command in commands)), None)

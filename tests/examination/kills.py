@@ -1,6 +1,6 @@
 """Kill training and export at random moments, and look at what is left.
 
-    python -m tests.examination.kills --kills 30 --seed 0
+    python -m tests.examination.kills --kills 30 [--only export] [--seed 0]
 
 prints how many kills of each kind were tried, and how many were mishandled. After a kill,
 every model that the folder lists must generate; after the run is resumed, it must have the
@@ -167,19 +167,20 @@ def digest(arrays):
     return content.hexdigest()
 
 
-def examine(kills, seed, folder, progress=lambda line: None):
-    """Kill as often in training as in export; return (kind, tried, complaints) for each."""
+def examine(kills, seed, folder, kinds=("training", "export"), progress=lambda line: None):
+    """Kill each kind of process as often; return (kind, tried, complaints) for each."""
     examination = Examination(folder, seed)
     results = []
-    for kind in ("kill_training", "kill_export"):
+    for kind in kinds:
         complaints = []
         for number in range(kills):
             try:
-                getattr(examination, kind)(number)
+                getattr(examination, f"kill_{kind}")(number)
             except (MishandledError, textgen.TextgenError) as error:
-                complaints.append(f"{kind} {number}: {error}")
-            progress(f"{kind} {number + 1} of {kills}, {len(complaints)} mishandled")
-        results.append((kind.replace("_", " of "), kills, complaints))
+                complaints.append(f"kill {number} of {kind}: {error}")
+                progress(complaints[-1])
+            progress(f"{kind}: {number + 1} of {kills} kills, {len(complaints)} mishandled")
+        results.append((f"kills of {kind}", kills, complaints))
     return results
 
 
@@ -190,10 +191,12 @@ def print_progress(line):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=30, help="Kills of each kind.")
+    parser.add_argument("--only", choices=["training", "export"], help="One kind alone.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the moments.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="textgen-") as folder:
-        results = examine(options.kills, options.seed, Path(folder), print_progress)
+        kinds = [options.only] if options.only else ["training", "export"]
+        results = examine(options.kills, options.seed, Path(folder), kinds, print_progress)
     print(f"{'':20} tried  mishandled")
     for kind, tried, complaints in results:
         print(f"{kind:20} {tried:5}  {len(complaints):10}")

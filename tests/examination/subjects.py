@@ -1,6 +1,6 @@
 """The models that are examined: one of each kind whose files differ."""
 
-from tests.examination.commands import run_command
+from tests.examination.commands import run_commands
 from tests.pretrained.checkpoints import write_hugging_face
 
 LINES = "the quick brown fox jumps over the lazy dog.\na stitch in time saves nine, they say.\n"
@@ -36,7 +36,6 @@ def prepare(folder):
     for name, commands in COMMANDS.items():
         if (folder / "models" / name / "1").exists():
             continue
-        for command in commands:
-            ended = run_command(command, folder)
-            if ended.status:
-                raise RuntimeError(f"{' '.join(command)}: {ended.shown}")
+        statuses, shown, end = run_commands(commands, folder, seconds=600)
+        if any(statuses) or len(statuses) < len(commands):
+            raise RuntimeError(f"{name} ends with {statuses}, {end}: {shown}")

@@ -12,6 +12,13 @@ from unittest import mock
 _ROOT = Path(__file__).parents[2]
 _CONTEXT = multiprocessing.get_context("forkserver")
 _IMPORTED = ["tensorflow", "keras", "keras_nlp", "textgen.training.loop", "textgen.export"]
+# What the command line imports when a command runs.
+_IMPORTED += [
+    "textgen.cli.main",
+    "textgen.inference",
+    "textgen.evaluation",
+    "textgen.serving.checks",
+]
 
 
 def clean_environment(**variables):
