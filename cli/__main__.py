@@ -1,5 +1,5 @@
 """Lets `python -m textgen.cli` do what `textgen` does."""
 
-from textgen.cli.main import main
+from textgen.cli import run
 
-main()
+run()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PROPOSALS = 4
 _SAMPLES_PER_BATCH = 64
+# A pipe may never end.
+_MAX_PROMPT_BYTES = 1 << 28
 
 
 @click.command(cls=options.SectionedCommand)
@@ -264,10 +266,23 @@ def _beginning(prompt: str | None, save: Path | None) -> str:
 def _prompt(argument: str | None) -> str:
     """Return the prompt from the command line or from standard input."""
     if argument is not None and argument != "-":
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            # Python keeps the bytes that the locale's encoding cannot decode as surrogates.
+            raise click.UsageError(
+                f"PROMPT must be text in the encoding of your locale, "
+                f"{sys.getfilesystemencoding()}. Pass it to standard input, or use a UTF-8 locale, "
+                "such as LC_ALL=C.UTF-8."
+            ) from None
         return argument
     if sys.stdin is None or (argument is None and sys.stdin.isatty()):
         return ""
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read(_MAX_PROMPT_BYTES + 1)
+    if len(content) > _MAX_PROMPT_BYTES:
+        raise click.UsageError(
+            f"The prompt must have {_MAX_PROMPT_BYTES:,} bytes or fewer. Standard input has more."
+        )
     if not content:
         return ""
     from textgen.corpus import decode_chunks

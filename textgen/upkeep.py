@@ -23,10 +23,14 @@ def find_versions(catalog: Catalog, name: str) -> list[int]:
     Raises:
         ConfigError: If it cannot be a name.
         ModelNotFoundError: If there is no such model.
+        OSError: If the models folder cannot be read.
     """
     versions = [entry.version for entry in catalog.versions(name) if entry.version is not None]
     if not versions and not ModelRuns(catalog.model_folder(name)).newest.path.is_dir():
-        raise ModelNotFoundError(f"There is no model {name!r} in {catalog.folder}.")
+        known = ", ".join(entry.name for entry in catalog.entries()) or "none"
+        raise ModelNotFoundError(
+            f"There is no model {name!r} in {catalog.folder}. Models there: {known}."
+        )
     return versions
 
 

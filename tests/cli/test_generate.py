@@ -221,6 +221,13 @@ def test_a_prompt_that_is_not_utf8_is_refused_with_its_offset(write):
     assert "0xff at offset 2" in result.stderr
 
 
+def test_standard_input_that_never_ends_is_refused(write, monkeypatch):
+    monkeypatch.setattr("textgen.cli.generate._MAX_PROMPT_BYTES", 10)
+    result = write(input=b"a fox " * 9)
+    assert result.exit_code == 2
+    assert "must have 10 bytes or fewer" in result.stderr
+
+
 def test_a_prompt_of_a_windows_pipe_is_the_same_prompt(write):
     options = ("-n", 5, "--seed", 1)
     plain = write(*options, input=b"The\nquick\n")

@@ -49,6 +49,25 @@ def test_ctrl_c_while_an_object_begins_or_ends_is_obeyed_with_one_word(run_pytho
     assert (shown, said) == ("exit 130", "Interrupted.")
 
 
+IMPORTING = """
+import signal, sys
+
+class Interrupts:
+    def find_spec(name, path=None, target=None):
+        if name == "textgen.cli.main":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts)
+from textgen.cli import run
+run()
+"""
+
+
+def test_ctrl_c_while_the_program_is_imported_ends_it_without_a_word():
+    ended = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.fixture
 def start():
     processes = []

@@ -1,6 +1,7 @@
 """The command as a program: version, module, completion, demo."""
 
 import functools
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -72,6 +73,16 @@ def test_a_closed_standard_output_is_an_error(models):
     process = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True)
     assert process.returncode == 1
     assert process.stderr == "Error: Standard output is closed.\n"
+
+
+def test_a_prompt_that_the_locale_cannot_decode_gets_the_reason(models):
+    command = [sys.executable, "-m", "textgen.cli", "generate", "é", "--models-dir", models]
+    variables = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    process = subprocess.run(
+        command, env={**os.environ, **variables}, stderr=subprocess.PIPE, text=True
+    )
+    assert process.returncode == 2
+    assert "the encoding of your locale, ascii" in process.stderr
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

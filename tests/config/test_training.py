@@ -21,7 +21,11 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
             (name, "must be a finite number > 0", [0, -1e-3, NAN, INF, HUGE, "1"])
             for name in ("learning_rate", "clip_norm")
         ),
-        ("accumulate", "must be an integer >= 1", [0, -1, 2.0, None]),
+        ("accumulate", "must be an integer in [1, 65536]", [0, -1, 2.0, None, 2_000_000_000]),
+        ("epochs", "must be a number in (0, 1000000]", [0, -1, NAN, INF, HUGE, 1e300, "1"]),
+        ("adapter_rank", "must be an integer in [0, 1024]", [-1, 1025, 2_000_000_000, 0.5]),
+        ("window_length", "must be an integer >= 2", [1, 10**40, 2.5]),
+        ("freeze_layers", "must be an integer >= 0", [-1, None, 1.0]),
         ("weight_decay", "must be a finite number >= 0", [-0.1, NAN, INF, HUGE, None]),
         ("warmup_steps", "must be an integer in [0, 2147483648)", [-1, 0.5, "1", 10**40]),
         ("optimizer", "must be one of auto, adamw, muon, adam, sgd", ["adagrad", None]),

@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from tests.examination import endurance
 from tests.examination.command_lines import command_lines
 from tests.examination.commands import flaw_of
@@ -28,6 +30,7 @@ from tests.examination.hostile_runs import HOSTILE_RUNS
 from tests.examination.hostile_sources import HOSTILE_SOURCES
 from tests.examination.mutations import mutate
 from tests.examination.subjects import prepare
+from textgen.arrays import read_archive
 
 VERSION_COMMANDS = [
     ["list"],
@@ -102,9 +105,14 @@ class Examination:
             yield name, import_it
 
     def mutations(self, subject, below, count, commands):
-        """Random damage to every file in a part of a model's folder, one of each in turn."""
+        """Random damage to every file in a part of a model's folder, one of each in turn.
+
+        `checkpoints` damages those of a run: for a command, each would train and export again.
+        """
         root = self._folder / "models" / subject
-        files = sorted(file for file in (root / below).rglob("*") if file.is_file())
+        files = sorted(
+            file for file in (root / below).rglob("*") if file.is_file() and file.suffix != ".npz"
+        )
         for seed in range(count):
             for file in files:
                 relative = file.relative_to(root)
@@ -118,6 +126,29 @@ class Examination:
                     f"{subject}/{relative}, seed {seed}",
                     lambda d=damage: self.on_copy(subject, d, commands),
                 )
+
+    def checkpoints(self, count):
+        """Random damage to a checkpoint: it is read as it was, or not at all."""
+        folder = self._folder / "models" / "mine" / "train" / "checkpoints"
+        for path in sorted(folder.glob("*.npz")):
+            content, true = path.read_bytes(), read_archive(path)
+            for seed in range(count):
+                yield (
+                    f"{path.name}, seed {seed}",
+                    lambda c=content, t=true, s=seed: self._read_damaged(c, t, s),
+                )
+
+    def _read_damaged(self, content, true, seed):
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix="case-") as file:
+            file.write(mutate(content, random.Random(seed))[0])
+            file.flush()
+            try:
+                found = read_archive(Path(file.name))
+            except (OSError, ValueError):
+                return None
+        same = found.keys() == true.keys()
+        same = same and all(np.array_equal(found[name], true[name]) for name in true)
+        return None if same else "it is read as another one"
 
     def command_lines(self, count=500):
         with tempfile.TemporaryDirectory(prefix="case-", dir=self._folder) as name:
@@ -194,6 +225,7 @@ def kinds_of(examination, mutations):
         "mutations of a version": examination.mutations(
             "mine", "1", mutations, VERSION_COMMANDS[:-1]
         ),
+        "mutations of checkpoints": examination.checkpoints(mutations),
         "mutations of a run": examination.mutations("mine", "train", mutations, RUN_COMMANDS),
         "mutations of an imported model": examination.mutations(
             "theirs", "1", mutations, of_theirs

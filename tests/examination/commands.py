@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.examination.hostile_graphs import CANARY
 from tests.training.forked import ForkedPython, clean_environment
 
-SECONDS = 180
+SECONDS = 600
 # What no output may hold: NUL, BEL, ESC and a control character of Latin-1.
 FORBIDDEN = ("Traceback", "should not happen", "\x00", "\x07", "\x1b", "\x9b")
 PROGRAM = """

@@ -159,6 +159,7 @@ def test_time_that_is_up_and_nothing_to_choose_are_told(any_model):
         {"temperature": 5e38, "top_k": 3},
         {"top_p": 1e-300},
         {"top_k": 2**31 - 1},
+        {"max_time": 1e300},
     ],
 )
 def test_numbers_at_the_ends_of_their_range_are_answered(any_model, extreme):

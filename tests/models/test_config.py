@@ -23,6 +23,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ),
         *((name, "must be an integer >= 1", [None]) for name in ("num_layers", "context_length")),
         ("context_length", "must be at least 2", [1]),
+        ("num_layers", "must be an integer in [1, 1024]", [1025, 100_000_000]),
         ("intermediate_dim", "must be an integer >= 1", [0, 2.5, "a"]),
         ("dropout", "must be in [0, 1)", [1, 1.0, -0.1, NAN, INF, HUGE, "0.1", None]),
     ],

@@ -10,6 +10,7 @@ from textgen.checks import (
     check,
     check_choice,
     check_finite,
+    check_int_in,
     check_positive_int,
     is_int,
     is_number,
@@ -20,6 +21,9 @@ from textgen.record import LEFT_OUT, Record
 _USUAL_BATCH_SIZE = 16
 # A larger rank is no smaller than what it adapts.
 _MAX_RANK = 1024
+# Far more than any run needs, so that what they multiply stays an int32.
+_MAX_PARTS = 2**16
+_MAX_EPOCHS = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +93,8 @@ class TrainingConfig(Record):
     replay_fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        check_positive_int(self, "max_steps", "accumulate", "keep_checkpoints")
+        check_positive_int(self, "max_steps", "keep_checkpoints")
+        check_int_in("accumulate", self.accumulate, 1, _MAX_PARTS)
         if self.batch_size is LEFT_OUT:
             parts = -(-_USUAL_BATCH_SIZE // self.accumulate)
             self._fill_in(batch_size=parts * self.accumulate)
@@ -111,7 +116,8 @@ class TrainingConfig(Record):
         check_finite(self, "weight_decay", 0)
         check_finite(self, "clip_norm", 0, above=True)
         if self.epochs is not None:
-            check_finite(self, "epochs", 0, above=True)
+            fits = is_number(self.epochs) and 0 < self.epochs <= _MAX_EPOCHS
+            check(fits, f"epochs must be a number in (0, {_MAX_EPOCHS}]", self.epochs)
         if self.window_length is not None:
             fits = is_int(self.window_length) and 2 <= self.window_length < INT32_END
             check(fits, "window_length must be an integer >= 2", self.window_length)

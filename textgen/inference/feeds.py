@@ -84,7 +84,7 @@ def sampling_feeds(config: SamplingConfig, seeds: Sequence[int]) -> dict[str, np
     bias = values.pop("logit_bias")
     special: dict[str, np.ndarray] = {
         "seed": np.array(seeds, np.int64),
-        "max_time": np.array([config.max_time or 0], np.float32),
+        "max_time": np.array([_clamped(config.max_time or 0)], np.float32),
         "logprobs": np.array([-1 if config.logprobs is None else config.logprobs], np.int32),
         "bias_text": _strings([text for text, _ in bias]),
         "bias": np.array([[_clamped(value) for _, value in bias]], np.float32).reshape(1, -1),
