@@ -1,7 +1,12 @@
 """`textgen curve` and `textgen report`."""
 
+import json
+
 import pytest
 from textgen.cli.curve import draw_curve
+
+from textgen.report import read_history
+from textgen.run import RunFolder
 
 
 def test_the_curve_of_a_run_is_drawn(run, models):
@@ -21,6 +26,21 @@ def test_any_history_fits_any_terminal(width):
     for history in histories:
         lines = draw_curve(history, width)
         assert max(map(len, lines)) <= max(width, 19)
+
+
+def test_damaged_lines_of_a_history_are_skipped(tmp_path):
+    folder = RunFolder(tmp_path)
+    sound = b'{"step": 3, "loss": 2, "validation_loss": 1.5}'
+    damaged = [
+        *(b"", b"7", b"[" * 100_000, b"\xff", b'{"step": "3", "loss": 2, "validation_loss": 1}'),
+        b'{"step": %s, "loss": 2, "validation_loss": 1}' % (b"9" * 400),
+        *(
+            b'{"step": %s, "loss": %s, "validation_loss": 1}' % values
+            for values in ((b"-3", b"2"), (b"3", b"NaN"), (b"3", b"1e999"), (b"3", b"[]"))
+        ),
+    ]
+    folder.history.write_bytes(b"\n".join([*damaged, sound]))
+    assert read_history(folder) == [json.loads(sound)]
 
 
 @pytest.mark.parametrize("command", ["curve", "report"])

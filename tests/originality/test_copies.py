@@ -64,6 +64,9 @@ def test_an_index_is_kept_and_mapped(tmp_path):
         CorpusIndex.open(tmp_path / "index")
     with pytest.raises(CorpusError):
         CorpusIndex.open(tmp_path / "none")
+    elsewhere = CorpusIndex(b"abc", np.array([-7, -7, -7], np.int32))
+    with pytest.raises(CorpusError, match="holds the position -7"):
+        elsewhere.find(b"")
 
 
 @pytest.mark.parametrize("corpus", ["", "a"])
