@@ -172,7 +172,9 @@ def _print(evaluation: Evaluation) -> None:
         table.add_row(title, *cells)
     memory = [f"{m.memory_bytes / 1e6:,.0f} MB" for m in evaluation.models]
     table.add_row("memory", *memory)
-    for protocol in ("windows", "random"):
+    # Answers to prompts are measured under one protocol only.
+    others = {protocol for model in evaluation.models for protocol in model.losses}
+    for protocol in ("windows", "random") if others else ():
         cells = [
             _cell(m.losses[protocol], ".3f") if protocol in m.losses else ""
             for m in evaluation.models
@@ -188,7 +190,8 @@ def _print(evaluation: Evaluation) -> None:
         )
     )
     _console().print(table)
-    click.echo(f"* {PROTOCOLS['windows']}; {PROTOCOLS['random']}.")
+    if others:
+        click.echo(f"* {PROTOCOLS['windows']}; {PROTOCOLS['random']}.")
     if evaluation.baselines:
         table = _table()
         table.add_column("bits per character, same text")

@@ -82,7 +82,7 @@ ALLOWED = {
     "originality": {"arrays", "errors", "files", "run"},
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
-        *("run", "tokenizer", "windows"),
+        *("prompt_template", "run", "tokenizer", "windows"),
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {

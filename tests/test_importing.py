@@ -1,15 +1,22 @@
 """An imported model is a model like any other."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.pretrained.checkpoints import IDS, TEMPLATE, llama_tensors, write_gguf
 from textgen.catalog import CHAT_TEMPLATE_PATH, Catalog
+from textgen.config import CorpusConfig
+from textgen.corpus import find_files, read_corpus
+from textgen.dataset import TokenStore
 from textgen.errors import ConfigError
 from textgen.importing import import_model, make_decoder
 from textgen.inference import load
 from textgen.inference.dialogue import Chat
+from textgen.inheritance import find_parent
 from textgen.pretrained import open_published
+from textgen.prompt_template import PromptTemplate
 from textgen.serving.checks import prove
 
 pytest.importorskip("gguf")
@@ -121,6 +128,25 @@ def test_the_oldest_turns_are_left_out_first(generator, chat):
     assert text == "system\nS\nuser\nb\nassistant\n"
     with pytest.raises(ConfigError, match="must leave room for an answer: 96 tokens of"):
         chat.prompt([{"role": "user", "content": "z" * 99}], 99)
+
+
+def test_a_dialogue_is_trained_on_in_the_form_in_which_it_is_asked(models, chat, tmp_path):
+    asked = [{"role": "user", "content": "in <|im_end|> the"}]
+    row = {"messages": [*asked, {"role": "assistant", "content": "the one"}]}
+    (tmp_path / "talk.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    parent, _ = find_parent(Catalog(models), "Tiny-model")
+    tokenizer, sources = parent.tokenizer, find_files([tmp_path / "talk.jsonl"])
+    with (
+        PromptTemplate(parent.chat_template, tokenizer) as template,
+        read_corpus(sources, CorpusConfig(), render=template.render) as corpus,
+    ):
+        blocks = corpus.train.blocks()
+        store = TokenStore.write(tmp_path / "t", blocks, [], tokenizer, True, has_prompts=True)
+    prompt = tokenizer.encode_with_special(chat.prompt(asked, 8))
+    answer = tokenizer.encode("the one")
+    bos, eos = tokenizer.special.bos, tokenizer.special.eos
+    assert store.train.tolist() == [bos, *prompt, *answer, eos]
+    assert store.rows["train"].tolist() == [[0, 1 + len(prompt), len(store.train)]]
 
 
 def test_what_the_template_puts_after_a_message_ends_a_text(source, generator):

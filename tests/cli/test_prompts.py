@@ -1,5 +1,7 @@
 """A model that learns answers, from a table to the answer of a question."""
 
+import json
+
 import pytest
 
 from tests.cli.conftest import ANSWERS, COLUMNS, SMALL, write_answers
@@ -35,6 +37,16 @@ def test_a_model_that_answers_talks(run, faq_models):
     options = ["--temperature", "0", "--models-dir", faq_models]
     result = run("chat", "-m", "faq", *options, input="What is red?\n")
     assert "An apple." in result.stdout
+
+
+def test_only_answers_are_evaluated(run, faq_models):
+    table = faq_models / "faq.jsonl"
+    result = run("evaluate", "faq", table, "--json", "--models-dir", faq_models)
+    found = json.loads(result.stdout)
+    assert found["num_characters"] == sum(map(len, ANSWERS.values()))
+    assert found["models"][0]["accuracy"]["value"] > 0.9
+    assert found["models"][0]["losses"] == {}
+    assert "Only answers count" in found["notes"][0]
 
 
 @pytest.mark.parametrize(

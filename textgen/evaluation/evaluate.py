@@ -16,6 +16,7 @@ from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.texts import (
     EvaluatedText,
     Part,
+    answers_prompts,
     corpus_config,
     read_files,
     read_part,
@@ -130,13 +131,11 @@ def evaluate(
         raise ConfigError(f"max_characters must be at least 1. Received: {max_characters}")
     catalog = Catalog(models_dir)
     entries = [catalog.find(name) for name in names]
-    for entry in entries:
-        corpus = entry.card.corpus
-        if corpus is not None and corpus.other.get("has_prompts"):
-            raise ConfigError(
-                f"{entry.name} learned answers to prompts, not texts: compare its answers with "
-                "references, or classify texts by its labels."
-            )
+    if len(entries) > 1 and not paths and any(map(answers_prompts, entries)):
+        raise ConfigError(
+            "Models that answer prompts are compared on files, because each has a template of its "
+            f"own: name a file. Received: {', '.join(entry.name for entry in entries)}"
+        )
     run = own_run(entries[0])
     texts = [
         _text(entry, entries[0], run, paths, part, max_characters, (encoding, text_column))
@@ -151,7 +150,9 @@ def evaluate(
             own_units = units if own.documents == text.documents else Units(own.documents)
             tokens = own.tokens if entry.path == entries[0].path else None
             on_tokens = partial(on_progress, entry.name)
-            measured.append(measure(model, own.documents, own_units, tokens, on_tokens))
+            measured.append(
+                measure(model, own.documents, own_units, tokens, own.prompts, on_tokens)
+            )
     simple: list[Baseline] = []
     if baselines and run is not None:
         on_progress("baselines", 0, 1)
@@ -192,7 +193,7 @@ def _text(
     """Return what a model is measured on: files, or the first model's own part."""
     if paths:
         config = with_reading(corpus_config(entry), *reading)
-        return read_files(paths, config, max_characters)
+        return read_files(paths, entry, config, max_characters)
     if run is None:
         raise CorpusError(
             f"The corpus that {first.name} was trained on is not in its folder, or has changed "
@@ -215,6 +216,8 @@ def _notes(
     is_own_part: bool,
 ) -> list[str]:
     notes = []
+    if text.prompts is not None:
+        notes.append("Only answers count. Simple models and compressors do not see the prompts.")
     if text.is_cut:
         notes.append(f"The text is longer: its first {text.num_characters:,} characters count.")
     for entry, own in zip(entries[1:], texts[1:], strict=True):

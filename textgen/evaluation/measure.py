@@ -60,6 +60,7 @@ def measure(
     documents: Sequence[str],
     units: Units,
     tokens: np.ndarray | None = None,
+    prompts: Sequence[np.ndarray] | None = None,
     on_tokens: Callable[[int, int], None] = lambda done, total: None,
 ) -> Measurement:
     """Measure a model on documents that are cleaned as its corpus was.
@@ -70,6 +71,8 @@ def measure(
         units: The documents or blocks that intervals are made from.
         tokens: int[N], what the other protocols cut their windows from. Defaults to the tokens
             of the documents, with BOS and EOS if the model knows them.
+        prompts: int[P] for each document, the tokens that it answers, which do not count. The
+            other protocols have none.
         on_tokens: Called with the tokens scored so far and their total.
 
     Raises:
@@ -87,8 +90,14 @@ def measure(
     prefix_id = tokenizer.prefix_id(has_documents)
     context, is_limited = card.model.context_length, has_limit(model)
     _forget_peak_memory()
-    windows = full_context(texts, prefix_id, context, is_limited)
+    wholes = texts
+    if prompts is not None:
+        wholes = [np.concatenate(pair) for pair in zip(prompts, texts, strict=True)]
+    windows = full_context(wholes, prefix_id, context, is_limited)
     scores = score_windows(model, windows, on_tokens)
+    if prompts is not None:
+        is_answer = [np.arange(len(w)) >= len(p) for w, p in zip(wholes, prompts, strict=True)]
+        scores = scores.only(np.concatenate(is_answer))
     memory = _peak_memory()
     # One window after the other, so the tokens come in the order of the text.
     price = unknown_nats(tokenizer.vocab_size)
@@ -117,7 +126,7 @@ def measure(
         name=model.entry.name,
         version=model.entry.version,
         figures=figures,
-        losses=_losses(model, tokens, context, is_own),
+        losses=_losses(model, tokens, context, is_own) if prompts is None else {},
         num_tokens=len(ids),
         num_unknown=int(is_unknown.sum()),
         unknown_bits=bits(price),

@@ -9,12 +9,23 @@ from typing import Any, Literal
 
 import numpy as np
 
-from textgen.catalog import ModelEntry
+from textgen.catalog import TOKENIZER_PATH, ModelEntry
 from textgen.config import CorpusConfig
-from textgen.corpus import Notices, describe, find_files, join_blocks, read_blocks
+from textgen.corpus import (
+    ExchangeMaker,
+    Notices,
+    describe,
+    find_files,
+    join_blocks,
+    read_blocks,
+    to_exchanges,
+)
+from textgen.corpus.editing import Editor
 from textgen.errors import CorpusError
+from textgen.inference.prompts import read_template
+from textgen.prompt_template import PromptTemplate
 from textgen.run import Run, exported_version
-from textgen.tokenizer import Tokenizer
+from textgen.tokenizer import Tokenizer, load_tokenizer
 
 Part = Literal["auto", "validation", "test"]
 
@@ -34,6 +45,8 @@ class EvaluatedText:
     Attributes:
         name: What it is, in a few words.
         documents: The texts, cleaned as the model's corpus was; none is empty.
+        prompts: int[P] for each document, the tokens of the prompt that it answers. `None` if the
+            corpus has no prompts.
         is_cut: Whether there was more than the limit.
         tokens: int[N], the tokens of the run that trained the model, for training's own
             protocol. `None` if the text is no part of its run.
@@ -43,6 +56,7 @@ class EvaluatedText:
     documents: list[str]
     is_cut: bool
     tokens: np.ndarray | None = None
+    prompts: list[np.ndarray] | None = None
 
     @property
     def num_characters(self) -> int:
@@ -57,9 +71,9 @@ def corpus_config(entry: ModelEntry) -> CorpusConfig:
 
 
 def read_files(
-    paths: Sequence[str], config: CorpusConfig, max_characters: int | None
+    paths: Sequence[str], entry: ModelEntry, config: CorpusConfig, max_characters: int | None
 ) -> EvaluatedText:
-    """Read files, folders, globs or tables as training would.
+    """Read files, folders, globs or tables as the training of a model would.
 
     Raises:
         ConfigError: If Python has no text encoding of the config's name.
@@ -67,13 +81,29 @@ def read_files(
     """
     sources = find_files(paths, encoding=config.encoding)
     notices = Notices()
-    documents, is_cut = _take(
-        join_blocks(read_blocks(sources, config, notices=notices)), max_characters
-    )
+    prompts = None
+    if answers_prompts(entry):
+        tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
+        with PromptTemplate(read_template(entry), tokenizer) as template:
+            maker = ExchangeMaker(config, Editor(config), template.render)
+            blocks = read_blocks(sources, config, notices=notices, maker=maker)
+            pairs = [pair for each in join_blocks(blocks) for pair in to_exchanges(each)]
+        documents, is_cut = _take((answer for _, answer in pairs), max_characters)
+        asked = [prompt for prompt, _ in pairs][: len(documents)]
+        prompts = [prompt for prompt, _ in tokenizer.encode_pairs(asked, documents)]
+    else:
+        blocks = read_blocks(sources, config, notices=notices)
+        documents, is_cut = _take(join_blocks(blocks), max_characters)
     notices.warn()
     if not documents:
         raise CorpusError(f"{describe(sources)}: there is no text to evaluate.")
-    return EvaluatedText(describe(sources), documents, is_cut)
+    return EvaluatedText(describe(sources), documents, is_cut, prompts=prompts)
+
+
+def answers_prompts(entry: ModelEntry) -> bool:
+    """Return whether a model learned answers to prompts, or texts under labels."""
+    corpus = entry.card.corpus
+    return corpus is not None and corpus.other.get("has_prompts") is True
 
 
 def read_part(entry: ModelEntry, run: Run, part: Part, max_characters: int | None) -> EvaluatedText:
@@ -95,6 +125,17 @@ def read_part(entry: ModelEntry, run: Run, part: Part, max_characters: int | Non
         raise CorpusError(
             f"{entry.name} was trained without a {part} part: name a file to evaluate it on."
         )
+    rows = run.store.rows.get(part)
+    if rows is not None:
+        pairs = [
+            (tokens[start + 1 : answer], tokens[answer : stop - 1]) for start, answer, stop in rows
+        ]
+        pairs = [pair for pair in pairs if len(pair[1])]
+        answers = (run.tokenizer.decode(answer) for _, answer in pairs)
+        documents, is_cut = _take(answers, max_characters)
+        name = f"the answers in the {part} part of {run.corpus.description}"
+        prompts = [prompt for prompt, _ in pairs][: len(documents)]
+        return EvaluatedText(name, documents, is_cut, prompts=prompts)
     kept = tokens
     if max_characters is not None:
         kept = tokens[: max_characters * _MAX_TOKENS_PER_CHARACTER]

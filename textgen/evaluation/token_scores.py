@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,19 @@ class TokenScores:
     best_logprobs: np.ndarray
     seconds: np.ndarray
     tokens_per_call: np.ndarray
+
+    def only(self, chosen: np.ndarray) -> TokenScores:
+        """Return the scores of some tokens.
+
+        Args:
+            chosen: bool[N], which.
+        """
+        return dataclasses.replace(
+            self,
+            targets=self.targets[chosen],
+            logprobs=self.logprobs[chosen],
+            best_logprobs=self.best_logprobs[chosen],
+        )
 
     @property
     def is_right(self) -> np.ndarray:
