@@ -6,7 +6,15 @@ from collections import Counter
 import pytest
 
 from textgen.config import CorpusConfig
-from textgen.corpus import MARK, Exchange, find_files, read_corpus, to_exchanges
+from textgen.corpus import (
+    MARK,
+    Exchange,
+    find_files,
+    join_blocks,
+    read_blocks,
+    read_corpus,
+    to_exchanges,
+)
 from textgen.errors import ConfigError, CorpusError
 
 FAQ = CorpusConfig(prompt_column="q", text_column="a", validation_split=0)
@@ -179,3 +187,12 @@ def test_a_missing_column_is_named(read):
         read({"faq.jsonl": '{"question": "What?", "a": "That."}'}, FAQ)
     with pytest.raises(CorpusError, match=r"prompt_column needs a \.csv"):
         read({"faq.txt": "What? That."}, FAQ)
+
+
+def test_without_a_template_rows_are_ordinary_texts(tmp_path):
+    """So that a table of dialogues can be inspected, or scored by any model."""
+    (tmp_path / "talk.jsonl").write_text(json.dumps({"messages": TALK}), encoding="utf-8")
+    blocks = read_blocks(find_files([tmp_path / "talk.jsonl"]), CorpusConfig())
+    assert [*join_blocks(blocks)] == ["Be brief.\nHello\nHi!\nBye\nSee you."]
+    (tmp_path / "faq.csv").write_text("q,a\nWhat?,That.\n", encoding="utf-8")
+    assert [*join_blocks(read_blocks(find_files([tmp_path / "faq.csv"]), FAQ))] == ["What?\nThat."]

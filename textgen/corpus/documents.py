@@ -49,7 +49,8 @@ def read_blocks(
         tracker: Counts the bytes as they are read.
         notices: Collects warnings about files and rows.
         editor: Replaces personal data before cleaning, which may take its marks away.
-        maker: Makes documents of rows with a prompt. Defaults to one without a template.
+        maker: Makes documents of rows with a prompt. Defaults to one that makes ordinary
+            texts of them.
 
     Returns:
         An iterator over blocks. Documents without a visible character are skipped, so there may

@@ -64,20 +64,15 @@ class ExchangeMaker:
     Args:
         config: How the corpus is read and cleaned.
         editor: Replaces personal data.
-        render: Puts a dialogue into the form in which the model sees it.
-
-    Attributes:
-        has_exchanges: Whether a row had a prompt.
+        render: Puts a dialogue into the form in which the model sees it. If `None`, documents are
+            ordinary texts: the messages of a dialogue, a prompt with its answer.
     """
 
-    def __init__(
-        self, config: CorpusConfig, editor: Editor, render: Render = without_template
-    ) -> None:
+    def __init__(self, config: CorpusConfig, editor: Editor, render: Render | None = None) -> None:
         self._config = config
         self._editor = editor
         self._render = render
         self._label_prompts: dict[str, str] = {}
-        self.has_exchanges = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,8 +97,7 @@ class ExchangeMaker:
                     f"{label!r:.40}; is it the column of the labels?"
                 )
             self._label_prompts[label] = self._prompt([{"role": "user", "content": label}])
-        self.has_exchanges = True
-        return MARK.join([self._label_prompts[label], text]) if text.strip() else None
+        return self._document([(self._label_prompts[label], text)])
 
     def talked(self, dialogue: Dialogue, bad_rows: BadRows) -> str | None:
         """Return the document of a dialogue; `None` if it is rejected, or all answers are blank.
@@ -125,7 +119,7 @@ class ExchangeMaker:
             if not exchanges:
                 raise ConfigError("A dialogue must have a message of the assistant")
         except ConfigError as error:
-            bad_rows.reject(dialogue.where, f": {error}.")
+            bad_rows.reject(dialogue.where, f": {error!s:.300}.")
             return None
         return self._join(exchanges)
 
@@ -139,10 +133,16 @@ class ExchangeMaker:
         plain = [
             {"role": m["role"], "content": redact(to_plain_text(m["content"]))} for m in messages
         ]
-        return clean(self._render(plain), self._config)
+        render = without_template if self._render is None else self._render
+        return clean(render(plain), self._config)
 
     def _join(self, exchanges: Iterable[tuple[str, str]]) -> str | None:
-        self.has_exchanges = True
-        cleaned = [(prompt, self.clean(answer)) for prompt, answer in exchanges]
-        kept = [pair for pair in cleaned if pair[1].strip()]
-        return MARK.join(text for pair in kept for text in pair) if kept else None
+        return self._document([(prompt, self.clean(answer)) for prompt, answer in exchanges])
+
+    def _document(self, exchanges: Sequence[tuple[str, str]]) -> str | None:
+        """Return the document of cleaned exchanges; `None` if all answers are blank."""
+        kept = [pair for pair in exchanges if pair[1].strip()]
+        if not kept:
+            return None
+        # The last prompt of a dialogue has all that was said before.
+        return "".join(kept[-1]) if self._render is None else MARK.join(map(MARK.join, kept))
