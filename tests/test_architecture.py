@@ -45,8 +45,8 @@ ALLOWED = {
     "row_windows": set(),
     "windows": {"config", "errors", "permutation", "row_windows"},
     "run": {
-        *("config", "corpus", "dataset", "digests", "errors", "files", "prompt_template"),
-        *("reporter", "tokenizer"),
+        *("config", "corpus", "dataset", "digests", "errors", "files", "models.precision"),
+        *("prompt_template", "reporter", "tokenizer"),
     },
     "pretrained": {
         *("card", "config", "errors", "files", "models.published", "models.registry", "tokenizer"),
@@ -54,6 +54,10 @@ ALLOWED = {
     "importing": {
         *("card", "catalog", "chat_template", "errors", "export", "generation", "models.base"),
         *("pretrained", "runtime", "serving.tf_serving"),
+    },
+    "shrinking": {
+        *("catalog", "config", "errors", "evaluation", "export", "inference"),
+        *("models.precision", "runtime", "serving.tf_serving"),
     },
     "card": {"metrics", "run", "training", "version"},
     "catalog": {"card", "digests", "errors", "files"},
@@ -65,7 +69,9 @@ ALLOWED = {
         *("arrays", "config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
         "reporter",
     },
-    "export": {"card", "catalog", "config", "generation", "tokenizer"},
+    "export": {
+        *("card", "catalog", "config", "errors", "generation", "models.precision", "tokenizer"),
+    },
     "runtime": {"errors"},
     "serving": {"catalog", "errors", "files", "inference", "runtime", "tokenizer"},
     "serving.http": {
@@ -113,7 +119,8 @@ LAZY = STANDARD_LIBRARY_ONLY | {
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),
-    *("originality", "pretrained", "report", "reporter", "template_worker", "upkeep"),
+    *("originality", "pretrained", "report", "reporter", "shrinking", "template_worker"),
+    "upkeep",
 }
 LAZY_EXCEPTIONS = {
     str(path.relative_to(ROOT / "textgen"))

@@ -20,7 +20,7 @@ NAMES = [
     "__version__",
     # Models
     "Catalog", "Generation", "ModelCard", "ModelEntry", "Score", "TextGenerator", "TextStream",
-    "TokenLogprob", "import_model", "load",
+    "Shrunk", "TokenLogprob", "import_model", "load", "shrink",
     # Settings
     "BeamSearchConfig", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig", "RunConfig",
     "SamplingConfig", "TrainingConfig",

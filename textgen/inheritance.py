@@ -64,10 +64,11 @@ def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConf
 def _is_plausible(shape: ModelConfig, vocab_size: int, num_bytes: int) -> bool:
     """Return whether files can hold a model, before memory is set aside for its weights."""
     width, layers = shape.hidden_dim, shape.num_layers
-    if shape.context_length > _MAX_CONTEXT_LENGTH or 4 * width * layers > num_bytes:
+    # A weight takes a byte or more.
+    if shape.context_length > _MAX_CONTEXT_LENGTH or width * layers > num_bytes:
         return False
     matrices = sum(rows * columns for rows, columns in shape.profile.matrix_shapes(shape))
-    return 4 * (matrices + vocab_size * width) <= num_bytes
+    return matrices + vocab_size * width <= num_bytes
 
 
 def inherit(

@@ -58,3 +58,28 @@ def test_a_file_that_cannot_be_copied_is_told_in_a_sentence(run, models, tmp_pat
     result = run("export", path, "--to", tmp_path / "base")
     assert result.exit_code == 1
     assert result.stderr == f"Error: {path / 'dangling'}: It is not a plain file.\n"
+
+
+def test_a_model_in_fewer_bits_is_measured_and_published(run, models, tmp_path):
+    shutil.copytree(models / "fox", tmp_path / "models" / "fox")
+    arguments = ("--quantize", "int8", "--to", tmp_path / "base", "--models-dir")
+    result = run("export", "fox", *arguments, tmp_path / "models", "--max-loss", 1)
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "models" / "fox-int8" / "1"
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"Written as {path}"
+    assert lines[1].startswith("Measured on ")
+    assert [line.split("  ")[1] for line in lines[2:5]] == [
+        *("megabytes", "bits per character", "tokens per second")
+    ]
+    assert lines[5] == f"Published as {tmp_path / 'base' / 'fox-int8' / '1'}"
+    assert (path / "saved_model.pb").is_file()
+    again = run("export", "fox-int8", *arguments, tmp_path / "models")
+    assert again.exit_code == 2
+    assert "must have float32 weights" in again.stderr
+
+
+def test_a_text_to_measure_on_needs_something_to_measure(run, models):
+    result = run("export", "fox", "--check", "--on", "x.txt", "--models-dir", models)
+    assert result.exit_code == 2
+    assert "--on needs --quantize." in result.stderr

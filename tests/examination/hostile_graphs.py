@@ -92,7 +92,7 @@ def in_function(op_of):
 
     def change(saved_model):
         library = saved_model.meta_graphs[0].graph_def.library
-        op_of(next(f for f in library.function if "while" in f.signature.name))
+        op_of(next(f for f in library.function if f.signature.name.startswith("body_")))
 
     return change
 
@@ -148,8 +148,8 @@ def restore_other(graph):
 def loop(graph):
     library = graph.library.function
     conditions, bodies = (
-        next(f.signature.name for f in library if part in f.signature.name)
-        for part in ("while_cond", "while_body")
+        next(f.signature.name for f in library if f.signature.name.startswith(role))
+        for role in ("cond_", "body_")
     )
     return add(graph, "StatelessWhile", inputs=[number(graph, 1)], cond=conditions, body=bodies)
 

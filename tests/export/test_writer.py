@@ -5,8 +5,15 @@ import json
 import pytest
 
 from tests.full_disk import no_file_longer_than
+from textgen.catalog import Catalog
 from textgen.export import write_saved_model
 from textgen.runtime import SavedModel
+
+
+@pytest.fixture(scope="module")
+def tiny(exported_models):
+    """One of the models, where the architecture does not matter."""
+    return exported_models["lstm"]
 
 
 def test_no_op_needs_xla_cudnn_or_python(meta_graph):
@@ -65,15 +72,23 @@ def test_card_and_tokenizer_lie_in_assets_extra(exported):
     assert json.loads((extra / "textgen.json").read_text("utf-8"))["validation_loss"] == 1.0
 
 
-def test_a_folder_that_cannot_be_written_is_an_os_error(exported, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_os_error(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        write_saved_model(tmp_path / "file" / "1", exported.generator, exported.tokenizer, {})
+        write_saved_model(tmp_path / "file" / "1", tiny.generator, tiny.tokenizer, {})
 
 
+# With the larger size, the weights can be written and the graph cannot.
 @pytest.mark.parametrize("size", [1_000, 100_000])
-def test_a_full_disk_is_one_sentence(exported, tmp_path, size):
+def test_a_full_disk_is_one_sentence(tiny, tmp_path, size):
     with no_file_longer_than(size), pytest.raises(OSError, match="cannot be written") as caught:
-        write_saved_model(tmp_path / "1", exported.generator, exported.tokenizer, {})
+        write_saved_model(tmp_path / "1", tiny.generator, tiny.tokenizer, {})
     assert "\n" not in str(caught.value)
     assert "node" not in str(caught.value)
+
+
+def test_the_same_model_is_the_same_bytes(tiny, tmp_path):
+    card = Catalog().find(tiny.path).card
+    write_saved_model(tmp_path / "1", tiny.generator, tiny.tokenizer, card)
+    for name in ("saved_model.pb", "variables/variables.data-00000-of-00001"):
+        assert (tmp_path / "1" / name).read_bytes() == (tiny.path / name).read_bytes()

@@ -3,6 +3,7 @@
 import pytest
 
 from textgen.config import ModelConfig
+from textgen.export import write_narrow
 from textgen.models.registry import architectures
 from textgen.runtime import exported_operations
 from textgen.runtime.directory import find_serving_graph
@@ -16,13 +17,16 @@ CORPUS = ["low lower lowest 字字 字😀 é 明月光 😀😀 éé\n"] * 3
 
 
 @pytest.fixture(scope="module")
-def paths(exported_models, export_model, published_model):
-    """A SavedModel of every family with every kind of tokenizer."""
+def paths(exported_models, export_model, published_model, tmp_path_factory):
+    """A SavedModel of every family with every kind of tokenizer, and one with weights in int8."""
+    narrow = tmp_path_factory.mktemp("narrow")
+    write_narrow(published_model.path, narrow, "int8")
     tokenizer = BytePairTokenizer.learn(CORPUS, vocab_size=290)
     shape = {"num_layers": 1, "num_heads": 1, "hidden_dim": 8, "context_length": 12}
     return [
         *(exported.path for exported in exported_models.values()),
         published_model.path,
+        narrow,
         *(
             export_model(f"{name}-bytes", ModelConfig(name, **shape), tokenizer, seed=2).path
             for name in architectures()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from textgen.card import ModelCard
 from textgen.catalog import CARD_PATH, CHAT_TEMPLATE_PATH, TOKENIZER_PATH
+from textgen.export.merging import merge_equal
 from textgen.export.requests import write_requests
 from textgen.export.signatures import build_signatures
 from textgen.generation import Generator
@@ -48,8 +52,6 @@ def write_saved_model(
     """
     weights = {name: np.asarray(value) for name, value in generator.decoder.weights.items()}
     try:
-        if folder.is_dir():
-            folder.rmdir()  # the builder creates it
         with tf.Graph().as_default(), _v1.Session(config=_UNOPTIMIZED) as session:
             # Initial values that are fed leave no copy of the weights in the graph.
             fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
@@ -59,12 +61,15 @@ def write_saved_model(
                 session.run(variable.initializer, {fed[name]: weights.pop(name)})
                 if isinstance(generator.decoder.weights[name], np.ndarray):
                     del generator.decoder.weights[name]
-            signatures = build_signatures(generator.with_decoder(decoder))
-            builder = _v1.saved_model.Builder(str(folder))
-            builder.add_meta_graph_and_variables(
-                session, [tf.saved_model.SERVING], signatures, strip_default_attrs=True
+            saver = _v1.train.Saver(sharded=True, allow_empty=True)
+            variables = folder / "variables"
+            variables.mkdir(parents=True)
+            # The largest file comes first: if the disk is full, nothing slow was in vain.
+            saver.save(
+                session, str(variables / "variables"), write_meta_graph=False, write_state=False
             )
-            builder.save()
+            signatures = build_signatures(generator.with_decoder(decoder))
+            _write_graph(folder, saver, signatures)
             # TensorFlow Serving ignores files of assets.extra that it does not know.
             (folder / CARD_PATH).parent.mkdir()
             write_requests(folder, signatures, session)
@@ -78,3 +83,18 @@ def write_saved_model(
         (folder / CHAT_TEMPLATE_PATH).write_text(chat_template, encoding="utf-8")
     text = json.dumps(card.to_dict(), ensure_ascii=False, indent=2) + "\n"
     (folder / CARD_PATH).write_text(text, encoding="utf-8")
+
+
+def _write_graph(
+    folder: Path, saver: tf.compat.v1.train.Saver, signatures: Mapping[str, SignatureDef]
+) -> None:
+    """Write the default graph with its signatures, and with the operations of its saver."""
+    saved = SavedModel(saved_model_schema_version=1)
+    meta_graph = saved.meta_graphs.add()
+    meta_graph.CopyFrom(saver.export_meta_graph(strip_default_attrs=True))
+    meta_graph.meta_info_def.tags.append(tf.saved_model.SERVING)
+    for name, signature in signatures.items():
+        meta_graph.signature_def[name].CopyFrom(signature)
+    merge_equal(meta_graph.graph_def)
+    with tf.io.gfile.GFile(str(folder / "saved_model.pb"), "wb") as file:
+        file.write(saved.SerializeToString(deterministic=True))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from textgen.config import ModelConfig
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ModelDamagedError
+from textgen.models.precision import widen
 from textgen.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Parent:
                     f"{self.folder}. Begin a new run."
                 )
             reader = tf.train.load_checkpoint(str(self.folder / _WEIGHTS / _WEIGHTS))
-            return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+            names = reader.get_variable_to_shape_map()
+            return widen({name: reader.get_tensor(name) for name in names})
         # TensorFlow raises ValueError for a file that is cut short.
         except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise ModelDamagedError(

@@ -19,7 +19,7 @@ UnicodeTranscode Unique Unpack UnsortedSegmentJoin UnsortedSegmentMax UnsortedSe
 VarHandleOp Where While ZerosLike
 """
 _RESTORED = """
-AssignVariableOp Const Identity NoOp PlaceholderWithDefault RestoreV2 VarHandleOp
+AssignVariableOp Cast Const Identity Mul NoOp PlaceholderWithDefault RestoreV2 VarHandleOp
 """
 _SAVED = """
 Const Identity MergeV2Checkpoints Pack PlaceholderWithDefault ReadVariableOp SaveV2 Select

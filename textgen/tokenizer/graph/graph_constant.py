@@ -9,13 +9,13 @@ import tensorflow as tf
 
 # A smaller table is copied to wherever it is used, because passing a tensor into a loop costs
 # time in every iteration.
-_MIN_SHARED_BYTES = 2**19
+_MIN_SHARED_BYTES = 2**16
 
 
 class GraphConstant:
     """A table for the ops of a graph.
 
-    A published vocabulary has tables of megabytes, and a graph uses some of them in thirty
+    A published vocabulary has tables of up to megabytes, and a graph uses some of them in thirty
     places.
 
     Args:
