@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.catalog import CARD_PATH, DIGESTS_PATH, MODELS_VARIABLE, Catalog, check_name
+from textgen.catalog import (
+    CARD_PATH,
+    CHAT_TEMPLATE_PATH,
+    DIGESTS_PATH,
+    MODELS_VARIABLE,
+    Catalog,
+    check_name,
+)
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 
 CARD = {
@@ -352,6 +359,13 @@ def test_a_version_knows_its_files(catalog):
         ModelDamagedError, match=r"saved_model\.pb has changed since it was written"
     ):
         entry.check_files(all_files=True)
+
+
+def test_a_chat_template_is_checked_before_it_is_used(catalog):
+    path = put(catalog, "mine")
+    (path / CHAT_TEMPLATE_PATH).write_text("{{ messages }}")
+    with pytest.raises(ModelDamagedError, match=r"chat_template\.jinja is not among the files"):
+        catalog.find("mine").check_files()
 
 
 def test_a_version_that_something_else_wrote_is_not_checked(catalog):

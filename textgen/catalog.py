@@ -76,7 +76,12 @@ class ModelEntry:
         Raises:
             ModelDamagedError: If a file has changed, or cannot be read.
         """
-        names = [path.as_posix() for path in (CARD_PATH, TOKENIZER_PATH, Path("saved_model.pb"))]
+        small = (CARD_PATH, TOKENIZER_PATH, CHAT_TEMPLATE_PATH, Path("saved_model.pb"))
+        names = [
+            path.as_posix()
+            for path in small
+            if path != CHAT_TEMPLATE_PATH or os.path.lexists(self.path / path)
+        ]
         try:
             check_digests(self.path, self.path / DIGESTS_PATH, None if all_files else names)
         except FileNotFoundError:
