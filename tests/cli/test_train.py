@@ -277,10 +277,10 @@ def test_resume_refuses_other_settings_and_goes_on_with_more_steps(run, corpus, 
     assert (tmp_path / "fox" / "2").is_dir()
 
 
-def start_until(shown, *arguments, **streams):
+def start_until(shown, *arguments, program=("-c", TRAIN), **streams):
     """Start a training run; return its process when it has shown such a line."""
     process = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, "train", *map(str, arguments)],
+        [sys.executable, *program, "train", *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
@@ -308,7 +308,8 @@ def test_ctrl_c_once_stops_cleanly_and_exports(corpus, tmp_path):
 def test_ctrl_c_before_there_is_anything_to_save_ends_at_once(tmp_path):
     # Standard input says nothing and does not end.
     where = ["--models-dir", tmp_path]
-    process = start_until("reading", "-", *SMALL, *where, stdin=subprocess.PIPE)
+    program = ("-m", "textgen.cli")
+    process = start_until("reading", "-", *SMALL, *where, program=program, stdin=subprocess.PIPE)
     interrupt(process, signal.SIGINT)
     assert process.stderr.read().strip() == "Interrupted."
     assert process.returncode == 130
