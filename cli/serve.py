@@ -149,12 +149,7 @@ def serve(
     from textgen.serving.http.server import Listener, run
     from textgen.serving.http.shelf import Shelf
 
-    metrics = Metrics()
-    set_limits = Limits(**{name: value for name, value in limits.items() if value is not None})
-    shelf = Shelf(Catalog(models_dir), models, set_limits, metrics)
-    allowed = [*hosts, *LOOPBACK_HOSTS] if hosts or is_loopback else []
-    access = Access(api_keys, allowed, origins)
-    app = App(shelf, set_limits, access, metrics, log_prompts)
+    # Loading the models is slow, so this is checked first.
     listener = Listener(
         host=host,
         port=port,
@@ -163,6 +158,12 @@ def serve(
         certfile=None if certfile is None else Path(certfile),
         keyfile=None if keyfile is None else Path(keyfile),
     )
+    metrics = Metrics()
+    set_limits = Limits(**{name: value for name, value in limits.items() if value is not None})
+    shelf = Shelf(Catalog(models_dir), models, set_limits, metrics)
+    allowed = [*hosts, *LOOPBACK_HOSTS] if hosts or is_loopback else []
+    access = Access(api_keys, allowed, origins)
+    app = App(shelf, set_limits, access, metrics, log_prompts)
 
     def announce(url: str) -> None:
         click.echo(f"Serving {', '.join(shelf.models)} on {url}  (Ctrl-C stops)")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -82,9 +84,25 @@ def test_keys_come_from_a_file(start, tmp_path):
     assert ask(url, "secret")["model"] == "lstm"
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_it_speaks_tls(start, tmp_path):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(certificate)], check=True, capture_output=True)
+    _, url = start("lstm", "--certfile", str(certificate), "--keyfile", str(key))
+    assert url.startswith("https://127.0.0.1:")
+    trusting = ssl.create_default_context(cafile=certificate)
+    with urllib.request.urlopen(f"{url}/health", timeout=PATIENCE, context=trusting) as response:
+        assert json.load(response)["status"] == "ok"
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(f"{url}/health", timeout=PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--certfile", __file__, "--keyfile", __file__], "must be a certificate and its key"),
         (["--host", "0.0.0.0"], "--api-key-file"),
         (["--certfile", __file__], "go together"),
         (["--reload", "never"], "must be a duration"),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from textgen.errors import ConfigError
 from textgen.serving.http.shelf import Shelf
 
 
@@ -27,6 +29,9 @@ class Listener:
         reload_seconds: How often to look for new versions; `None` never.
         certfile: TLS certificate.
         keyfile: Its key.
+
+    Raises:
+        ConfigError: If the certificate and its key cannot be used.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +40,17 @@ class Listener:
     reload_seconds: float | None = 5.0
     certfile: Path | None = None
     keyfile: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.certfile is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certfile, self.keyfile)
+        except OSError:
+            raise ConfigError(
+                "certfile and keyfile must be a certificate and its key, as PEM. "
+                f"Received: {self.certfile}, {self.keyfile}"
+            ) from None
 
 
 def run(
