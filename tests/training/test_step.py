@@ -80,9 +80,15 @@ def test_no_two_steps_layers_or_micro_batches_share_a_dropout_mask(make_trainer)
     assert len(np.unique(flat, axis=0)) == len(flat)
 
 
-def test_validation_takes_no_more_windows_at_once_than_training_can_hold(make_trainer):
-    assert make_trainer(batch_size=256, accumulate=2).validation.batch_size == 128
-    assert make_trainer(batch_size=256, accumulate=64).validation.batch_size == 64
+def test_validation_takes_no_more_windows_at_once_than_training_can_hold(make_trainer, tokens):
+    long = np.tile(tokens, -(-4_000 // len(tokens)))
+    assert make_trainer(text=long, batch_size=256, accumulate=2).validation.batch_size == 128
+    assert make_trainer(text=long, batch_size=256, accumulate=64).validation.batch_size == 64
+
+
+def test_validation_takes_no_more_windows_at_once_than_there_are(make_trainer, tokens):
+    eleven = np.tile(tokens, 440 // len(tokens) + 1)[:440]
+    assert make_trainer(text=eleven, batch_size=256, accumulate=64).validation.batch_size == 12
 
 
 @pytest.mark.parametrize(("batch_size", "accumulate"), [(5, 1), (6, 3), (6, 2)])
