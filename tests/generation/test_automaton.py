@@ -36,7 +36,7 @@ def test_rows_follow_their_automata_as_the_host_does(skipped):
         encode_automaton(each, TokenWalk(PIECES).distances(each, usable, True)) for each in automata
     ]
     rows = [(i, state) for i, each in enumerate(automata) for state in range(len(each.table))]
-    tokenizer = SimpleNamespace(all_pieces=PIECES, special=SimpleNamespace(eos=EOS))
+    tokenizer = SimpleNamespace(all_pieces=PIECES, is_eos=lambda token: token == EOS)
     follower = AutomatonFollower(
         tf.constant([encoded[i].content for i, _ in rows]), tf.constant(len(rows)), tokenizer
     )
