@@ -80,9 +80,11 @@ class CopyPrinter:
 
     def sum_up(self, name: str, found: Trace) -> None:
         """Print how much a text copies."""
+        count = len(found.passages)
+        passages = "1 passage" if count == 1 else f"{count:,} passages"
         click.echo(
             f"{name}: {found.fraction:.1%} of {len(found.text):,} characters are copied, in "
-            f"{len(found.passages):,} passages of {self._min_characters} characters or more; the "
+            f"{passages} of {self._min_characters} characters or more; the "
             f"longest has {found.longest:,}."
         )
 

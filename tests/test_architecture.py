@@ -87,8 +87,8 @@ ALLOWED = {
     },
     "originality": {"arrays", "errors", "files", "run"},
     "evaluation": {
-        *("catalog", "config", "corpus", "dataset", "errors", "files", "inference", "metrics"),
-        *("prompt_template", "run", "tokenizer", "windows"),
+        *("catalog", "config", "corpus", "dataset", "digests", "errors", "files", "inference"),
+        *("metrics", "prompt_template", "run", "tokenizer", "windows"),
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {

@@ -20,6 +20,7 @@ from textgen.evaluation.texts import (
     corpus_config,
     read_files,
     read_part,
+    share_prompts,
     training_text,
     with_reading,
 )
@@ -131,10 +132,10 @@ def evaluate(
         raise ConfigError(f"max_characters must be at least 1. Received: {max_characters}")
     catalog = Catalog(models_dir)
     entries = [catalog.find(name) for name in names]
-    if len(entries) > 1 and not paths and any(map(answers_prompts, entries)):
+    if not paths and any(map(answers_prompts, entries)) and not share_prompts(entries):
         raise ConfigError(
-            "Models that answer prompts are compared on files, because each has a template of its "
-            f"own: name a file. Received: {', '.join(entry.name for entry in entries)}"
+            "Models that answer prompts are compared on files, unless they have the same template "
+            f"and tokenizer: name a file. Received: {', '.join(entry.name for entry in entries)}"
         )
     run = own_run(entries[0])
     texts = [
@@ -201,7 +202,7 @@ def _text(
         )
     text = read_part(first, run, part, max_characters)
     config = corpus_config(entry)
-    if entry is first or not config.cleans:
+    if config == corpus_config(first) or not config.cleans:
         return text
     from textgen.corpus import clean
 

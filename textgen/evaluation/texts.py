@@ -21,6 +21,7 @@ from textgen.corpus import (
     to_exchanges,
 )
 from textgen.corpus.editing import Editor
+from textgen.digests import digest_file
 from textgen.errors import CorpusError
 from textgen.inference.prompts import read_template
 from textgen.prompt_template import PromptTemplate
@@ -104,6 +105,17 @@ def answers_prompts(entry: ModelEntry) -> bool:
     """Return whether a model learned answers to prompts, or texts under labels."""
     corpus = entry.card.corpus
     return corpus is not None and corpus.other.get("has_prompts") is True
+
+
+def share_prompts(entries: Iterable[ModelEntry]) -> bool:
+    """Return whether a prompt is the same tokens for all models, as for the copies of one."""
+    known = {
+        (read_template(entry), digest_file(entry.path / TOKENIZER_PATH))
+        if answers_prompts(entry)
+        else None
+        for entry in entries
+    }
+    return len(known) == 1
 
 
 def read_part(entry: ModelEntry, run: Run, part: Part, max_characters: int | None) -> EvaluatedText:
