@@ -11,12 +11,19 @@ SECONDS = 600
 # What no output may hold: NUL, BEL, ESC and a control character of Latin-1.
 FORBIDDEN = ("Traceback", "should not happen", "\x00", "\x07", "\x1b", "\x9b")
 PROGRAM = """
-import json, os, resource, sys
+import json, os, resource, subprocess, sys
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 commands, folder, limit = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.chdir(folder)
 from textgen.cli.main import main
+shown = []
 if limit:
+    for number in (1, 2):  # what the commands print is not on the disk that is full
+        cat = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=number)
+        os.dup2(cat.stdin.fileno(), number)
+        cat.stdin.close()
+        shown.append(cat)
+    sys.stdout, sys.stderr = (open(number, "w", 1, closefd=False) for number in (1, 2))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 for command in commands:
     sys.argv[1:] = command
@@ -26,6 +33,9 @@ for command in commands:
         status = 0 if end.code is None else end.code
     sys.stdout.flush()
     print(f"@{status}", file=sys.stderr, flush=True)
+for number, cat in enumerate(shown, 1):
+    os.close(number)
+    cat.wait()
 """
 
 

@@ -183,6 +183,9 @@ class _Planner:
             windows = _MEMORIZING_STEPS * self._shared_out(_MIN_BATCH_SIZE)
             epochs = windows / self.corpus.windows_per_epoch(window)
             dropouts = [(0.0, max(_MEMORIZING_EPOCHS, epochs))]
+        if self.config.training.adapter_rank:
+            # Published models were trained without it, and few weights can learn little by heart.
+            dropouts = [(0.0, dropouts[-1][1])]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]
         plans = [
