@@ -35,6 +35,7 @@ _MAX_TRAINED_WINDOW = 256
 _MAX_ROW_WINDOW = 1024
 # Without the time for so many steps of all weights, adapters of this rank are trained instead.
 _MIN_STEPS_OF_FULL_UPDATE, _ADAPTER_RANK = 300, 8
+_ADAPTER_EPOCHS = 1.0
 # Dropout slows learning: it pays if it allows more than this many times the tokens.
 _MIN_GAIN_OF_DROPOUT = 1.5
 _MIN_BATCH_SIZE = 4
@@ -184,8 +185,8 @@ class _Planner:
             epochs = windows / self.corpus.windows_per_epoch(window)
             dropouts = [(0.0, max(_MEMORIZING_EPOCHS, epochs))]
         if self.config.training.adapter_rank:
-            # Published models were trained without it, and few weights can learn little by heart.
-            dropouts = [(0.0, dropouts[-1][1])]
+            # Published models were trained without it, and adapters soon learn a text by heart.
+            dropouts = [(0.0, _ADAPTER_EPOCHS * rereading)]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]
         plans = [
