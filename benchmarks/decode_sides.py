@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from workers import num_cores
+
 CHARACTERS = "".join(map(chr, range(32, 94)))  # with the special tokens, 65 in all
 VOCAB_SIZE = len(CHARACTERS) + 3
 PROMPT = "To be"
@@ -35,14 +37,8 @@ SHAPES = {
     "transformer-10.6M": Shape("transformer", 6, 6, 384, 256),
     "lstm-2x256": Shape("lstm", 2, 1, 256, 256),
 }
-# Receives a model's name, a batch size and a number of tokens, and generates them.
+# Generates for the model of this name: how many texts at once, and how many tokens of each.
 Generate = Callable[[str, int, int], None]
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def answer(generate: Generate) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import platform
 import re
 import subprocess
@@ -18,6 +17,8 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+
+from workers import num_cores
 
 _FOLDER = Path(__file__).parent
 _PACKAGES = ("textgen", "tensorflow", "keras", "keras-nlp", "torch", "transformers", "ctranslate2")
@@ -67,7 +68,7 @@ def _benchmarks(args: argparse.Namespace) -> dict[str, list[list[str]]]:
 
 def _machine() -> str:
     """Return the processor, its cores and the installed releases, as Markdown."""
-    lines = [f"{datetime.date.today()}, {len(os.sched_getaffinity(0))} cores of {_processor()}."]
+    lines = [f"{datetime.date.today()}, {num_cores()} cores of {_processor()}."]
     releases = [f"Python {platform.python_version()}"]
     for package in _PACKAGES:
         try:

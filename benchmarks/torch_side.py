@@ -7,12 +7,12 @@ bfloat16 wherever PyTorch's autocast does, and in TensorFloat-32 elsewhere, as n
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 from settings import Setting
+from workers import num_cores
 
 # The recipe of nanoGPT's CPU setting: https://github.com/karpathy/nanoGPT, config and README.
 LEARNING_RATE, FINAL_LEARNING_RATE, WARMUP_STEPS = 1e-3, 1e-4, 100
@@ -85,8 +85,7 @@ class Torch:
         compile: bool = False,
         device: str = "cpu",
     ) -> None:
-        has_affinity = hasattr(os, "sched_getaffinity")
-        torch.set_num_threads(len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1)
+        torch.set_num_threads(num_cores())
         torch.manual_seed(0)
         self.setting, self.tokens, self.num_steps = setting, tokens, num_steps
         model = LSTM if setting.architecture == "lstm" else GPT2

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 
+def num_cores() -> int:
+    """The cores that this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def worker(python: str, *arguments: str, hide_gpu: bool = True) -> Iterator[subprocess.Popen[str]]:
     """Run a Python file as a worker; it ends with the block."""

@@ -43,7 +43,7 @@ class _Template(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """Return the template with its escapes replaced."""
         text = unescape(value)
-        # Jinja drops a line end at the template's end.
+        # Jinja drops a newline at the end of a template.
         return text + "\n" if text.endswith("\n") else text
 
 

@@ -37,7 +37,7 @@ class CorpusConfig(Record):
         label_files: Make the name of each file, without its extension, the label of its
             documents.
         template: How a prompt is put before its answer, as a Jinja template of `prompt`, or of
-            `messages` as chat templates are. Jinja drops a line end at the template's end. If
+            `messages` as chat templates are. Jinja drops a newline at the end of a template. If
             `None`, that of the model to begin from, or a plain one.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
         deduplicate: Leave out documents that are copies of earlier ones, or nearly.

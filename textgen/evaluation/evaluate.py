@@ -16,7 +16,6 @@ from textgen.evaluation.measure import Measurement, measure
 from textgen.evaluation.texts import (
     EvaluatedText,
     Part,
-    answers_prompts,
     corpus_config,
     read_files,
     read_part,
@@ -132,7 +131,7 @@ def evaluate(
         raise ConfigError(f"max_characters must be at least 1. Received: {max_characters}")
     catalog = Catalog(models_dir)
     entries = [catalog.find(name) for name in names]
-    if not paths and any(map(answers_prompts, entries)) and not share_prompts(entries):
+    if not paths and not share_prompts(entries):
         raise ConfigError(
             "Models that answer prompts are compared on files, unless they have the same template "
             f"and tokenizer: name a file. Received: {', '.join(entry.name for entry in entries)}"

@@ -108,14 +108,14 @@ def answers_prompts(entry: ModelEntry) -> bool:
 
 
 def share_prompts(entries: Iterable[ModelEntry]) -> bool:
-    """Return whether a prompt is the same tokens for all models, as for the copies of one."""
+    """Return whether all models read a prompt as the same tokens, or none answers prompts."""
     known = {
         (read_template(entry), digest_file(entry.path / TOKENIZER_PATH))
         if answers_prompts(entry)
         else None
         for entry in entries
     }
-    return len(known) == 1
+    return len(known) <= 1
 
 
 def read_part(entry: ModelEntry, run: Run, part: Part, max_characters: int | None) -> EvaluatedText:
