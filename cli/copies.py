@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +14,7 @@ from textgen.catalog import ModelEntry
 from textgen.errors import CorpusError
 
 if TYPE_CHECKING:
-    from textgen.originality import CorpusIndex, Trace
+    from textgen.originality import CorpusIndex, Place, Trace
 
 _HELD_OUT_CHARACTERS = 20_000
 _MAX_SHOWN = 20
@@ -70,13 +72,26 @@ class CopyPrinter:
         """
         click.echo(_shown(before) + _marked(found, is_terminal()))
         click.echo()
-        for passage in sorted(found.passages, key=lambda each: -each.length)[:_MAX_SHOWN]:
-            quoted = visible(repr(found.text[passage.start : passage.end]))
-            click.echo(f"{passage.length} characters, line {passage.line:,}: {quoted}")
+        shown = sorted(found.passages, key=lambda each: -each.length)[:_MAX_SHOWN]
+        places = self._corpus.places(map(found.quote, shown))
+        for passage in shown:
+            text = found.quote(passage)
+            where = _where(places[text]) if text in places else f"line {passage.line:,}"
+            click.echo(f"{passage.length} characters, {where}: {visible(repr(text))}")
         more = len(found.passages) - _MAX_SHOWN
         if more > 0:
             click.echo(f"and {more:,} shorter ones")
         self.sum_up("This text", found)
+
+    def as_json(self, found: Trace) -> dict[str, object]:
+        """Return what a text copies, for `--json`."""
+        texts = [found.quote(passage) for passage in found.passages]
+        places = self._corpus.places(texts)
+        passages = []
+        for passage, text in zip(found.passages, texts, strict=True):
+            file, line = places.get(text, (None, None))
+            passages.append({**passage._asdict(), "text": text, "file": file, "line_in_file": line})
+        return {**figures_as_json(found), "passages": passages}
 
     def sum_up(self, name: str, found: Trace) -> None:
         """Print how much a text copies."""
@@ -89,15 +104,6 @@ class CopyPrinter:
         )
 
 
-def copies_as_json(found: Trace) -> dict[str, object]:
-    """Return what a text copies, for `--json`."""
-    passages = [
-        {**passage._asdict(), "text": found.text[passage.start : passage.end]}
-        for passage in found.passages
-    ]
-    return {**figures_as_json(found), "passages": passages}
-
-
 def figures_as_json(found: Trace) -> dict[str, object]:
     """Return how much a text copies, for `--json`."""
     return {
@@ -105,6 +111,15 @@ def figures_as_json(found: Trace) -> dict[str, object]:
         "fraction": found.fraction,
         "longest": found.longest,
     }
+
+
+def _where(place: Place) -> str:
+    """Return a file and a line, as editors take them."""
+    file = Path(place.file)
+    if file.is_relative_to(Path.cwd()):
+        file = file.relative_to(Path.cwd())
+    # File names are bytes, which need not be text.
+    return f"{visible(os.fsencode(file).decode(errors='replace'))}:{place.line}"
 
 
 def _marked(found: Trace, has_colors: bool) -> str:

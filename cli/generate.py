@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 from textgen.cli import options
-from textgen.cli.copies import CopyPrinter, copies_as_json
+from textgen.cli.copies import CopyPrinter
 from textgen.cli.interrupt import on_interrupt
 from textgen.cli.sampling import controls, explain_controls, no_token_left, read_phrases
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
@@ -238,7 +238,7 @@ def _print(
     for index, result in enumerate(results):
         start = ("---\n" if index else "") + before
         if model is not None:
-            found = {"copies": copies_as_json(copies.find(result.text))} if copies else {}
+            found = {"copies": copies.as_json(copies.find(result.text))} if copies else {}
             row = {"model": model, **result.to_dict(), **found}
             click.echo(json.dumps(row, ensure_ascii=False))
         elif copies:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 from textgen.cli import options
-from textgen.cli.copies import CopyPrinter, copies_as_json, figures_as_json
+from textgen.cli.copies import CopyPrinter, figures_as_json
 from textgen.cli.screen import say
 
 from textgen.catalog import Catalog, ModelEntry
@@ -41,14 +41,15 @@ def trace(
     """Mark every passage of FILE that is also in a model's corpus.
 
     FILE defaults to standard input, or to a text that the model writes. Held-out text of the same
-    corpus is measured for comparison, because verse repeats itself without any copying. Line
-    numbers are those of the part of the corpus that the model was trained on.
+    corpus is measured for comparison, because verse repeats itself without any copying. The
+    longest copies are listed with their file and line, or if the file has gone or changed, with
+    their line in the text that the model was trained on.
     """
     copies = CopyPrinter(Catalog(models_dir).find(model), min_characters)
     found = copies.find(_text(copies.entry, file))
     if as_json:
         held_out = figures_as_json(copies.held_out)
-        row = {"model": copies.entry.name, **copies_as_json(found), "held_out": held_out}
+        row = {"model": copies.entry.name, **copies.as_json(found), "held_out": held_out}
         click.echo(json.dumps(row, ensure_ascii=False))
         return
     copies.print(found)

@@ -85,7 +85,7 @@ ALLOWED = {
         *("errors", "files", "metrics", "originality", "prompt_template", "run", "runtime"),
         *("tokenizer", "unicode"),
     },
-    "originality": {"arrays", "errors", "files", "run"},
+    "originality": {"arrays", "config", "corpus", "errors", "files", "run"},
     "evaluation": {
         *("catalog", "config", "corpus", "dataset", "digests", "errors", "files", "inference"),
         *("metrics", "prompt_template", "run", "tokenizer", "windows"),

@@ -12,7 +12,9 @@ def test_copies_are_marked_and_summed_up(run, models):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0] == f"My⟦ {COPY} ⟧End, ok?"
-    assert re.fullmatch(rf"{len(COPY) + 2} characters, line \d+: ' {re.escape(COPY)} '", lines[2])
+    assert re.fullmatch(
+        rf"{len(COPY) + 2} characters, .*fox.txt:1: ' {re.escape(COPY)} '", lines[2]
+    )
     assert "the longest has 42." in lines[3]
     assert lines[4].startswith("Held-out text of the corpus: 100.0% of")
 
@@ -24,8 +26,16 @@ def test_json_has_every_passage(run, models, tmp_path):
     found = json.loads(result.stdout)
     assert [found["longest"], len(found["passages"])] == [40, 1]
     assert found["passages"][0]["text"] == COPY
+    assert found["passages"][0]["file"].endswith("fox.txt")
+    assert found["passages"][0]["line_in_file"] == 1
     none = run("trace", file, "--models-dir", models, "--json", "--min-characters", 41)
     assert json.loads(none.stdout)["fraction"] == 0
+
+
+def test_a_file_that_is_gone_is_not_named(run, models, monkeypatch):
+    monkeypatch.setattr("textgen.originality.run_index.find_places", lambda *_: {})
+    result = run("trace", "-", "-m", "fox", "--models-dir", models, input=COPY)
+    assert re.search(r"^40 characters, line \d+: 'quick", result.stdout, re.MULTILINE)
 
 
 def test_without_the_run_there_is_nothing_to_compare_with(run, models, tmp_path):

@@ -18,7 +18,7 @@ from textgen.corpus.facts import CLEANED_BY, CorpusFacts
 from textgen.corpus.file_search import find_files, find_parts
 from textgen.corpus.notices import Notices
 from textgen.corpus.personal_data import find_personal_data, redact
-from textgen.corpus.sources import Source, digest_sources
+from textgen.corpus.sources import Source, digest_sources, file_names
 from textgen.corpus.tables import read_rows
 from textgen.corpus.tracking import SourceTracker
 
@@ -42,6 +42,7 @@ __all__ = [
     "decode_chunks",
     "describe",
     "digest_sources",
+    "file_names",
     "find_files",
     "find_parts",
     "find_personal_data",

@@ -16,7 +16,7 @@ from textgen.corpus.editing import Editor
 from textgen.corpus.exchanges import ExchangeMaker, Render, without_template
 from textgen.corpus.facts import CorpusFacts
 from textgen.corpus.notices import Notices
-from textgen.corpus.sources import Source
+from textgen.corpus.sources import Source, file_names
 from textgen.corpus.tracking import SourceTracker
 from textgen.errors import CorpusError
 
@@ -32,6 +32,7 @@ class Corpus:
         test: The documents that training never sees; empty without test files.
         replay: Older documents to train on now and then; empty without such files.
         facts: Facts about all parts together.
+        files: The files to train on, but for standard input and pipes.
     """
 
     train: Part
@@ -39,6 +40,7 @@ class Corpus:
     test: Part
     replay: Part
     facts: CorpusFacts
+    files: tuple[str, ...] = ()
 
     def __enter__(self) -> Corpus:
         return self
@@ -164,7 +166,14 @@ def read_corpus(
         has_prompts=store.has_exchanges,
         labels=labels,
     )
-    return Corpus(parts["training"], parts["validation"], parts["test"], parts["replay"], facts)
+    return Corpus(
+        parts["training"],
+        parts["validation"],
+        parts["test"],
+        parts["replay"],
+        facts,
+        file_names(sources),
+    )
 
 
 def _check_disjoint(groups: Mapping[str, Sequence[Source]]) -> None:

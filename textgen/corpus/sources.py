@@ -151,6 +151,15 @@ class _TrackedFile:
         return data
 
 
+def file_names(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return the absolute paths of the sources that are files, and can be read again."""
+    return tuple(
+        str(source.path.absolute())
+        for source in sources
+        if source.path is not None and source.num_bytes is not None
+    )
+
+
 def digest_sources(
     sources: Sequence[Source],
     tracker: SourceTracker,

@@ -2,6 +2,7 @@
 
 from textgen.originality.copies import Passage, Trace, trace
 from textgen.originality.corpus_index import CorpusIndex
+from textgen.originality.places import Place
 from textgen.originality.run_index import RunIndex
 
-__all__ = ["CorpusIndex", "Passage", "RunIndex", "Trace", "trace"]
+__all__ = ["CorpusIndex", "Passage", "Place", "RunIndex", "Trace", "trace"]

@@ -43,6 +43,10 @@ class Trace(NamedTuple):
     text: str
     passages: tuple[Passage, ...]
 
+    def quote(self, passage: Passage) -> str:
+        """Return the text of a passage."""
+        return self.text[passage.start : passage.end]
+
     @property
     def longest(self) -> int:
         """Characters of the longest copy; 0 if there is none."""

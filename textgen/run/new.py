@@ -130,7 +130,7 @@ def _tokenize(
         replay=corpus.replay.blocks(count) if corpus.replay.num_documents else None,
         has_prompts=corpus.facts.has_prompts,
     )
-    run = Run(folder, config, corpus.facts, tokenizer, store, parent)
+    run = Run(folder, config, corpus.facts, tokenizer, store, parent, corpus.files)
     run.save()
     return run
 

@@ -16,6 +16,7 @@ from textgen.corpus import (
     SourceTracker,
     describe,
     digest_sources,
+    file_names,
     read_corpus,
 )
 from textgen.dataset import TokenStore
@@ -77,7 +78,8 @@ def find_run_to_reuse(
     if not _has_same_sources(previous, sources, reporter, others):
         return None
     facts = dataclasses.replace(previous.corpus, description=describe(sources))
-    return dataclasses.replace(previous, config=config, corpus=facts, parent=parent)
+    files = file_names(sources)
+    return dataclasses.replace(previous, config=config, corpus=facts, parent=parent, files=files)
 
 
 def _has_same_tokenizer(previous: Run, config: RunConfig) -> bool:

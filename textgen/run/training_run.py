@@ -39,6 +39,7 @@ class Run:
         tokenizer: The tokenizer: the parent's, or one learned from the training part.
         store: The tokens of the training and the validation part.
         parent: The model that the run begins from, if there is one.
+        files: The files it learns from, as they were called when it began; see `Corpus`.
     """
 
     folder: RunFolder
@@ -47,6 +48,7 @@ class Run:
     tokenizer: Tokenizer
     store: TokenStore
     parent: Parent | None = None
+    files: tuple[str, ...] = ()
 
     @property
     def has_documents(self) -> bool:
@@ -83,6 +85,7 @@ class Run:
             "run": self.config.to_dict(),
             "corpus": self.corpus.to_dict(),
             "tokenizer": digest_file(self.folder.tokenizer),
+            "files": list(self.files),
         }
         if self.parent is not None:
             settings["parent"] = self.parent.to_dict()
@@ -131,6 +134,8 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
             raise ValueError("it has changed since it was written")
         config = RunConfig.from_dict(settings["run"])
         corpus = CorpusFacts.from_dict(settings["corpus"])
+        # Earlier versions did not record them.
+        files = tuple(map(str, settings.get("files", ())))
     except FileNotFoundError:
         raise CheckpointError(f"There is no run to resume in {folder.path}.") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -149,7 +154,7 @@ def reopen_run(folder: RunFolder, changes: Mapping[str, Any] | None = None) -> R
             raise CheckpointError(f"{folder.settings} is damaged ({error!r}).") from error
     store = TokenStore(folder.tokens)
     store.check(tokenizer.vocab_size, has_validation=corpus.validation_characters > 0)
-    return Run(folder, config, corpus, tokenizer, store, parent)
+    return Run(folder, config, corpus, tokenizer, store, parent, files)
 
 
 def _changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
