@@ -143,6 +143,15 @@ def _origin(card: ModelCard) -> dict[str, str]:
         )
     if card.test_loss is not None:
         lines["Tested"] = f"test loss {card.test_loss:.3f} nats per token"
+    if (copies := card.copies) is not None:
+        lines["Copies"] = (
+            f"{copies.fraction:.1%} of {copies.num_characters:,} characters that it wrote, the "
+            f"longest {copies.longest:,}"
+        )
+        if copies.held_out_characters:
+            lines["Copies"] += (
+                f"; in held-out text {copies.held_out_fraction:.1%}, {copies.held_out_longest:,}"
+            )
     return lines
 
 

@@ -49,17 +49,19 @@ ALLOWED = {
         *("prompt_template", "reporter", "tokenizer"),
     },
     "pretrained": {
-        *("card", "config", "errors", "files", "models.published", "models.registry", "tokenizer"),
+        *("card_parts", "config", "errors", "files", "models.published", "models.registry"),
+        "tokenizer",
     },
     "importing": {
-        *("card", "catalog", "chat_template", "errors", "export", "generation", "models.base"),
-        *("pretrained", "runtime", "serving.tf_serving"),
+        *("card", "card_parts", "catalog", "chat_template", "errors", "export", "generation"),
+        *("models.base", "pretrained", "runtime", "serving.tf_serving"),
     },
     "shrinking": {
         *("catalog", "config", "errors", "evaluation", "export", "inference"),
         *("models.precision", "runtime", "serving.tf_serving"),
     },
-    "card": {"metrics", "run", "training", "version"},
+    "card_parts": set(),
+    "card": {"card_parts", "metrics", "run", "training", "version"},
     "catalog": {"card", "digests", "errors", "files"},
     "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
@@ -81,9 +83,9 @@ ALLOWED = {
     "template_worker": set(),
     "prompt_template": {"chat_template", "errors", "tokenizer"},
     "inference": {
-        *("card", "catalog", "chat_template", "checks", "config", "constraints", "corpus"),
-        *("errors", "files", "metrics", "originality", "prompt_template", "run", "runtime"),
-        *("tokenizer", "unicode"),
+        *("card", "card_parts", "catalog", "chat_template", "checks", "config", "constraints"),
+        *("corpus", "errors", "files", "metrics", "originality", "prompt_template", "run"),
+        *("runtime", "tokenizer", "unicode"),
     },
     "originality": {"arrays", "config", "corpus", "errors", "files", "run"},
     "evaluation": {
@@ -99,6 +101,7 @@ ALLOWED = {
 STANDARD_LIBRARY_ONLY = {
     *(
         "card",
+        "card_parts",
         "catalog",
         "chat_template",
         "checks",

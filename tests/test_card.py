@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from textgen.card import ModelCard, TrainingSummary, make_card
+from textgen.card import ModelCard, make_card
+from textgen.card_parts import TrainingSummary
 from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
 from textgen.run import Run, RunFolder

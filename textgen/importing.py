@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textgen.card import ModelCard, ModelShape, TokenizerSummary, current_versions, now
+from textgen.card import ModelCard, current_versions, now
+from textgen.card_parts import ModelShape, TokenizerSummary
 from textgen.catalog import Catalog, check_name
 from textgen.chat_template import ChatTemplate
 from textgen.errors import TextgenError

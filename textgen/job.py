@@ -223,8 +223,9 @@ def finish(
         OSError: If the version cannot be written.
         TrainingDivergedError: If the model is far worse than a guess.
     """
-    from textgen.export import write_saved_model
+    from textgen.export import write_card, write_saved_model
     from textgen.generation import Generator
+    from textgen.inference.copying import measure_copies
     from textgen.serving.tf_serving import write_configuration
     from textgen.training.loss import mean_loss
 
@@ -245,6 +246,8 @@ def finish(
         write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)
         if result.model.adapters is not None:
             result.model.adapters.save(folder / ADAPTER_PATH)
+        copies = measure_copies(folder, dataclasses.replace(run, folder=runs.newest))
+        write_card(folder, dataclasses.replace(card, copies=copies))
 
     path = catalog.add_version(runs.name, write)
     record_export(runs.newest, result.step, path.name)

@@ -81,6 +81,15 @@ def write_saved_model(
     tokenizer.save(folder / TOKENIZER_PATH)
     if chat_template is not None:
         (folder / CHAT_TEMPLATE_PATH).write_text(chat_template, encoding="utf-8")
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write the card of a SavedModel, or replace it.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
     text = json.dumps(card.to_dict(), ensure_ascii=False, indent=2) + "\n"
     (folder / CARD_PATH).write_text(text, encoding="utf-8")
 

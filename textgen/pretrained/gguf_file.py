@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from textgen.card import PublishedSummary
+from textgen.card_parts import PublishedSummary
 from textgen.errors import PublishedModelError
 from textgen.files import open_plain
 from textgen.pretrained.gguf_header import Header, read_header

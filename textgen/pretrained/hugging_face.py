@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from textgen.card import PublishedSummary
+from textgen.card_parts import PublishedSummary
 from textgen.errors import PublishedModelError
 from textgen.pretrained.published_model import PublishedModel
 from textgen.pretrained.safetensors_files import find_safetensors

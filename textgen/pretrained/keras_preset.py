@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from textgen.card import PublishedSummary
+from textgen.card_parts import PublishedSummary
 from textgen.errors import PublishedModelError, first_line
 from textgen.models.published import DIMENSIONS, Format
 from textgen.pretrained.published_model import PublishedModel

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textgen.card import PublishedSummary
+from textgen.card_parts import PublishedSummary
 from textgen.config import ModelConfig
 from textgen.tokenizer import ImportedTokenizer
 
