@@ -30,6 +30,11 @@ from textgen.catalog import Catalog, ModelEntry
     help="Version of the model.  [default: the newest version]",
 )
 @click.option(
+    "--with-index",
+    is_flag=True,
+    help="Write a next version that knows its corpus, so that --novel works on any server.",
+)
+@click.option(
     "--quantize",
     "precision",
     type=click.Choice(["int8", "bfloat16", "float16"]),
@@ -58,6 +63,7 @@ def export(
     folder: str | None,
     check: bool,
     version: int | None,
+    with_index: bool,
     precision: str | None,
     texts: tuple[str, ...],
     max_loss: float,
@@ -72,11 +78,13 @@ def export(
     textgen export mine --quantize int8     a quarter of the size, as mine-int8
     textgen export mine --check --to DIR
     """
-    if folder is None and not check and precision is None:
-        raise click.UsageError("textgen export needs --to, --check or --quantize.")
+    if folder is None and not check and precision is None and not with_index:
+        raise click.UsageError("textgen export needs --to, --check, --quantize or --with-index.")
     if texts and precision is None:
         raise click.UsageError("--on needs --quantize.")
     entry = _find(Catalog(models_dir), model, version)
+    if with_index:
+        entry = _with_index(entry, models_dir)
     if precision is not None:
         entry = _quantize(entry, precision, texts, max_loss, models_dir)
     if check and not _passes(entry):
@@ -92,6 +100,20 @@ def _find(catalog: Catalog, model: str | None, version: int | None) -> ModelEntr
     if version is None or version == entry.version:
         return entry
     return catalog.find(entry.path.absolute().parent / str(version))
+
+
+def _with_index(entry: ModelEntry, models_dir: str | None) -> ModelEntry:
+    """Write a model with a table of its corpus, and print what that costs."""
+    from textgen.indexing import add_index
+
+    entry = Catalog(models_dir).find(add_index(entry.path, models_dir))
+    click.echo(visible(f"Written as {entry.path}"))
+    if (table := entry.card.copy_table) is not None:
+        click.echo(
+            f"Its index has {table.num_bytes / 1e6:,.1f} MB, and takes "
+            f"{table.false_positive_rate:.1%} of other passages for some of the corpus."
+        )
+    return entry
 
 
 def _quantize(

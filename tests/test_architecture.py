@@ -30,6 +30,11 @@ ALLOWED = {
     "digests": {"files"},
     "arrays": {"files"},
     "splitmix": set(),
+    "gram_table": {"splitmix"},
+    "indexing": {
+        *("card_parts", "catalog", "errors", "export", "generation", "gram_table", "inference"),
+        *("inheritance", "originality", "runtime", "serving.tf_serving"),
+    },
     "checks": {"errors", "unicode"},
     "record": {"errors"},
     "keras_internals": set(),
@@ -66,7 +71,7 @@ ALLOWED = {
     "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
-    "generation": {"config", "sampling", "models.base", "tokenizer"},
+    "generation": {"config", "gram_table", "sampling", "models.base", "tokenizer"},
     "training": {
         *("arrays", "config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
         "reporter",
@@ -77,15 +82,16 @@ ALLOWED = {
     "runtime": {"errors"},
     "serving": {"catalog", "errors", "files", "inference", "runtime", "tokenizer"},
     "serving.http": {
-        *("catalog", "config", "errors", "files", "inference", "runtime", "tokenizer", "version"),
+        *("catalog", "config", "errors", "files", "gram_table", "inference", "runtime"),
+        *("tokenizer", "version"),
     },
     "chat_template": {"errors"},
     "template_worker": set(),
     "prompt_template": {"chat_template", "errors", "tokenizer"},
     "inference": {
         *("card", "card_parts", "catalog", "chat_template", "checks", "config", "constraints"),
-        *("corpus", "errors", "files", "metrics", "originality", "prompt_template", "run"),
-        *("runtime", "tokenizer", "unicode"),
+        *("corpus", "errors", "files", "gram_table", "metrics", "originality", "prompt_template"),
+        *("run", "runtime", "tokenizer", "unicode"),
     },
     "originality": {"arrays", "config", "corpus", "errors", "files", "run"},
     "evaluation": {
@@ -118,7 +124,8 @@ STANDARD_LIBRARY_ONLY = {
 FAMILY_FACTS = {"__init__.py", "attention_profile.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("arrays", "inheritance", "prompt_template", "row_windows", "windows", "workplace"),
+    *("arrays", "gram_table", "indexing", "inheritance", "prompt_template", "row_windows"),
+    *("windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),

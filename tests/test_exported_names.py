@@ -20,7 +20,7 @@ NAMES = [
     "__version__",
     # Models
     "Catalog", "Generation", "ModelCard", "ModelEntry", "Score", "TextGenerator", "TextStream",
-    "Shrunk", "TokenLogprob", "import_model", "load", "shrink",
+    "Shrunk", "TokenLogprob", "add_index", "import_model", "load", "shrink",
     # Settings
     "BeamSearchConfig", "ContrastiveSearchConfig", "CorpusConfig", "ModelConfig", "RunConfig",
     "SamplingConfig", "TrainingConfig",

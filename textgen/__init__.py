@@ -31,6 +31,7 @@ _EXPORTS = {
     "pipeline": "Trained plan resume train",
     "planning": "Plan",
     "reporter": "Progress Reporter Validation",
+    "indexing": "add_index",
     "shrinking": "Shrunk shrink",
 }
 _HOMES = {name: module for module, names in _EXPORTS.items() for name in names.split()}
@@ -79,6 +80,7 @@ if TYPE_CHECKING:  # `as` is what makes an import public to type checkers
         Reporter as Reporter,
         Validation as Validation,
     )
+    from textgen.indexing import add_index as add_index
     from textgen.shrinking import Shrunk as Shrunk, shrink as shrink
 else:
     __all__ = ["__version__", *_HOMES]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textgen.card_parts import (
     CopiesSummary,
+    CopyTable,
     CorpusSummary,
     ModelShape,
     ParentSummary,
@@ -49,6 +50,7 @@ class ModelCard(Part):
         bits_per_character: Validation loss in bits per character.
         test_loss: The same on the test part, if there was one.
         copies: What it copied from its corpus, if that was measured.
+        copy_table: The table of its corpus in its graph, if it has one.
         created: When the model was exported, in UTC, as ISO 8601.
         versions: The versions of the packages in use.
 
@@ -73,6 +75,7 @@ class ModelCard(Part):
     bits_per_character: float | None = None
     test_loss: float | None = None
     copies: CopiesSummary | None = None
+    copy_table: CopyTable | None = None
     created: str
     versions: Versions
 

@@ -173,6 +173,19 @@ class CopiesSummary(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyTable(Part):
+    """The table by which a model can be kept from copying wherever it runs.
+
+    Attributes:
+        num_bytes: Its size.
+        false_positive_rate: How likely 20 bytes that are not in the corpus seem to be in it.
+    """
+
+    num_bytes: int
+    false_positive_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versions(Part):
     """The versions of the packages that made a model."""
 

@@ -22,6 +22,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from textgen.generation import (
+    NOVEL_INPUTS,
     SEARCH_INPUTS,
     TEMPLATE_INPUTS,
     BeamSearchOutput,
@@ -52,7 +53,8 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     # Weights are read once, so that all signatures share the same tensors.
     generator = generator.with_decoder(generator.decoder.snapshot())
     prompts = _v1.placeholder(tf.string, [None], "prompts")
-    given, defaults = _inputs(default_inputs())
+    novel = NOVEL_INPUTS if generator.knows_corpus else {}
+    given, defaults = _inputs({**default_inputs(), **novel})
     # Only a vocabulary that others have numbered has texts for its special tokens.
     template, template_defaults = _inputs(TEMPLATE_INPUTS if generator.parses_special else {})
     beams, beams_defaults = _inputs(beam_search_inputs())
@@ -134,7 +136,7 @@ def _named(start: tuple[Request, GenerationState]) -> Tensors:
                 named.update(value._asdict())
             elif name == "state":
                 named.update((f"cache_{index}", cache) for index, cache in enumerate(value))
-            else:
+            elif not isinstance(value, tuple):  # an empty one stands for what a model lacks
                 named[name] = value
     return {f"state_{name}": tensor for name, tensor in named.items()}
 

@@ -2,6 +2,7 @@
 
 from textgen.generation.generator import Generator
 from textgen.generation.graph_inputs import (
+    NOVEL_INPUTS,
     SEARCH_INPUTS,
     TEMPLATE_INPUTS,
     beam_search_inputs,
@@ -21,6 +22,7 @@ from textgen.generation.training_sample import SampleGenerator
 
 __all__ = [
     "FINISH_REASONS",
+    "NOVEL_INPUTS",
     "SEARCH_INPUTS",
     "TEMPLATE_INPUTS",
     "BeamSearchOutput",

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from textgen.generation.copy_guard import CopyGuard
 from textgen.generation.end_detector import EndDetector, Progress
 from textgen.generation.healing import healing_bias, without_prompt
+from textgen.generation.novel_tokens import NovelTokens
 from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
 from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
@@ -38,6 +40,7 @@ class DecodeLoop:
         tokenizer: The tokenizer of the model.
         request: What the caller asks for.
         tree: The tokens by their prefixes, if prompts are healed.
+        guard: Follows what texts copy, if the model has a table of its corpus.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class DecodeLoop:
         tokenizer: GraphTokenizer,
         request: Request,
         tree: PrefixTree | None = None,
+        guard: CopyGuard | None = None,
     ) -> None:
         self._decoder = decoder
         self._tokenizer = tokenizer
@@ -57,6 +61,7 @@ class DecodeLoop:
             tokenizer, request.stop, request.max_new_tokens, request.min_new_tokens
         )
         self._valid = ValidTokens(request, tokenizer, self._chain)
+        self._novel = NovelTokens(request, guard, self._chain, self._valid, tokenizer.special.eos)
         self._recorder = TokenRecorder(request.logprobs, decoder.vocab_size)
         # A block takes as long as a token or two of a small model. If no clock has to be
         # watched, blocks are as long as the capacity of the state.
@@ -64,7 +69,7 @@ class DecodeLoop:
         self._max_block = tf.where(is_timed, BLOCK, tf.int32.max)
         self._has_minimum = tf.reduce_any(request.min_new_tokens > 0)
         is_special = self._ends.is_watching | self._recorder.is_asked | self._has_minimum
-        is_special |= self._valid.is_used
+        is_special |= self._valid.is_used | self._novel.is_used
         self._is_plain = self._chain.is_plain & ~is_special
 
     def run(
@@ -194,11 +199,12 @@ class DecodeLoop:
         number, xtc_number = tf.unstack(numbers, 2)
         if is_plain:
             token, mu = self._chain.sample_plainly(logits, number), state.mu
-            followed = state.followed
+            followed, copied = state.followed, state.copied
         else:
             allowed = self._without_eos(logits, state.count)
             sample = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
-            token, mu, followed = self._valid.ensure(state, allowed, *sample)
+            kept = self._valid.ensure(state, allowed, *sample)
+            token, mu, followed, copied = self._novel.ensure(state, allowed, *kept)
         progress = Progress(state.count, state.finish, state.tail, part.overhang)
         progress, is_text = self._ends.advance(progress, token, watch=not is_plain)
         token = tf.maximum(token, 0)
@@ -219,6 +225,7 @@ class DecodeLoop:
             healing=state.healing,
             followed=followed,
             state=cache,
+            copied=copied,
         )
         return _Iteration(outputs, progress.overhang, state)
 

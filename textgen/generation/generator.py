@@ -11,6 +11,7 @@ import tensorflow as tf
 from textgen.generation.beam_search import BeamSearch
 from textgen.generation.bias import BiasMaker
 from textgen.generation.contrastive_search import ContrastiveSearch
+from textgen.generation.copy_guard import CopyGuard
 from textgen.generation.decode_loop import DecodeLoop
 from textgen.generation.graph_inputs import default_inputs, make_request
 from textgen.generation.healing import PromptHealer
@@ -44,6 +45,8 @@ class Generator(tf.Module):
             unknown.
         tree: The tokens by their prefixes. Built from the tokenizer by default.
         heals: Whether prompts may be healed; see `textgen.generation.healing`.
+        copy_table: uint8[2**k], the passages of the corpus, which texts may be kept from copying;
+            see `textgen.gram_table`.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Generator(tf.Module):
         is_seen: np.ndarray | None = None,
         tree: PrefixTree | None = None,
         heals: bool = True,
+        copy_table: np.ndarray | None = None,
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
@@ -63,6 +67,10 @@ class Generator(tf.Module):
         self._has_documents = has_documents
         self._is_seen = is_seen
         self._tree = tree
+        self._copy_table = copy_table
+        self._guard = None
+        if copy_table is not None:
+            self._guard = CopyGuard(copy_table, tokenizer.all_pieces)
         # A token of one character is not the beginning of another.
         if heals and tree is None and tokenizer.max_overhang > 0:
             self._tree = PrefixTree(tokenizer.all_pieces)
@@ -71,6 +79,11 @@ class Generator(tf.Module):
     def parses_special(self) -> bool:
         """Whether a prompt may ask for special tokens; see `prefill`."""
         return self.tokenizer.parses_special
+
+    @property
+    def knows_corpus(self) -> bool:
+        """Whether texts may be kept from copying; see `NOVEL_INPUTS`."""
+        return self._guard is not None
 
     @classmethod
     def of_model(
@@ -104,6 +117,7 @@ class Generator(tf.Module):
             self._is_seen,
             self._tree,
             heals=self._tree is not None,
+            copy_table=self._copy_table,
         )
 
     def generate(
@@ -152,6 +166,7 @@ class Generator(tf.Module):
             healing=healing,
             followed=request.automaton_state,
             state=state,
+            copied=() if self._guard is None else self._guard.begin(prompts),
         )
 
     def decode(
@@ -170,7 +185,7 @@ class Generator(tf.Module):
                 one more.
         """
         decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0])
-        loop = DecodeLoop(decoder, self.tokenizer, request, self._tree)
+        loop = DecodeLoop(decoder, self.tokenizer, request, self._tree, self._guard)
         return loop.run(state, largest(num_tokens))
 
     def beam_search(
@@ -256,10 +271,16 @@ class Generator(tf.Module):
         healer = PromptHealer(self._tree, self.decoder, request)
         bodies, space = healer.without_space(prompts)
         is_whole = space > 0
+        as_it_is = []
         if parse_special is not None:
-            bodies = tf.where(parse_special, prompts, bodies)
-            space = tf.where(parse_special, 0, space)
-            is_whole |= parse_special
+            as_it_is.append(parse_special)
+        if self._guard is not None:
+            # A healed prompt's first token may complete a copy, and is hard to draw again.
+            as_it_is.append(request.novel > 0)
+        for is_so in as_it_is:
+            bodies = tf.where(is_so, prompts, bodies)
+            space = tf.where(is_so, 0, space)
+            is_whole |= is_so
         window, lengths = self._window(bodies, parse_special)
         return window, *healer.cut(window, lengths, space, is_whole)
 

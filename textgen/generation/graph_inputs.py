@@ -25,6 +25,10 @@ _AUTOMATON = {"automaton": np.array([b""], object), "automaton_state": np.zeros(
 TEMPLATE_INPUTS = {"parse_special": np.array([False])}
 
 
+# How much a text may copy. Only models that have a table of their corpus have this input.
+NOVEL_INPUTS = {"novel": np.zeros(1, np.int32)}
+
+
 def default_inputs() -> dict[str, np.ndarray]:
     """Return the default of every input but the prompts, one row each.
 
@@ -61,7 +65,8 @@ def make_request(
     """Convert a caller's inputs to the form that the decode loop takes.
 
     Args:
-        inputs: Tensors by the names of `default_inputs`, with one row each or B.
+        inputs: Tensors by the names of `default_inputs`, and of `NOVEL_INPUTS` if there is a table
+            of the corpus, with one row each or B.
         batch_size: int32[], B.
         make_bias: `Generator.bias`.
 
@@ -88,4 +93,5 @@ def make_request(
         automaton=inputs["automaton"],
         automaton_state=values["automaton_state"],
         controls=SamplingControls(**{row.name: values[row.name] for row in ROWS}),
+        novel=values.get("novel", ()),
     )

@@ -33,6 +33,8 @@ class Request(NamedTuple):
             nothing. One row may stand for all.
         automaton_state: int32[B], where in it the text begins.
         controls: How to choose a token.
+        novel: int32[B], how many characters in a row no text copies; 0 if that does not matter.
+            Only if the model has a table of its corpus.
     """
 
     max_new_tokens: tf.Tensor
@@ -44,6 +46,7 @@ class Request(NamedTuple):
     automaton: tf.Tensor
     automaton_state: tf.Tensor
     controls: SamplingControls
+    novel: tf.Tensor = ()
 
 
 class GenerationState(NamedTuple):
@@ -65,6 +68,8 @@ class GenerationState(NamedTuple):
             as a node of the prefix tree; 0 if there are none (`textgen.generation.healing`).
         followed: int32[B], the state of the text's automaton.
         state: The decoder's state.
+        copied: int32[B, 1 + K], what the text has copied; see `textgen.generation.copy_guard`.
+            Only if the model has a table of its corpus.
     """
 
     token: tf.Tensor
@@ -77,3 +82,4 @@ class GenerationState(NamedTuple):
     healing: tf.Tensor
     followed: tf.Tensor
     state: State
+    copied: tf.Tensor = ()

@@ -10,6 +10,7 @@ import numpy as np
 from textgen.config import SamplingConfig
 from textgen.config.controls import Stage, controls_of
 from textgen.errors import GenerationError
+from textgen.gram_table import GRAM_BYTES
 from textgen.inference.feeds import sampling_feeds
 from textgen.runtime import SavedModel
 from textgen.tokenizer import Tokenizer
@@ -28,7 +29,7 @@ def is_constrained(config: SamplingConfig) -> bool:
 
 
 class ConstraintFeeds:
-    """Makes the inputs `automaton` and `automaton_state` of one model.
+    """Makes the inputs of one model that say what a text must, or must not, contain.
 
     Args:
         model: The exported model.
@@ -47,17 +48,27 @@ class ConstraintFeeds:
 
         return ConstraintBuilder(self._tokenizer.pieces, self._tokenizer.special.eos)
 
+    def keeps_novel(self, config: SamplingConfig) -> bool:
+        """Whether the graph itself keeps texts from copying as much as a config allows."""
+        has_table = "novel" in self._model.signatures["generate"].inputs
+        return has_table and config.novel is not None and config.novel >= GRAM_BYTES
+
     def __call__(
         self, config: SamplingConfig, prompts: Sequence[str | bytes]
     ) -> dict[str, np.ndarray]:
-        """Return the inputs for some cleaned prompts; none if there is no constraint.
+        """Return the inputs for some cleaned prompts: `novel`, `automaton` and `automaton_state`.
+
+        Those without a constraint are left out.
 
         Raises:
             ConfigError: If a constraint cannot be followed.
             GenerationError: If the model was exported before there were constraints.
         """
+        inputs: dict[str, np.ndarray] = {}
+        if self.keeps_novel(config):
+            inputs["novel"] = np.array([config.novel], np.int32)
         if not is_constrained(config):
-            return {}
+            return inputs
         if "automaton" not in self._model.signatures["generate"].inputs:
             given = next(name for name in _NAMES if getattr(config, name))
             raise GenerationError(
@@ -71,6 +82,7 @@ class ConstraintFeeds:
         if len(set(map(id, contents))) == 1:
             contents = contents[:1]  # one row stands for all, and it may have megabytes
         return {
+            **inputs,
             "automaton": np.array(contents, object),
             "automaton_state": np.array([state for _, state in built], np.int32),
         }

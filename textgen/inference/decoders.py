@@ -22,7 +22,7 @@ class Decoders:
     Args:
         entry: The model.
         model: Its SavedModel.
-        constrain: Makes its inputs `automaton` and `automaton_state`.
+        constrain: Makes its inputs that say what a text must, or must not, contain.
     """
 
     def __init__(self, entry: ModelEntry, model: SavedModel, constrain: ConstraintFeeds) -> None:
@@ -40,11 +40,15 @@ class Decoders:
         Raises:
             GenerationError: If the settings need the corpus and it is gone.
         """
-        if config.novel is None:
+        if not self.needs_corpus(config):
             return ChunkDecoder(self._model, **inputs)
         from textgen.inference.novel import NovelDecoder  # most texts do without
 
         return NovelDecoder(self._model, self._index, config, self._constrain, **inputs)
+
+    def needs_corpus(self, config: SamplingConfig) -> bool:
+        """Whether texts must be compared with the corpus while they are generated."""
+        return config.novel is not None and not self._constrain.keeps_novel(config)
 
     @cached_property
     def _index(self) -> CorpusIndex:
@@ -56,6 +60,7 @@ class Decoders:
         if run is None:
             raise GenerationError(
                 f"novel needs the corpus of {self._entry.name}, and its training run is not there "
-                "any more, or has been replaced by another"
+                "any more, or has been replaced by another; a model with a table of its corpus "
+                "needs none from 20 characters on"
             )
         return RunIndex(run).open()

@@ -38,7 +38,7 @@ class TextGenerator:
         card: The model card: what the model is, and what it was trained on.
         tokenizer: The model's tokenizer.
         saved_model: The SavedModel, whose signatures take arrays.
-        constraint_feeds: Makes its inputs `automaton` and `automaton_state`.
+        constraint_feeds: Makes its inputs that say what a text must, or must not, contain.
         make_prompts: Puts the model's template around a prompt, if it learned to answer.
 
     Raises:
@@ -171,7 +171,7 @@ class TextGenerator:
         inputs = prompt_feeds(self.saved_model, prompts, parse_special)
         inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
         outputs: list[Outputs] = []
-        if config.max_new_tokens <= MAX_TOKENS_PER_CALL and config.novel is None:
+        if config.max_new_tokens <= MAX_TOKENS_PER_CALL and not self._decoder.needs_corpus(config):
             outputs.append(self.saved_model.run("generate", **inputs))
         else:
             decoder = self._decoder(config, inputs)

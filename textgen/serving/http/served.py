@@ -12,6 +12,7 @@ import numpy as np
 from textgen.catalog import ModelEntry
 from textgen.config import SamplingConfig
 from textgen.errors import ConfigError, GenerationError
+from textgen.gram_table import GRAM_BYTES
 from textgen.inference import TextGenerator
 from textgen.inference.dialogue import Chat
 from textgen.inference.feeds import sampling_feeds
@@ -138,16 +139,23 @@ class ServedModel:
         if any(token_id >= self.tokenizer.vocab_size for token_id in request.token_bias):
             message = f"Token ids must be in [0, {self.tokenizer.vocab_size - 1}]"
             raise ApiError(400, message, param="logit_bias")
-        if request.config.novel is not None:
-            message = "novel is for Python and the command line: the server has no corpus"
-            raise ApiError(400, message, param="novel")
         shared = sampling_feeds(request.config, seeds[:1])
+        if "novel" in self.saved_model.signatures["prefill"].inputs:
+            # Rows that join one batch have the same inputs.
+            shared["novel"] = np.zeros(1, np.int32)
         try:
             constraints = self.generator.constraint_feeds(request.config, texts)
         except (ConfigError, GenerationError) as error:
             raise ApiError(400, str(error)) from None
+        if request.config.novel is not None:
+            if not self.generator.constraint_feeds.keeps_novel(request.config):
+                message = (
+                    f"novel needs a model with a table of its corpus, and at least {GRAM_BYTES} "
+                    f"characters. Received: {request.config.novel}"
+                )
+                raise ApiError(400, message, param="novel")
+            shared["novel"] = constraints.pop("novel")
         if not constraints and "automaton" in self.saved_model.signatures["prefill"].inputs:
-            # Rows that join one batch have the same inputs.
             constraints = {
                 "automaton": np.array([b""] * len(texts), object),
                 "automaton_state": np.zeros(len(texts), np.int32),

@@ -1,0 +1,92 @@
+"""From an exported model to one that can be kept from copying its corpus on any server."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+from textgen.card_parts import CopyTable
+from textgen.catalog import ADAPTER_PATH, Catalog
+from textgen.errors import CorpusError
+from textgen.inference.own_run import own_run
+from textgen.inheritance import find_parent
+from textgen.originality import RunIndex
+from textgen.runtime.banner import hidden_banner
+
+# The table, twice to three times as long, is a constant of the graph, which must stay below 2 GB.
+_MAX_BYTES = 1 << 26
+
+
+def add_index(
+    name_or_path: str | os.PathLike[str] | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write a model's next version, with a table of its corpus in the graph.
+
+    The table holds every passage of 20 bytes. With it, the control `novel` is an input of the
+    model, and works wherever the SavedModel runs, TensorFlow Serving included.
+
+    Args:
+        name_or_path: Model name or folder. Defaults to the newest model.
+        models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
+
+    Returns:
+        The new version's folder. Its card says how large the table is.
+
+    Raises:
+        CorpusError: If the corpus is larger than 64 MiB, or the training run that produced the
+            model is gone.
+        ModelDamagedError: If the weights cannot be read.
+        ModelNotFoundError: If there is no such model.
+        OSError: If the version cannot be written.
+
+    Example:
+        >>> textgen.add_index("shakespeare")
+        PosixPath('saved_models/shakespeare/2')
+    """
+    catalog = Catalog(models_dir)
+    entry = catalog.find(name_or_path)
+    parent, _ = find_parent(catalog, os.fspath(entry.path))
+    run = own_run(entry)
+    if run is None or run.tokenizer.to_dict() != parent.tokenizer.to_dict():
+        raise CorpusError(
+            f"{entry.name}: the run that trained this model is gone, and with it the text to index"
+        )
+    text = RunIndex(run).text()
+    if len(text) > _MAX_BYTES:
+        raise CorpusError(
+            f"A corpus must have at most {_MAX_BYTES:,} bytes to be part of a model. "
+            f"Received: {len(text):,}"
+        )
+    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+        from textgen.export import write_saved_model
+    from textgen.generation import Generator
+    from textgen.gram_table import false_positive_rate, make_table
+    from textgen.serving.tf_serving import write_configuration
+
+    table = make_table(text)
+    # Not built, so it has no weights of its own.
+    model = parent.config.profile.model_class()(parent.config, parent.tokenizer.vocab_size)
+    decoder = model.decoder_class(parent.config, parent.tokenizer.vocab_size, {})
+    decoder.weights = parent.weights()
+    generator = Generator(
+        decoder,
+        run.tokenizer.in_graph(),
+        run.tokenizer.prefix_id(run.has_documents),
+        run.has_documents,
+        run.seen_tokens(),
+        copy_table=table,
+    )
+    known = CopyTable(num_bytes=table.size, false_positive_rate=false_positive_rate(table))
+    card = dataclasses.replace(entry.card, copy_table=known)
+
+    def write(folder: Path) -> None:
+        write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)
+        if (entry.path / ADAPTER_PATH).exists():
+            shutil.copyfile(entry.path / ADAPTER_PATH, folder / ADAPTER_PATH)
+
+    path = catalog.add_version(entry.name, write)
+    write_configuration(path.parent, entry.name)
+    return path
