@@ -30,7 +30,7 @@ _COLUMNS = (
     ("Bits/byte", "bits_per_byte", "9.3f"),
     ("File", "file", ""),
 )
-_SUMS = ("num_characters", "num_bytes", "num_tokens", "logprob")
+_SUMS = ("num_characters", "num_bytes", "num_tokens", "logprob", "bits")
 
 
 @click.command()
@@ -113,17 +113,17 @@ def _numbers(scores: list[Score]) -> dict[str, Any]:
 
 def _rates(sums: dict[str, Any]) -> dict[str, Any]:
     """Return sums over texts with what they are per token, character and byte."""
-    from textgen.metrics import bits, perplexity
+    from textgen.metrics import perplexity
 
-    total = bits(max(-sums["logprob"], 0.0))
     return {
         "num_characters": sums["num_characters"],
         "num_bytes": sums["num_bytes"],
         "num_tokens": sums["num_tokens"],
         "logprob": sums["logprob"],
+        "bits": sums["bits"],
         "perplexity": perplexity(-sums["logprob"] / max(sums["num_tokens"], 1)),
-        "bits_per_character": total / max(sums["num_characters"], 1),
-        "bits_per_byte": total / max(sums["num_bytes"], 1),
+        "bits_per_character": sums["bits"] / max(sums["num_characters"], 1),
+        "bits_per_byte": sums["bits"] / max(sums["num_bytes"], 1),
     }
 
 

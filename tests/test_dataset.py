@@ -36,6 +36,16 @@ def test_a_store_knows_the_tokens_of_its_training_part(tmp_path, tokenizer, monk
     ]
 
 
+def test_a_store_counts_the_tokens_that_are_learned(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr("textgen.dataset._CHUNK", 2)
+    unknown = tokenizer.special.unknown
+    store = TokenStore.write(tmp_path / "text", [["床☃前☃☃"]], [["☃"]], tokenizer, False)
+    assert store.count_learned("train", unknown) == 3
+    row = "☃☃\udcfe床☃前"
+    store = TokenStore.write(tmp_path / "rows", [[row, ""]], [], tokenizer, True, has_prompts=True)
+    assert store.count_learned("train", unknown) == 1
+
+
 @pytest.mark.parametrize(("text", "begins"), [("床前", True), ("床\n前", False)])
 def test_the_token_before_every_prompt_is_in_the_training_part(tmp_path, text, begins):
     tokenizer = CharacterTokenizer.learn([text])

@@ -20,7 +20,7 @@ from textgen.card_parts import (
     TrainingSummary,
     Versions,
 )
-from textgen.metrics import bits_per_character, perplexity
+from textgen.metrics import perplexity
 from textgen.version import __version__
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
         best_step=result.best_step,
         validation_loss=loss,
         perplexity=perplexity(loss),
-        bits_per_character=bits_per_character(loss, run.tokens_per_character),
+        bits_per_character=run.bits_per_character(loss),
         test_loss=result.test_loss,
         created=now(),
         versions=current_versions(),

@@ -91,8 +91,8 @@ class TokenStore:
     def seen(self, vocab_size: int) -> np.ndarray:
         """Return which tokens appear in the training part, bool[vocab_size]."""
         seen = np.zeros(vocab_size, bool)
-        for start in range(0, self.train.size, _CHUNK):
-            seen[self.train[start : start + _CHUNK]] = True
+        for start, end in _chunks(self.train.size):
+            seen[self.train[start:end]] = True
         return seen
 
     def num_learned(self, part: str) -> int:
@@ -105,6 +105,12 @@ class TokenStore:
             return int(getattr(self, part).size)
         rows = self.rows[part]
         return int((rows[:, 2] - rows[:, 1]).sum())
+
+    def count_learned(self, part: str, token: int) -> int:
+        """Return how many of the tokens of a part that are to be learned are this one."""
+        tokens = getattr(self, part)
+        spans = self.rows[part][:, 1:].tolist() if part in self.rows else _chunks(tokens.size)
+        return sum(int((tokens[start:end] == token).sum()) for start, end in spans)
 
     @classmethod
     def write(
@@ -201,6 +207,11 @@ class _RowWriter:
     def all(self) -> np.ndarray:
         """Return all rows, int64[num_rows, 3]."""
         return np.concatenate(self._rows)
+
+
+def _chunks(size: int) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of pieces that fit into memory."""
+    return ((start, start + _CHUNK) for start in range(0, size, _CHUNK))
 
 
 def _encode_rows(

@@ -184,7 +184,7 @@ def build_trainer(
         checkpoints,
         History(folder.history, folder.tensorboard if tensorboard else None),
         strategy,
-        tokens_per_character=run.tokens_per_character,
+        to_bits=run.bits_per_character,
         reporter=reporter,
         has_parent=parent is not None,
         parent_weights=parent.weights() if parent and loads_parent else None,

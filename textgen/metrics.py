@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import sys
 
+# All code points but the surrogates, which are no characters.
+NUM_CODE_POINTS = 0x110000 - 0x800
+
 
 def perplexity(nats: float) -> float:
     """Return exp(nats): the number of equally likely tokens that would be as uncertain.
@@ -33,11 +36,18 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def bits_per_character(nats_per_token: float, tokens_per_character: float) -> float:
-    """Return a loss in bits per character, which compares models with different tokenizers.
+def unknown_nats(num_known: int) -> float:
+    """Return what naming a character costs after its model said only "none of mine".
+
+    All others are equally likely, so this is ln(1,112,064 - num_known), some 20 bits. With it, the
+    probabilities of all texts sum to 1, models with different vocabularies compare, and no figure
+    gets better because rare characters were dropped.
 
     Args:
-        nats_per_token: Mean loss per token.
-        tokens_per_character: Tokens of the text, divided by its characters.
+        num_known: Characters that the model can write.
+
+    Example:
+        >>> round(bits(unknown_nats(64)), 2)
+        20.08
     """
-    return bits(nats_per_token) * tokens_per_character
+    return math.log(max(NUM_CODE_POINTS - num_known, 1))

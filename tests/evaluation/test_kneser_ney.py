@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textgen.evaluation.characters import NUM_CODE_POINTS, Alphabet
+from textgen.evaluation.characters import Alphabet
 from textgen.evaluation.kneser_ney import KneserNey
+from textgen.metrics import NUM_CODE_POINTS
 
 
 def nltk_nats(training, text, order, discount):

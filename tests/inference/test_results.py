@@ -66,6 +66,13 @@ def test_measures_of_a_score_are_those_of_their_formulas(byte_pair_model):
     assert scored.bits_per_byte == pytest.approx(bits / 12)
 
 
+def test_characters_that_a_model_lacks_cost_what_naming_them_costs(model):
+    scored = model.score("☃a☃")
+    price = math.log2(0x110000 - 0x800 - model.tokenizer.vocab_size)
+    assert scored.bits == pytest.approx(-scored.logprob / math.log(2) + 2 * price)
+    assert scored.bits_per_character == pytest.approx(scored.bits / 3)
+
+
 def test_an_empty_text_surprises_nobody(model):
     scored = model.score("")
     assert (scored.logprob, scored.num_tokens, scored.perplexity) == (0, 0, 1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 
 import numpy as np
@@ -11,6 +12,7 @@ import textgen
 from textgen.config import CorpusConfig, TrainingConfig
 from textgen.corpus import find_files
 from textgen.errors import TextgenError
+from textgen.metrics import bits, unknown_nats
 from textgen.run import ModelRuns, begin_run, reopen_run
 from textgen.run.reuse import find_run_to_reuse
 
@@ -63,10 +65,23 @@ def test_files_to_validate_with_are_a_part_of_their_own(begin, config, tmp_path)
     # The text is cleaned as the corpus is, so the last space may be gone.
     assert run.corpus.validation_characters in (119, 120)
     characters = run.corpus.validation_characters
-    assert run.tokens_per_character == run.store.validation.size / characters
+    tokens_per_character = run.store.validation.size / characters
+    assert run.bits_per_character(math.log(4)) == pytest.approx(2 * tokens_per_character)
     assert begin(config, validation=[first]).names == REUSING
     assert begin(config, validation=[second]).names == AFRESH
     assert begin(config).names == AFRESH
+
+
+def test_characters_that_a_model_lacks_are_paid_for(begin, config, tmp_path):
+    config = dataclasses.replace(
+        config, corpus=dataclasses.replace(config.corpus, validation_split=None)
+    )
+    judged = tmp_path / "judged.txt"
+    judged.write_text("abc☃de☃", "utf-8")
+    begin(config, validation=[judged])
+    run = reopen_run(ModelRuns(tmp_path / "mine").newest)
+    price = bits(unknown_nats(run.tokenizer.vocab_size))
+    assert run.bits_per_character(0.0) == pytest.approx(2 * price / 7)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokens/train.npy"])

@@ -6,20 +6,7 @@ import math
 
 import numpy as np
 
-# All code points but the surrogates, which are no characters.
-NUM_CODE_POINTS = 0x110000 - 0x800
-
-
-def unknown_nats(num_known: int) -> float:
-    """Return what naming a character costs after its model said only "none of mine".
-
-    All others are equally likely, so this is ln(1,112,064 - num_known), some 20 bits. With it, the
-    probabilities of all texts sum to 1, and models with different vocabularies compare.
-
-    Args:
-        num_known: Characters that the model can write.
-    """
-    return math.log(max(NUM_CODE_POINTS - num_known, 1))
+from textgen.metrics import unknown_nats
 
 
 class Alphabet:

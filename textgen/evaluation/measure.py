@@ -12,12 +12,11 @@ import numpy as np
 from textgen.errors import CorpusError
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.calibration import calibration_error
-from textgen.evaluation.characters import unknown_nats
 from textgen.evaluation.token_scores import TokenScores, has_limit, score_windows
 from textgen.evaluation.units import Units
 from textgen.evaluation.windows import adjacent, full_context, random_starts
 from textgen.inference import TextGenerator
-from textgen.metrics import bits, perplexity
+from textgen.metrics import bits, perplexity, unknown_nats
 from textgen.tokenizer.token_ids import SpecialTokens
 from textgen.windows import MAX_VALIDATION_TARGETS, ValidationWindows
 

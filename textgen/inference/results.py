@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from textgen.errors import GenerationError
-from textgen.metrics import bits, perplexity
+from textgen.metrics import bits, perplexity, unknown_nats
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,7 @@ class Score:
         token_logprobs: float32[num_tokens]. Log-probability of each token given those
             before it.
         pieces: UTF-8 bytes of each token of the vocabulary, by id.
+        unknown: The id that stands for characters the model lacks; `None` if it lacks none.
 
     Example:
         >>> score = model.score("Once upon a time")
@@ -103,6 +104,7 @@ class Score:
     token_ids: np.ndarray
     token_logprobs: np.ndarray
     pieces: list[bytes] = dataclasses.field(repr=False)
+    unknown: int | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -136,17 +138,19 @@ class Score:
 
     @property
     def bits_per_character(self) -> float:
-        """-logprob / ln 2 / num_characters, comparable across tokenizers; 0 if empty."""
-        return self._bits / max(self.num_characters, 1)
+        """`bits` / num_characters, comparable across tokenizers; 0 if empty."""
+        return self.bits / max(self.num_characters, 1)
 
     @property
     def bits_per_byte(self) -> float:
-        """-logprob / ln 2 / num_bytes, comparable across scripts too; 0 if empty."""
-        return self._bits / max(self.num_bytes, 1)
+        """`bits` / num_bytes, comparable across scripts too; 0 if empty."""
+        return self.bits / max(self.num_bytes, 1)
 
     @property
-    def _bits(self) -> float:
-        return bits(max(-self.logprob, 0.0))
+    def bits(self) -> float:
+        """-logprob / ln 2, and for each character that the model lacks what naming it costs."""
+        num_unknown = int((self.token_ids == self.unknown).sum()) if self.unknown is not None else 0
+        return bits(max(-self.logprob, 0.0) + num_unknown * unknown_nats(len(self.pieces)))
 
 
 def token_logprobs(

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from textgen.config import RunConfig
@@ -14,6 +15,7 @@ from textgen.dataset import TokenStore
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import read_json, write_atomically
+from textgen.metrics import bits, unknown_nats
 from textgen.prompt_template import PLAIN_TEMPLATE
 from textgen.run.folder import RunFolder
 from textgen.run.parent import Parent
@@ -55,12 +57,29 @@ class Run:
         """Whether the corpus consists of whole documents."""
         return self.corpus.has_documents
 
-    @property
-    def tokens_per_character(self) -> float:
-        """Tokens per character of the text that the model is judged by, for bits per character."""
-        if not self.corpus.validation_characters:
-            return self.store.num_learned("train") / self.corpus.train_characters
-        return self.store.num_learned("validation") / self.corpus.validation_characters
+    def bits_per_character(self, loss: float) -> float:
+        """Return a loss on the text that the model is judged by in bits per character.
+
+        Args:
+            loss: In nats per token.
+
+        Returns:
+            Bits, which compare models with different tokenizers: each character that the model
+            lacks also costs what naming it would.
+        """
+        return bits(loss) * self._per_character[0] + self._per_character[1]
+
+    @cached_property
+    def _per_character(self) -> tuple[float, float]:
+        """Tokens, and bits for naming unknown characters, per character."""
+        part, characters = "validation", self.corpus.validation_characters
+        if not characters:
+            part, characters = "train", self.corpus.train_characters
+        num_unknown = 0
+        if (unknown := self.tokenizer.special.own_unknown) is not None:
+            num_unknown = self.store.count_learned(part, unknown)
+        price = bits(unknown_nats(self.tokenizer.vocab_size))
+        return self.store.num_learned(part) / characters, num_unknown * price / characters
 
     @property
     def chat_template(self) -> str | None:

@@ -27,6 +27,11 @@ class SpecialTokens(NamedTuple):
     bos: int
     eos: int
 
+    @property
+    def own_unknown(self) -> int | None:
+        """The id that stands for unknown characters alone; `None` if no token does."""
+        return None if self.unknown in (self.bos, self.eos) else self.unknown
+
 
 SPECIAL = SpecialTokens(unknown=0, bos=1, eos=2)
 # Their names in tokenizer.json.

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.errors import CheckpointError, TrainingDivergedError
-from textgen.metrics import bits_per_character
+from textgen.metrics import bits
 from textgen.models.base import LanguageModel
 from textgen.reporter import Progress, Reporter, Validation
 from textgen.training.checkpoint_manager import CheckpointManager, State
@@ -47,8 +47,7 @@ class Trainer:
         checkpoints: Where to keep checkpoints.
         history: Where to record validations.
         strategy: From `textgen.training.distribution.build_strategy`.
-        tokens_per_character: Tokens per character of the validation part, for bits per
-            character.
+        to_bits: From a loss in nats per token to bits per character.
         reporter: Receives what happens.
         has_parent: Whether the run begins from a trained model.
         parent_weights: The decoder's weights of that model; see `Step`.
@@ -66,7 +65,7 @@ class Trainer:
         checkpoints: Checkpoints,
         history: History,
         strategy: tf.distribute.Strategy,
-        tokens_per_character: float = 1.0,
+        to_bits: Callable[[float], float] = bits,
         reporter: Reporter | None = None,
         has_parent: bool = False,
         parent_weights: Mapping[str, np.ndarray] | None = None,
@@ -78,7 +77,7 @@ class Trainer:
         self.strategy = strategy
         self.is_chief = is_chief(self.strategy)
         self._workers = Workers(strategy)
-        self._tokens_per_character = tokens_per_character
+        self._to_bits = to_bits
         self._has_parent = has_parent
         self.windows, self.validation = windows.training, windows.validation
         # What the model trains on says nothing about which weights are better.
@@ -250,7 +249,7 @@ class Trainer:
             step=state.step,
             loss=state.loss_sum / state.loss_count if state.loss_count else loss,
             validation_loss=loss,
-            bits_per_character=bits_per_character(loss, self._tokens_per_character),
+            bits_per_character=self._to_bits(loss),
             learning_rate=self._learning_rate,
             tokens_per_second=clock.lap(),
             best=best,
