@@ -145,7 +145,7 @@ def _print_heat(scores: list[Score], titled: bool) -> None:
     if titled:
         say(legend())
     for score in scores:
-        texts = spell(score.pieces[token_id] for token_id in score.token_ids.tolist())
+        texts = spell(score.tokenizer.pieces[token_id] for token_id in score.token_ids.tolist())
         bits = (-score.token_logprobs / math.log(2)).tolist()
         click.echo(heat(zip(texts, bits, strict=True)))
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from textgen.errors import GenerationError
 from textgen.metrics import bits, perplexity, unknown_nats
+from textgen.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,7 @@ class Score:
         token_ids: int32[num_tokens].
         token_logprobs: float32[num_tokens]. Log-probability of each token given those
             before it.
-        pieces: UTF-8 bytes of each token of the vocabulary, by id.
-        unknown: The id that stands for characters the model lacks; `None` if it lacks none.
+        tokenizer: The model's tokenizer.
 
     Example:
         >>> score = model.score("Once upon a time")
@@ -103,8 +103,7 @@ class Score:
     text: str
     token_ids: np.ndarray
     token_logprobs: np.ndarray
-    pieces: list[bytes] = dataclasses.field(repr=False)
-    unknown: int | None = None
+    tokenizer: Tokenizer = dataclasses.field(repr=False)
 
     @property
     def num_tokens(self) -> int:
@@ -129,7 +128,7 @@ class Score:
     @property
     def logprobs(self) -> list[TokenLogprob]:
         """One entry per token."""
-        return token_logprobs(self.token_ids, self.token_logprobs, self.pieces)
+        return token_logprobs(self.token_ids, self.token_logprobs, self.tokenizer.pieces)
 
     @property
     def perplexity(self) -> float:
@@ -149,8 +148,9 @@ class Score:
     @property
     def bits(self) -> float:
         """-logprob / ln 2, and for each character that the model lacks what naming it costs."""
-        num_unknown = int((self.token_ids == self.unknown).sum()) if self.unknown is not None else 0
-        return bits(max(-self.logprob, 0.0) + num_unknown * unknown_nats(len(self.pieces)))
+        num_unknown = int((self.token_ids == self.tokenizer.special.own_unknown).sum())
+        price = unknown_nats(self.tokenizer.vocab_size)
+        return bits(max(-self.logprob, 0.0) + num_unknown * price)
 
 
 def token_logprobs(

@@ -283,13 +283,7 @@ class TextGenerator:
                 f"{self.entry.path}: the model returns probabilities that are not numbers; "
                 "its weights are broken."
             )
-        return Score(
-            text,
-            outputs["token_ids"][0],
-            logprobs,
-            self.tokenizer.pieces,
-            self.tokenizer.special.own_unknown,
-        )
+        return Score(text, outputs["token_ids"][0], logprobs, self.tokenizer)
 
     def _asked(
         self, prompts: Sequence[str], label: str | None, raw: bool, parse_special: bool

@@ -225,7 +225,7 @@ def _passages(model: TextGenerator, run: Run) -> tuple[Passage, ...]:
 
 
 def _passage(title: str, score: Score, bits: np.ndarray, start: int, stop: int) -> Passage:
-    pieces = spell([score.pieces[i] for i in score.token_ids[start:stop].tolist()])
+    pieces = spell([score.tokenizer.pieces[i] for i in score.token_ids[start:stop].tolist()])
     return Passage(title, tuple(zip(pieces, bits[start:stop].tolist(), strict=True)))
 
 
