@@ -49,6 +49,17 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch):
     assert isinstance(make_reporter(), PlainReporter)
 
 
+@pytest.mark.parametrize("text", ["👩‍🚀 👍🏽", "क्‍ष", "می‌خواهم", "e\u0301"])
+def test_a_sample_looks_like_the_text_it_was_learned_from(text, capsys):
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with BarReporter(console) as reporter:
+        reporter.sample(text)
+    assert text in stream.getvalue()
+    PlainReporter().sample(text)
+    assert text in capsys.readouterr().err
+
+
 class FullDisk(io.StringIO):
     def write(self, text):
         raise OSError(28, "No space left on device")
