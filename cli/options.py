@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,11 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records)
 
 
+def in_section(title: str) -> Callable[..., Callable]:
+    """Return a `click.option` whose options `--help` lists in a section."""
+    return partial(click.option, cls=SectionedOption, section=title)
+
+
 models_dir = click.option(
     "--models-dir",
     type=click.Path(file_okay=False),
@@ -58,7 +64,7 @@ model = click.option(
     help="Model name, NAME/VERSION or folder.  [default: the newest model]",
 )
 
-output = partial(click.option, cls=SectionedOption, section="Output")
+output = in_section("Output")
 
 as_json = output("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 

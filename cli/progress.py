@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 from textgen.cli.plan_text import describe_plan
-from textgen.cli.screen import say
+from textgen.cli.screen import say, visible
 
 from textgen.planning import Plan
 from textgen.reporter import Progress as TrainingProgress
@@ -187,4 +187,4 @@ def _clock(seconds: float) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text.replace("\n", " / "))
+    return visible(text.replace("\n", " / "))

@@ -6,7 +6,6 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import click
 from textgen.cli import options
@@ -32,15 +31,8 @@ class _Reload(click.ParamType):
         return options.Duration().convert(value, param, ctx)
 
 
-def _section(title: str) -> Any:
-    def option(*flags: str, **settings: Any) -> Any:
-        return click.option(*flags, cls=options.SectionedOption, section=title, **settings)
-
-    return option
-
-
-_access = _section("Access")
-_limit = _section("Limits")
+_access = options.in_section("Access")
+_limit = options.in_section("Limits")
 
 
 @click.command(cls=options.SectionedCommand)

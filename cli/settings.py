@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 from textgen.cli.escapes import unescape
+from textgen.cli.options import in_section
 
 from textgen.checks import choices
 from textgen.config import PERSONAL_DATA, CorpusConfig, RunConfig, TrainingConfig
@@ -16,6 +17,16 @@ from textgen.models import registry
 _CORPUS = CorpusConfig()
 _RUN = RunConfig()
 _TRAINING = TrainingConfig()
+
+
+_corpus = in_section("Corpus")
+_table = in_section("Tables, prompts and labels")
+_tokenizer = in_section("Tokenizer")
+validating = in_section("Validation")
+_model = in_section("Model")
+_training = in_section("Training")
+tuning = in_section("Beginning from a model (--from)")
+on_machine = in_section("Machine")
 
 
 def _choice(config: type, name: str) -> click.Choice:
@@ -47,50 +58,24 @@ class _Template(click.ParamType):
         return text + "\n" if text.endswith("\n") else text
 
 
-_MODEL_OPTIONS = (
-    click.option(
-        "--model",
-        "architecture",
-        type=click.Choice(registry.architectures()),
-        default=registry.default_architecture(),
-        show_default=True,
-        help="The kind of model.",
-    ),
-    click.option(
-        "--size",
-        type=click.Choice(registry.size_names()),
-        help="Sets the four options below.  [default: planned]",
-    ),
-    click.option("--num-layers", type=int, help="Number of layers."),
-    click.option("--num-heads", type=int, help="Attention heads per block."),
-    click.option("--hidden-dim", type=int, help="Width of every layer."),
-    click.option("--context-length", type=int, help="Maximum number of tokens seen at once."),
-    click.option("--dropout", type=float, help="Fraction of activations dropped in training."),
-    click.option(
-        "--positions",
-        type=click.Choice(registry.choices_of("positions")),
-        help="How the model knows the order of tokens.  [default: relative]",
-    ),
-)
-
-_CORPUS_OPTIONS = (
-    click.option(
+_OPTIONS = (
+    _corpus(
         "--encoding",
         default=_CORPUS.encoding,
         show_default=True,
         help="Text encoding of the files.",
     ),
-    click.option("--lowercase", is_flag=True, help="Convert all letters to lower case."),
-    click.option("--strip-html", is_flag=True, help="Remove HTML tags and decode entities."),
-    click.option("--strip-punctuation", is_flag=True, help="Remove punctuation."),
-    click.option(
+    _corpus("--lowercase", is_flag=True, help="Convert all letters to lower case."),
+    _corpus("--strip-html", is_flag=True, help="Remove HTML tags and decode entities."),
+    _corpus("--strip-punctuation", is_flag=True, help="Remove punctuation."),
+    _corpus(
         "--normalize",
         type=_choice(CorpusConfig, "normalize"),
         default=_CORPUS.normalize,
         show_default=True,
         help="Unicode normalization form.",
     ),
-    click.option(
+    _corpus(
         "--split-documents",
         metavar="none|line|blank-line|file|TEXT",
         default=_CORPUS.split_documents,
@@ -98,95 +83,114 @@ _CORPUS_OPTIONS = (
         help="Where documents end, or the line between them. The model learns to begin and end "
         "them.",
     ),
-    click.option(
+    _corpus(
+        "--deduplicate",
+        is_flag=True,
+        help="Leave out documents that repeat earlier ones, or nearly.",
+    ),
+    _corpus(
+        "--redact",
+        type=_Kinds(),
+        metavar="email,phone,...",
+        help=f"Replace personal data by its kind: {', '.join(PERSONAL_DATA)}.",
+    ),
+    _table(
         "--text-column",
         metavar="NAME",
         help="CSV column or JSON key of the text; each row is a document.  [default: text]",
     ),
-    click.option(
+    _table(
         "--prompt-column",
         metavar="NAME",
         help="CSV column or JSON key of the prompt, to which the text is the answer. Only answers "
         "are learned.",
     ),
-    click.option(
+    _table(
         "--label-column",
         metavar="NAME",
         help="CSV column or JSON key of the text's label, such as its style.",
     ),
-    click.option("--label-files", is_flag=True, help="Make the name of each file a label."),
-    click.option(
+    _table("--label-files", is_flag=True, help="Make the name of each file a label."),
+    _table(
         "--template",
         type=_Template(),
         metavar="TEXT",
         help="How a prompt is put before its answer: Jinja with {{ prompt }}, and \\n for a line "
         "end.  [default: that of --from, or a plain one]",
     ),
-    click.option("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
-    click.option(
-        "--deduplicate",
-        is_flag=True,
-        help="Leave out documents that repeat earlier ones, or nearly.",
-    ),
-    click.option(
-        "--redact",
-        type=_Kinds(),
-        metavar="email,phone,...",
-        help=f"Replace personal data by its kind: {', '.join(PERSONAL_DATA)}.",
-    ),
-    click.option(
-        "--validation-split",
-        type=float,
-        help="Fraction of the corpus, at its end, kept for validation; 0 keeps none.  "
-        "[default: 0.1, or 0 if that is too little]",
-    ),
-    click.option(
+    _table("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
+    _tokenizer(
         "--tokenizer",
         type=_choice(RunConfig, "tokenizer"),
         default=_RUN.tokenizer,
         show_default=True,
         help="character, or bpe (parts of words). auto: by model, corpus size and script.",
     ),
-    click.option(
+    _tokenizer(
         "--vocab-size", type=int, help="Maximum number of BPE tokens.  [default: by corpus size]"
     ),
-    click.option(
+    _tokenizer(
         "--min-count",
         type=int,
         default=_RUN.min_count,
         show_default=True,
         help="Characters that occur less often become the unknown token.",
     ),
-)
-
-_TRAINING_OPTIONS = (
-    click.option("--max-steps", type=int, help="Number of optimizer steps.  [default: planned]"),
-    click.option(
+    validating(
+        "--validation-split",
+        type=float,
+        help="Fraction of the corpus, at its end, kept for validation; 0 keeps none.  "
+        "[default: 0.1, or 0 if that is too little]",
+    ),
+    validating("--validate-every", type=int, help="Steps between validations.  [default: planned]"),
+    validating(
+        "--patience",
+        type=int,
+        help="Stop after this many validations without improvement.  [default: never]",
+    ),
+    _model(
+        "--model",
+        "architecture",
+        type=click.Choice(registry.architectures()),
+        default=registry.default_architecture(),
+        show_default=True,
+        help="The kind of model.",
+    ),
+    _model(
+        "--size",
+        type=click.Choice(registry.size_names()),
+        help="Sets the four options below.  [default: planned]",
+    ),
+    _model("--num-layers", type=int, help="Number of layers."),
+    _model("--num-heads", type=int, help="Attention heads per block."),
+    _model("--hidden-dim", type=int, help="Width of every layer."),
+    _model("--context-length", type=int, help="Maximum number of tokens seen at once."),
+    _model("--dropout", type=float, help="Fraction of activations dropped in training."),
+    _model(
+        "--positions",
+        type=click.Choice(registry.choices_of("positions")),
+        help="How the model knows the order of tokens.  [default: relative]",
+    ),
+    _training("--max-steps", type=int, help="Number of optimizer steps.  [default: planned]"),
+    _training(
         "--epochs",
         type=float,
         help="Passes over the corpus, instead of --max-steps.  [default: planned]",
     ),
-    click.option(
+    _training(
         "--batch-size", type=int, help="Windows per step, over all devices.  [default: planned]"
     ),
-    click.option(
-        "--accumulate",
-        type=int,
-        default=_TRAINING.accumulate,
-        show_default=True,
-        help="Number of parts to split each batch into, to save memory.",
-    ),
-    click.option(
+    _training(
         "--learning-rate", type=float, help="Peak learning rate.  [default: the optimizer's]"
     ),
-    click.option(
+    _training(
         "--optimizer",
         type=_choice(TrainingConfig, "optimizer"),
         default=_TRAINING.optimizer,
         show_default=True,
         help="auto: the one that suits the model.",
     ),
-    click.option(
+    _training(
         "--schedule",
         type=_choice(TrainingConfig, "schedule"),
         default=_TRAINING.schedule,
@@ -194,88 +198,87 @@ _TRAINING_OPTIONS = (
         help="Learning rate after warmup. auto: cosine with --max-steps or --epochs, otherwise "
         "wsd: constant, then falling to zero when the time runs out.",
     ),
-    click.option(
+    _training(
         "--warmup-steps",
         type=int,
         help="Steps of linear warmup.  [default: 5% of the steps, up to 100]",
     ),
-    click.option(
+    _training(
         "--weight-decay",
         type=float,
         default=_TRAINING.weight_decay,
         show_default=True,
         help="Decoupled weight decay of matrices.",
     ),
-    click.option(
+    _training(
         "--clip-norm",
         type=float,
         default=_TRAINING.clip_norm,
         show_default=True,
         help="Maximum global norm of the gradients.",
     ),
-    click.option(
+    _training(
         "--seed",
         type=int,
         default=_TRAINING.seed,
         show_default=True,
         help="Seed for initial weights, the order of windows, and dropout.",
     ),
-    click.option(
-        "--validate-every", type=int, help="Steps between validations.  [default: planned]"
-    ),
-    click.option(
-        "--patience",
+    _training(
+        "--window-length",
         type=int,
-        help="Stop after this many validations without improvement.  [default: never]",
+        help="Tokens per training window.  [default: --context-length; planned with --from]",
     ),
-    click.option(
+    tuning(
+        "--adapter-rank",
+        type=int,
+        help="Train low-rank adapters (LoRA) of this rank, which need less time and "
+        "memory; 0 trains all weights.  [default: planned]",
+    ),
+    tuning(
+        "--freeze-layers",
+        type=int,
+        default=_TRAINING.freeze_layers,
+        show_default=True,
+        help="Keep the embeddings and this many of the first layers as they are.",
+    ),
+    on_machine(
+        "--accumulate",
+        type=int,
+        default=_TRAINING.accumulate,
+        show_default=True,
+        help="Number of parts to split each batch into, to save memory.",
+    ),
+    on_machine(
         "--mixed-precision/--no-mixed-precision",
         default=None,
         help="Use bfloat16 mixed precision.  [default: on Ampere or newer GPUs]",
     ),
-    click.option(
+    on_machine(
         "--strategy",
         type=_choice(TrainingConfig, "strategy"),
         default=_TRAINING.strategy,
         show_default=True,
         help="auto: all GPUs of this machine. multi-worker: reads TF_CONFIG.",
     ),
-    click.option(
+    on_machine(
         "--jit-compile/--no-jit-compile",
         default=None,
         help="Compile the step with XLA.  [default: wherever it is faster]",
     ),
-    click.option(
+    on_machine(
         "--keep-checkpoints",
         type=int,
         default=_TRAINING.keep_checkpoints,
         show_default=True,
         help="Number of newest checkpoints to keep.",
     ),
-    click.option(
-        "--window-length",
-        type=int,
-        help="Tokens per training window.  [default: --context-length; planned with --from]",
-    ),
-    click.option(
-        "--adapter-rank",
-        type=int,
-        help="With --from: train low-rank adapters (LoRA) of this rank, which need less time and "
-        "memory; 0 trains all weights.  [default: planned]",
-    ),
-    click.option(
-        "--freeze-layers",
-        type=int,
-        default=_TRAINING.freeze_layers,
-        show_default=True,
-        help="With --from: keep the embeddings and this many of the first layers as they are.",
-    ),
 )
 
 
 def run_options(command: Callable) -> Callable:
-    """Give a command the options of model, corpus and training."""
-    for option in reversed((*_MODEL_OPTIONS, *_CORPUS_OPTIONS, *_TRAINING_OPTIONS)):
+    """Give a command the options of corpus, model and training."""
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 

@@ -15,7 +15,7 @@ import click
 from textgen.cli import options
 from textgen.cli.interrupt import on_interrupt
 from textgen.cli.screen import say
-from textgen.cli.settings import given_options, run_options
+from textgen.cli.settings import given_options, on_machine, run_options, tuning, validating
 
 from textgen.catalog import MODELS_VARIABLE, check_name
 from textgen.errors import ConfigError
@@ -32,7 +32,7 @@ _REASONS = {
 }
 
 
-@click.command()
+@click.command(cls=options.SectionedCommand)
 @click.argument("corpus", nargs=-1, metavar="CORPUS...")
 @click.option("--name", help="The model's name.  [default: the corpus file's stem]")
 @click.option(
@@ -47,28 +47,28 @@ _REASONS = {
     metavar="MODEL",
     help="Begin from a model: its name, NAME/VERSION, or a SavedModel's folder.",
 )
-@click.option(
-    "--replay",
-    multiple=True,
-    metavar="FILE[:FRACTION]",
-    help="Mix in older text, so that a model from --from forgets less.  [default fraction: 0.1]",
-)
-@click.option(
+@click.option("--resume", is_flag=True, help="Continue the model's run from its last checkpoint.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
+@run_options
+@validating(
     "--validation",
     multiple=True,
     metavar="FILE",
     help="Validate with FILE, instead of the end of CORPUS. May be repeated.",
 )
-@click.option(
+@validating(
     "--test",
     multiple=True,
     metavar="FILE",
     help="Test the finished model with FILE, and keep the loss in its card. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and exit.")
-@run_options
-@click.option("--resume", is_flag=True, help="Continue the model's run from its last checkpoint.")
-@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
+@tuning(
+    "--replay",
+    multiple=True,
+    metavar="FILE[:FRACTION]",
+    help="Mix in older text, so that the model forgets less.  [default fraction: 0.1]",
+)
+@on_machine("--tensorboard", is_flag=True, help="Also write TensorBoard's event files.")
 @options.models_dir
 @click.pass_context
 def train(

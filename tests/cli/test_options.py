@@ -2,7 +2,8 @@
 
 import click
 import pytest
-from textgen.cli.options import Duration
+from click.testing import CliRunner
+from textgen.cli.options import Duration, SectionedCommand, in_section
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,18 @@ def test_a_small_number_without_a_unit_is_hardly_meant_in_seconds(text, meant):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(click.BadParameter, match="must be a duration such as"):
         Duration().convert(text, None, None)
+
+
+def test_help_lists_what_has_no_section_first_and_every_section_once():
+    @click.command(cls=SectionedCommand)
+    @in_section("Sea")("--fish")
+    @click.option("--any")
+    @in_section("Land")("--fox")
+    @in_section("Sea")("--whale")
+    def command(**settings):
+        pass
+
+    shown = CliRunner().invoke(command, ["--help"]).output
+    order = ["Options:", "--any", "Sea:", "--fish", "--whale", "Land:", "--fox"]
+    assert [shown.count(word) for word in order] == [1] * len(order)
+    assert sorted(order, key=shown.index) == order
