@@ -66,6 +66,7 @@ def test_json_has_the_numbers_of_the_library(score, file, models):
         "num_bytes": len(TEXT.encode()),
         "num_tokens": wanted.num_tokens,
         "logprob": wanted.logprob,
+        "bits": wanted.bits,
         "perplexity": wanted.perplexity,
         "bits_per_character": wanted.bits_per_character,
         "bits_per_byte": wanted.bits_per_byte,

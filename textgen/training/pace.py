@@ -32,7 +32,7 @@ _SAMPLES_PER_EXPORT, _LATER_SAMPLE = 1.5, 0.1
 _MAX_SAMPLE_FRACTION = 0.1
 # A descent is planned again if its length is off by this much, but only now and then. To end at a
 # rate of zero, it may be late by this fraction of the time.
-_TOLERANCE, _SECONDS_BETWEEN_DECISIONS, _SLACK = 0.1, 2.0, 0.03
+_TOLERANCE, _SECONDS_BETWEEN_DECISIONS, _SLACK = 0.1, 2.0, 0.02
 _SECONDS_BETWEEN_PROBES, _PROBE_SECONDS = 5.0, 0.01
 # Seconds of an export on an idle machine, if nothing better is known.
 EXPORT_SECONDS = 6.0
