@@ -50,7 +50,16 @@ ALLOWED = {
     "row_windows": set(),
     "windows": {"config", "errors", "permutation", "row_windows"},
     "run": {
-        *("config", "corpus", "dataset", "digests", "errors", "files", "models.precision"),
+        *(
+            "config",
+            "corpus",
+            "dataset",
+            "digests",
+            "errors",
+            "files",
+            "metrics",
+            "models.precision",
+        ),
         *("prompt_template", "reporter", "tokenizer"),
     },
     "pretrained": {
