@@ -50,17 +50,8 @@ ALLOWED = {
     "row_windows": set(),
     "windows": {"config", "errors", "permutation", "row_windows"},
     "run": {
-        *(
-            "config",
-            "corpus",
-            "dataset",
-            "digests",
-            "errors",
-            "files",
-            "metrics",
-            "models.precision",
-        ),
-        *("prompt_template", "reporter", "tokenizer"),
+        *("config", "corpus", "dataset", "digests", "errors", "files", "metrics"),
+        *("models.precision", "prompt_template", "reporter", "tokenizer"),
     },
     "pretrained": {
         *("card_parts", "config", "errors", "files", "models.published", "models.registry"),

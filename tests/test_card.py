@@ -24,7 +24,9 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
         num_characters=500,
         validation_characters=50,
     )
-    store = SimpleNamespace(num_learned={"validation": 100}.__getitem__)
+    store = SimpleNamespace(
+        num_learned={"validation": 100}.__getitem__, count_learned=lambda part, token: 0
+    )
     tokenizer = CharacterTokenizer.learn(["ab"])
     run = Run(RunFolder(tmp_path), RunConfig(), corpus, tokenizer, store)
     weights = {"kernel": SimpleNamespace(shape=(3, 4)), "bias": SimpleNamespace(shape=(4,))}
