@@ -64,7 +64,8 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         "Model": entry.name + (f", version {entry.version}" if entry.version else ""),
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
         "Architecture": f"{shape.architecture}, {registry.describe(shape.to_dict())}",
-        "Parameters": f"{card.num_parameters:,}",
+        "Parameters": f"{card.num_parameters:,}"
+        + (f", stored as {card.storage.precision}" if card.storage else ""),
         "Tokenizer": f"{card.tokenizer.kind}, {card.tokenizer.vocab_size:,} tokens",
         **_origin(card),
         **_measured(entry),

@@ -62,7 +62,7 @@ ALLOWED = {
         *("models.base", "pretrained", "runtime", "serving.tf_serving"),
     },
     "shrinking": {
-        *("catalog", "config", "errors", "evaluation", "export", "inference"),
+        *("card_parts", "catalog", "config", "errors", "evaluation", "export", "inference"),
         *("models.precision", "runtime", "serving.tf_serving"),
     },
     "card_parts": set(),

@@ -12,14 +12,16 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
     figures = [Figures(4000, 2.0, 100.0), Figures(1000, 2.031, 100.0)]
     monkeypatch.setattr(textgen.shrinking, "_measure", lambda *_: ("letters.txt", 9, figures))
     with pytest.raises(ConfigError) as caught:
-        shrink(exported.path, "int8", models_dir=tmp_path, name="small")
+        shrink(exported.path, "int8", ["letters.txt"], tmp_path, name="small")
     assert str(caught.value) == (
         "The model in int8 may lose 0.02 bits per character at most on letters.txt. "
         "Received: 0.031 more, 2.031 instead of 2.000"
     )
     assert not Catalog(tmp_path).entries()
-    shrunk = shrink(exported.path, "int8", models_dir=tmp_path, name="small", max_loss=0.04)
-    assert Catalog(tmp_path).find("small").path == shrunk.path == tmp_path / "small" / "1"
+    shrunk = shrink(exported.path, "int8", ["letters.txt"], tmp_path, name="small", max_loss=0.04)
+    small = Catalog(tmp_path).find("small")
+    assert small.path == shrunk.path == tmp_path / "small" / "1"
+    assert (small.card.name, small.card.storage.precision) == ("small", "int8")
     assert [shrunk.before, shrunk.after] == figures
 
 
@@ -31,10 +33,15 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
             "precision must be one of int8, bfloat16, float16. Received: 'int4'",
         ),
         ({"max_loss": -1}, "max_loss must be 0 or more. Received: -1"),
+        (
+            {},
+            "texts must name a file to measure the loss on, because {name} has no validation part "
+            "in its folder. Received: none",
+        ),
         ({"max_loss": float("nan")}, "max_loss must be 0 or more. Received: nan"),
     ],
 )
 def test_settings_out_of_range_are_refused(exported, tmp_path, settings, message):
     with pytest.raises(ConfigError) as caught:
         shrink(exported.path, models_dir=tmp_path, **settings)
-    assert str(caught.value) == message
+    assert str(caught.value) == message.format(name=exported.path.parent.name)

@@ -16,6 +16,7 @@ from textgen.card_parts import (
     ParentSummary,
     Part,
     PublishedSummary,
+    StorageSummary,
     TokenizerSummary,
     TrainingSummary,
     Versions,
@@ -43,6 +44,7 @@ class ModelCard(Part):
         corpus: What the model learned from.
         training: How it was trained.
         parent: The model that the training began from, if there was one.
+        storage: How the weights are stored, if not as float32.
         steps: Training steps.
         best_step: The step whose weights were exported.
         validation_loss: Validation loss in nats per token.
@@ -68,6 +70,7 @@ class ModelCard(Part):
     corpus: CorpusSummary | None = None
     training: TrainingSummary | None = None
     parent: ParentSummary | None = None
+    storage: StorageSummary | None = None
     steps: int | None = None
     best_step: int | None = None
     validation_loss: float | None = None

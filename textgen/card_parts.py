@@ -186,6 +186,17 @@ class CopyTable(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StorageSummary(Part):
+    """How the weights of a model are stored; see `textgen.shrink`.
+
+    Attributes:
+        precision: The type of the numbers in matrices, such as `"int8"`.
+    """
+
+    precision: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Versions(Part):
     """The versions of the packages that made a model."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from textgen.card_parts import StorageSummary
 from textgen.catalog import Catalog, ModelEntry, check_name
 from textgen.config import SamplingConfig
 from textgen.errors import ConfigError
@@ -85,8 +87,8 @@ def shrink(
         The smaller model, and what it and the model cost.
 
     Raises:
-        ConfigError: If a setting is out of range, the model's weights are not float32, or the
-            smaller model loses more; no version appears.
+        ConfigError: If a setting is out of range, there is no text to measure the loss on, the
+            model's weights are not float32, or the smaller model loses more; no version appears.
         CorpusError: If there is no text.
         ModelDamagedError: If the weights cannot be read.
         ModelNotFoundError: If there is no such model.
@@ -104,14 +106,18 @@ def shrink(
         raise ConfigError(f"max_loss must be 0 or more. Received: {max_loss}")
     catalog = Catalog(models_dir)
     entry = catalog.find(name_or_path)
+    if not texts:
+        _check_own_text(entry)
     name = check_name(name or f"{entry.name}-{precision}")
     measured: list[tuple[str, int, list[Figures]]] = []
 
     def write(folder: Path) -> None:
         with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
-            from textgen.export import write_narrow
+            from textgen.export import write_card, write_narrow
         report("writing")
         write_narrow(entry.path, folder, precision)
+        storage = StorageSummary(precision=precision)
+        write_card(folder, dataclasses.replace(entry.card, name=name, storage=storage))
         report("measuring")
         measured.append(_measure(entry, folder, texts, models_dir))
         before, after = (each.bits_per_character for each in measured[0][2])
@@ -128,6 +134,19 @@ def shrink(
 
     write_configuration(path.parent, name)
     return Shrunk(path, text, num_characters, before, after)
+
+
+def _check_own_text(entry: ModelEntry) -> None:
+    """Refuse early what could not be measured after all weights were written."""
+    from textgen.inference.own_run import own_run
+
+    run = own_run(entry)
+    part = run and (run.store.validation if run.store.test is None else run.store.test)
+    if part is None or not part.size:
+        raise ConfigError(
+            f"texts must name a file to measure the loss on, because {entry.name} has no "
+            "validation part in its folder. Received: none"
+        )
 
 
 def _measure(

@@ -74,6 +74,9 @@ def test_a_model_in_fewer_bits_is_measured_and_published(run, models, tmp_path):
     ]
     assert lines[5] == f"Published as {tmp_path / 'base' / 'fox-int8' / '1'}"
     assert (path / "saved_model.pb").is_file()
+    info = run("info", "fox-int8", "--models-dir", tmp_path / "models").stdout
+    assert ", stored as int8\n" in info
+    assert "fox-int8, version 1" in info
     again = run("export", "fox-int8", *arguments, tmp_path / "models")
     assert again.exit_code == 2
     assert "must have float32 weights" in again.stderr
@@ -83,3 +86,13 @@ def test_a_text_to_measure_on_needs_something_to_measure(run, models):
     result = run("export", "fox", "--check", "--on", "x.txt", "--models-dir", models)
     assert result.exit_code == 2
     assert "--on needs --quantize." in result.stderr
+
+
+def test_a_model_without_a_validation_part_needs_a_text_to_measure_on(run, faq_models):
+    result = run("export", "faq", "--quantize", "int8", "--models-dir", faq_models)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "--on must name a file to measure the loss on, because faq has no validation part in its "
+        "folder. Received: none\n"
+    )
+    assert not (faq_models / "faq-int8").exists()
