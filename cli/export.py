@@ -41,11 +41,18 @@ from textgen.catalog import Catalog, ModelEntry
     help="Store the weights in fewer bits, as the model NAME-int8, say, and export that.",
 )
 @click.option(
+    "--prune",
+    type=float,
+    default=0.0,
+    metavar="FRACTION",
+    help="Leave out this fraction of the weights, the smallest ones of each matrix.",
+)
+@click.option(
     "--on",
     "texts",
     multiple=True,
     metavar="FILE",
-    help="With --quantize: text to measure the loss on; may be repeated.  "
+    help="With --quantize or --prune: text to measure the loss on; may be repeated.  "
     "[default: the part of the corpus that the model was not trained on]",
 )
 @click.option(
@@ -53,7 +60,7 @@ from textgen.catalog import Catalog, ModelEntry
     type=float,
     default=0.02,
     show_default=True,
-    help="With --quantize: most bits per character to lose.",
+    help="With --quantize or --prune: most bits per character to lose.",
 )
 @options.models_dir
 @click.pass_context
@@ -65,6 +72,7 @@ def export(
     version: int | None,
     with_index: bool,
     precision: str | None,
+    prune: float,
     texts: tuple[str, ...],
     max_loss: float,
     models_dir: str | None,
@@ -76,17 +84,21 @@ def export(
 
     \b
     textgen export mine --quantize int8     a quarter of the size, as mine-int8
+    textgen export mine --prune 0.3         without its smallest weights, as mine-pruned
     textgen export mine --check --to DIR
     """
-    if folder is None and not check and precision is None and not with_index:
-        raise click.UsageError("textgen export needs --to, --check, --quantize or --with-index.")
-    if texts and precision is None:
-        raise click.UsageError("--on needs --quantize.")
+    shrinks = precision is not None or prune != 0
+    if folder is None and not (check or shrinks or with_index):
+        raise click.UsageError(
+            "textgen export needs --to, --check, --quantize, --prune or --with-index."
+        )
+    if texts and not shrinks:
+        raise click.UsageError("--on needs --quantize or --prune.")
     entry = _find(Catalog(models_dir), model, version)
     if with_index:
         entry = _with_index(entry, models_dir)
-    if precision is not None:
-        entry = _quantize(entry, precision, texts, max_loss, models_dir)
+    if shrinks:
+        entry = _shrink(entry, precision, texts, models_dir, prune=prune, max_loss=max_loss)
     if check and not _passes(entry):
         ctx.exit(1)
     if folder is not None:
@@ -116,14 +128,14 @@ def _with_index(entry: ModelEntry, models_dir: str | None) -> ModelEntry:
     return entry
 
 
-def _quantize(
+def _shrink(
     entry: ModelEntry,
-    precision: str,
+    precision: str | None,
     texts: Sequence[str],
-    max_loss: float,
     models_dir: str | None,
+    **settings: float,
 ) -> ModelEntry:
-    """Write a model in fewer bits, and print what that saves and costs."""
+    """Write a model that takes less space, and print what that saves and costs."""
     from textgen.shrinking import shrink
 
     shrunk = shrink(
@@ -131,7 +143,7 @@ def _quantize(
         precision,
         texts,
         models_dir,
-        max_loss=max_loss,
+        **settings,
         report=lambda phase: say(f"{phase.capitalize()} ..."),
     )
     click.echo(visible(f"Written as {shrunk.path}"))

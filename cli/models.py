@@ -10,6 +10,7 @@ from textgen.cli.completion import complete_model
 from textgen.cli.screen import say, visible
 
 from textgen.card import ModelCard
+from textgen.card_parts import StorageSummary
 from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ModelDamagedError
 from textgen.models import registry
@@ -65,7 +66,7 @@ def info(model: str | None, as_json: bool, models_dir: str | None) -> None:
         "Folder": f"{entry.path} ({_size(entry.num_bytes)})",
         "Architecture": f"{shape.architecture}, {registry.describe(shape.to_dict())}",
         "Parameters": f"{card.num_parameters:,}"
-        + (f", stored as {card.storage.precision}" if card.storage else ""),
+        + (f", {_describe(card.storage)}" if card.storage else ""),
         "Tokenizer": f"{card.tokenizer.kind}, {card.tokenizer.vocab_size:,} tokens",
         **_origin(card),
         **_measured(entry),
@@ -154,6 +155,12 @@ def _origin(card: ModelCard) -> dict[str, str]:
                 f"; in held-out text {copies.held_out_fraction:.1%}, {copies.held_out_longest:,}"
             )
     return lines
+
+
+def _describe(storage: StorageSummary) -> str:
+    """Return how weights are stored, in a few words."""
+    pruned = "" if storage.pruned is None else f", {storage.pruned:.0%} of each matrix pruned"
+    return f"stored as {storage.precision}{pruned}"
 
 
 def _measured(entry: ModelEntry) -> dict[str, str]:

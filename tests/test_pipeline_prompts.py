@@ -39,5 +39,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_was_never_stopped(table
     resumed = textgen.resume([table], "pieces", models_dir=tmp_path)
     assert resumed.result.step == whole.result.step
     assert resumed.result.validation_loss == whole.result.validation_loss
-    for weights in zip(*(each.result.model.get_weights() for each in (resumed, whole)), strict=True):
+    for weights in zip(
+        *(each.result.model.get_weights() for each in (resumed, whole)), strict=True
+    ):
         assert np.array_equal(*weights)

@@ -14,14 +14,16 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
     with pytest.raises(ConfigError) as caught:
         shrink(exported.path, "int8", ["letters.txt"], tmp_path, name="small")
     assert str(caught.value) == (
-        "The model in int8 may lose 0.02 bits per character at most on letters.txt. "
+        "small may lose 0.02 bits per character at most on letters.txt. "
         "Received: 0.031 more, 2.031 instead of 2.000"
     )
     assert not Catalog(tmp_path).entries()
-    shrunk = shrink(exported.path, "int8", ["letters.txt"], tmp_path, name="small", max_loss=0.04)
+    settings = {"name": "small", "prune": 0.5, "max_loss": 0.04}
+    shrunk = shrink(exported.path, "int8", ["letters.txt"], tmp_path, **settings)
     small = Catalog(tmp_path).find("small")
     assert small.path == shrunk.path == tmp_path / "small" / "1"
-    assert (small.card.name, small.card.storage.precision) == ("small", "int8")
+    storage = small.card.storage
+    assert (small.card.name, storage.precision, storage.pruned) == ("small", "int8", 0.5)
     assert [shrunk.before, shrunk.after] == figures
 
 
@@ -32,6 +34,8 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
             {"precision": "int4"},
             "precision must be one of int8, bfloat16, float16. Received: 'int4'",
         ),
+        ({"precision": None}, "A smaller model needs a precision, or a fraction to prune."),
+        ({"prune": 1}, "prune must be at least 0 and less than 1. Received: 1"),
         ({"max_loss": -1}, "max_loss must be 0 or more. Received: -1"),
         (
             {},
@@ -43,5 +47,5 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
 )
 def test_settings_out_of_range_are_refused(exported, tmp_path, settings, message):
     with pytest.raises(ConfigError) as caught:
-        shrink(exported.path, models_dir=tmp_path, **settings)
+        shrink(exported.path, models_dir=tmp_path, **{"precision": "int8", **settings})
     assert str(caught.value) == message.format(name=exported.path.parent.name)

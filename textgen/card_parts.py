@@ -191,9 +191,11 @@ class StorageSummary(Part):
 
     Attributes:
         precision: The type of the numbers in matrices, such as `"int8"`.
+        pruned: Fraction of the weights of each matrix that were made zero, if any.
     """
 
     precision: str
+    pruned: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

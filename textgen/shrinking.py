@@ -38,7 +38,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Shrunk:
-    """A model whose weights are stored in fewer bits.
+    """A model whose weights take less space.
 
     Attributes:
         path: The SavedModel's folder.
@@ -62,24 +62,27 @@ class Shrunk:
 
 def shrink(
     name_or_path: str | os.PathLike[str] | None = None,
-    precision: str = "int8",
+    precision: str | None = None,
     texts: Sequence[str] = (),
     models_dir: str | os.PathLike[str] | None = None,
     *,
+    prune: float = 0.0,
     name: str | None = None,
     max_loss: float = MAX_LOSS,
     report: Callable[[str], None] = lambda phase: None,
 ) -> Shrunk:
-    """Store a model's weights in fewer bits, as a model of its own, if that loses little.
+    """Store a model's weights in less space, as a model of its own, if that loses little.
 
     Args:
         name_or_path: Model name or folder. Defaults to the newest model.
-        precision: `"int8"`, `"bfloat16"` or `"float16"`, for all matrices.
+        precision: `"int8"`, `"bfloat16"` or `"float16"`, for all matrices. If `None`, the weights
+            stay float32.
         texts: Files, folders or globs to measure the loss on. Defaults to the part of the
             model's corpus that it was not trained on.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
-        name: The name of the smaller model. Defaults to that of the model and the precision,
-            such as `mine-int8`.
+        prune: Fraction of the weights of each matrix, the smallest ones, that become zero.
+        name: The name of the smaller model. Defaults to that of the model and what is done,
+            such as `mine-int8` or `mine-pruned-int8`.
         max_loss: The most bits per character that it may lose.
         report: Called with what begins: `"writing"`, then `"measuring"`.
 
@@ -98,34 +101,38 @@ def shrink(
         >>> textgen.shrink("shakespeare", "int8", ["corpus.txt"]).path
         PosixPath('saved_models/shakespeare-int8/1')
     """
-    if precision not in PRECISIONS:
+    if precision not in (None, *PRECISIONS):
         raise ConfigError(
             f"precision must be one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
+    if not 0 <= prune < 1:
+        raise ConfigError(f"prune must be at least 0 and less than 1. Received: {prune}")
+    if precision is None and not prune:
+        raise ConfigError("A smaller model needs a precision, or a fraction to prune.")
     if not 0 <= max_loss < float("inf"):
         raise ConfigError(f"max_loss must be 0 or more. Received: {max_loss}")
     catalog = Catalog(models_dir)
     entry = catalog.find(name_or_path)
     if not texts:
         _check_own_text(entry)
-    name = check_name(name or f"{entry.name}-{precision}")
+    changes = ("pruned" if prune else None, precision)
+    name = check_name(name or "-".join([entry.name, *filter(None, changes)]))
     measured: list[tuple[str, int, list[Figures]]] = []
 
     def write(folder: Path) -> None:
         with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
             from textgen.export import write_card, write_narrow
         report("writing")
-        write_narrow(entry.path, folder, precision)
-        storage = StorageSummary(precision=precision)
+        write_narrow(entry.path, folder, precision, prune)
+        storage = StorageSummary(precision=precision or "float32", pruned=prune or None)
         write_card(folder, dataclasses.replace(entry.card, name=name, storage=storage))
         report("measuring")
         measured.append(_measure(entry, folder, texts, models_dir))
         before, after = (each.bits_per_character for each in measured[0][2])
         if after - before > max_loss:
             raise ConfigError(
-                f"The model in {precision} may lose {max_loss} bits per character at most on "
-                f"{measured[0][0]}. Received: {after - before:.3f} more, "
-                f"{after:.3f} instead of {before:.3f}"
+                f"{name} may lose {max_loss} bits per character at most on {measured[0][0]}. "
+                f"Received: {after - before:.3f} more, {after:.3f} instead of {before:.3f}"
             )
 
     path = catalog.add_version(name, write)

@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_copied_is_told_in_a_sentence(run, models, tmp_pat
     assert result.stderr == f"Error: {path / 'dangling'}: It is not a plain file.\n"
 
 
-def test_a_model_in_fewer_bits_is_measured_and_published(run, models, tmp_path):
+def test_a_model_in_fewer_bits_is_measured_and_published(run, models, corpus, tmp_path):
     shutil.copytree(models / "fox", tmp_path / "models" / "fox")
     arguments = ("--quantize", "int8", "--to", tmp_path / "base", "--models-dir")
     result = run("export", "fox", *arguments, tmp_path / "models", "--max-loss", 1)
@@ -77,15 +77,29 @@ def test_a_model_in_fewer_bits_is_measured_and_published(run, models, tmp_path):
     info = run("info", "fox-int8", "--models-dir", tmp_path / "models").stdout
     assert ", stored as int8\n" in info
     assert "fox-int8, version 1" in info
-    again = run("export", "fox-int8", *arguments, tmp_path / "models")
+    again = run("export", "fox-int8", *arguments, tmp_path / "models", "--on", corpus)
     assert again.exit_code == 2
     assert "must have float32 weights" in again.stderr
+
+
+def test_a_pruned_model_says_so(run, models, tmp_path):
+    shutil.copytree(models / "fox", tmp_path / "fox")
+    arguments = ("--max-loss", 9, "--models-dir", tmp_path)
+    result = run("export", "fox", "--prune", 0.3, "--quantize", "float16", *arguments)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"Written as {tmp_path / 'fox-pruned-float16' / '1'}\n")
+    info = run("info", "fox-pruned-float16", "--models-dir", tmp_path).stdout
+    assert ", stored as float16, 30% of each matrix pruned\n" in info
+    for fraction in ("1", "-0.1", "nan"):
+        refused = run("export", "fox", "--prune", fraction, "--models-dir", tmp_path)
+        assert refused.exit_code == 2
+        assert "--prune must be at least 0 and less than 1. Received: " in refused.stderr
 
 
 def test_a_text_to_measure_on_needs_something_to_measure(run, models):
     result = run("export", "fox", "--check", "--on", "x.txt", "--models-dir", models)
     assert result.exit_code == 2
-    assert "--on needs --quantize." in result.stderr
+    assert "--on needs --quantize or --prune." in result.stderr
 
 
 def test_a_model_without_a_validation_part_needs_a_text_to_measure_on(run, faq_models):

@@ -12,10 +12,11 @@ from textgen.runtime import SavedModel
 TEXTS = ["abcd", "", "é。字😀 abc."]
 
 
-@pytest.fixture(scope="module")
-def narrow(exported, tmp_path_factory):
+@pytest.fixture(scope="module", params=[0.0, 0.5])
+def narrow(request, exported, tmp_path_factory):
+    """The model in int8, with all weights or half of them."""
     folder = tmp_path_factory.mktemp("narrow") / "1"
-    write_narrow(exported.path, folder, "int8")
+    write_narrow(exported.path, folder, "int8", request.param)
     return folder
 
 
@@ -62,8 +63,23 @@ def test_half_of_the_bits_lose_less(exported, tmp_path, precision):
         assert model.run("score", texts=TEXTS)["logprob"].shape == (len(TEXTS),)
 
 
+def test_half_of_the_weights_take_little_more_than_half_of_the_space(exported, tmp_path):
+    write_narrow(exported.path, tmp_path / "1", None, 0.5)
+    own, left = weights_of(exported.path, exported), weights_of(tmp_path / "1", exported)
+    for name, value in left.items():
+        assert np.isin(value, [0, *own[name].ravel()]).all()
+    assert any((value == 0).mean() == 0.5 for value in left.values())
+    sizes = [
+        sum(path.stat().st_size for path in (folder / "variables").glob("*.data-*"))
+        for folder in (exported.path, tmp_path / "1")
+    ]
+    assert sizes[1] < 0.75 * sizes[0]
+    with SavedModel(tmp_path / "1") as model:
+        assert model.run("score", texts=TEXTS)["logprob"].shape == (len(TEXTS),)
+
+
 def test_a_narrow_model_is_not_narrowed_again(narrow, tmp_path):
-    with pytest.raises(ConfigError, match=r"must have float32 weights\. Received: float32, int8"):
+    with pytest.raises(ConfigError, match=r"must have float32 weights\. Received: float32, int"):
         write_narrow(narrow, tmp_path / "1", "float16")
 
 

@@ -1,4 +1,4 @@
-"""Weights in fewer bits: what is lost, and what is not."""
+"""Weights in fewer bits, or fewer weights: what is lost, and what is not."""
 
 import numpy as np
 import pytest
@@ -44,3 +44,24 @@ def test_only_matrices_of_layers_become_smaller(precision):
     stored = dict(narrow(others.items(), precision))
     assert stored.keys() == others.keys()
     assert all(stored[name] is value for name, value in others.items())
+
+
+@given(MATRICES, st.floats(0.01, 0.99), st.sampled_from([None, *PRECISIONS]))
+def test_pruning_takes_the_smallest_weights_and_no_others(matrix, pruned, precision):
+    own = widen(dict(narrow([("kernel", matrix)], precision)))["kernel"]
+    left = widen(dict(narrow([("kernel", matrix)], precision, pruned)))["kernel"]
+    lost = left != own
+    assert np.count_nonzero(left == 0) >= round(pruned * matrix.size)
+    assert np.count_nonzero(lost) <= round(pruned * matrix.size)
+    assert (left[lost] == 0).all()
+    assert np.abs(matrix[lost]).max(initial=0) <= np.abs(matrix[left != 0]).min(initial=1000)
+
+
+@pytest.mark.parametrize(("precision", "bytes_of_weight"), [(None, 4), ("float16", 2), ("int8", 1)])
+def test_zeros_take_a_bit_each(precision, bytes_of_weight):
+    matrix = np.random.default_rng(1).normal(size=(40, 50)).astype(np.float32)
+    stored = dict(narrow([("kernel", matrix)], precision, 0.75))
+    assert stored["kernel"].nbytes == pytest.approx(500 * bytes_of_weight, rel=0.02)
+    assert stored["kernel/mask"].nbytes == 2000 / 8
+    few = dict(narrow([("kernel", matrix)], "int8", 0.1))  # too few for a mask to pay
+    assert few["kernel"].shape == matrix.shape

@@ -18,9 +18,9 @@ CORPUS = ["low lower lowest 字字 字😀 é 明月光 😀😀 éé\n"] * 3
 
 @pytest.fixture(scope="module")
 def paths(exported_models, export_model, published_model, tmp_path_factory):
-    """A SavedModel of every family with every kind of tokenizer, and one with weights in int8."""
+    """A SavedModel of every family with every kind of tokenizer; one is pruned and in int8."""
     narrow = tmp_path_factory.mktemp("narrow")
-    write_narrow(published_model.path, narrow, "int8")
+    write_narrow(published_model.path, narrow, "int8", pruned=0.5)
     tokenizer = BytePairTokenizer.learn(CORPUS, vocab_size=290)
     shape = {"num_layers": 1, "num_heads": 1, "hidden_dim": 8, "context_length": 12}
     return [

@@ -2,15 +2,19 @@
 
 The graph stays as it is, and computes with float32 as before. Only what loads the weights
 changes: the variables are assigned what a file of int8 becomes, cast and multiplied by its
-scale. A model takes a quarter of the disk so, and no time per token. Weights that stay int8 in
-memory would be cast again for each token, which takes four times as long as the product itself.
+scale, with the zeros of pruned matrices put in. A model takes a quarter of the disk so, and no
+time per token. Weights that stay int8 in memory would be cast again for each token, which takes
+four times as long as the product itself.
 """
 
 from __future__ import annotations
 
+import itertools
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
@@ -18,18 +22,19 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from textgen.catalog import DIGESTS_PATH
 from textgen.errors import ConfigError, ModelDamagedError
-from textgen.models.precision import narrow, scale_of
+from textgen.models.precision import MASK, SCALE, SHAPE, narrow
 
 _VARIABLES = Path("variables", "variables")
 
 
-def write_narrow(source: Path, target: Path, precision: str) -> None:
+def write_narrow(source: Path, target: Path, precision: str | None, pruned: float = 0.0) -> None:
     """Write a SavedModel that differs from another in how its weights are stored.
 
     Args:
         source: The folder of a SavedModel that textgen exported.
         target: An empty folder, or one that does not exist yet.
-        precision: One of `textgen.models.precision.PRECISIONS`.
+        precision: One of `textgen.models.precision.PRECISIONS`, or `None` to leave float32.
+        pruned: Fraction of the weights of each matrix that become zero.
 
     Raises:
         ConfigError: If the weights are not float32.
@@ -43,27 +48,30 @@ def write_narrow(source: Path, target: Path, precision: str) -> None:
         dirs_exist_ok=True,
     )
     try:
-        dtypes = _write_weights(source / _VARIABLES, target / _VARIABLES, precision)
+        stored = _write_weights(source / _VARIABLES, target / _VARIABLES, precision, pruned)
         saved = SavedModel.FromString((source / "saved_model.pb").read_bytes())
         for meta_graph in saved.meta_graphs:
-            _widen_when_restored(meta_graph.graph_def, dtypes)
+            _widen_when_restored(meta_graph.graph_def, stored)
     except tf.errors.OpError as error:
         raise OSError(f"The weights cannot be written: {error.message}") from error
     (target / "saved_model.pb").write_bytes(saved.SerializeToString(deterministic=True))
 
 
-def _write_weights(source: Path, target: Path, precision: str) -> dict[str, tf.DType]:
-    """Write weights in fewer bits; return the types of all arrays in the file, by name."""
+def _write_weights(
+    source: Path, target: Path, precision: str | None, pruned: float
+) -> dict[str, np.ndarray]:
+    """Write weights in fewer bits; return all arrays in the file, by name."""
     try:
         reader = tf.train.load_checkpoint(str(source))
         names = sorted(reader.get_variable_to_shape_map())
         types = reader.get_variable_to_dtype_map()
         if {types[name] for name in names} - {tf.float32}:
             raise ConfigError(
-                "A model to store in fewer bits must have float32 weights. "
+                "A model to make smaller must have float32 weights. "
                 f"Received: {', '.join(sorted({types[name].name for name in names}))}"
             )
-        stored = dict(narrow(((name, reader.get_tensor(name)) for name in names), precision))
+        weights = ((name, reader.get_tensor(name)) for name in names)
+        stored = dict(narrow(weights, precision, pruned))
     # TensorFlow raises ValueError for a file that is cut short.
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
         if isinstance(error, ConfigError):
@@ -76,49 +84,74 @@ def _write_weights(source: Path, target: Path, precision: str) -> dict[str, tf.D
         shape_and_slices=[""] * len(stored),
         tensors=list(stored.values()),
     )
-    return {name: tf.as_dtype(value.dtype) for name, value in stored.items()}
+    return stored
 
 
-def _widen_when_restored(graph: GraphDef, dtypes: dict[str, tf.DType]) -> None:
-    """Make a graph restore arrays of these types, and assign float32 to its variables."""
+def _widen_when_restored(graph: GraphDef, stored: Mapping[str, np.ndarray]) -> None:
+    """Make a graph restore these arrays, and assign float32 matrices to its variables."""
     nodes = {node.name: node for node in graph.node}
     widened: dict[str, str] = {}
     added: list[NodeDef] = []
     for restore in (node for node in graph.node if node.op == "RestoreV2"):
         constant = nodes[restore.input[1].partition(":")[0]].attr["value"].tensor
         names = [name.decode() for name in tf.make_ndarray(constant).ravel()]
-        scales = [scale_of(name) for name in names if scale_of(name) in dtypes]
-        arrays = names + scales
+        parts = {
+            name: [name + end for end in (MASK, SCALE) if name + end in stored] for name in names
+        }
+        arrays = [*names, *itertools.chain.from_iterable(parts.values())]
+        outputs = {name: f"{restore.name}:{index}" for index, name in enumerate(arrays)}
         for index, name in enumerate(names):
-            if dtypes[name] == tf.float32:
+            if stored[name].dtype == np.float32 and not parts[name]:
                 continue
-            output = _cast(f"{restore.name}:{index}", dtypes[name], added)
-            if scale_of(name) in dtypes:
-                output = _multiply(output, f"{restore.name}:{arrays.index(scale_of(name))}", added)
-            widened[f"{restore.name}:{index}" if index else restore.name] = output
+            nodes_of_one = _widening(name, stored, f"{restore.name}/{index}", outputs)
+            added += nodes_of_one
+            widened[f"{restore.name}:{index}" if index else restore.name] = nodes_of_one[-1].name
         for slot, texts in ((1, arrays), (2, [""] * len(arrays))):
             added.append(_strings(f"{restore.name}/input_{slot}", texts))
             restore.input[slot] = added[-1].name
-        restore.attr["dtypes"].list.type[:] = [dtypes[name].as_datatype_enum for name in arrays]
+        kinds = [tf.as_dtype(stored[name].dtype).as_datatype_enum for name in arrays]
+        restore.attr["dtypes"].list.type[:] = kinds
     for node in graph.node:
         for index, value in enumerate(node.input):
             node.input[index] = widened.get(value.removesuffix(":0"), value)
     graph.node.extend(added)
 
 
-def _cast(value: str, dtype: tf.DType, added: list[NodeDef]) -> str:
-    node = NodeDef(op="Cast", name=f"{value.replace(':', '/')}/cast", input=[value])
-    node.attr["SrcT"].type = dtype.as_datatype_enum
-    node.attr["DstT"].type = tf.float32.as_datatype_enum
-    added.append(node)
-    return node.name
+def _widening(
+    name: str, stored: Mapping[str, np.ndarray], prefix: str, outputs: Mapping[str, str]
+) -> list[NodeDef]:
+    """Return nodes that make a matrix of what is stored of it; the last one's output is it.
 
+    Args:
+        name: The matrix's name.
+        stored: All arrays in the file.
+        prefix: What the nodes' names begin with.
+        outputs: The tensors that hold the arrays, by their names.
+    """
+    with tf.Graph().as_default() as graph:
+        given: dict[str, tf.Tensor] = {}
 
-def _multiply(value: str, scale: str, added: list[NodeDef]) -> str:
-    node = NodeDef(op="Mul", name=f"{value}/scaled", input=[value, scale])
-    node.attr["T"].type = tf.float32.as_datatype_enum
-    added.append(node)
-    return node.name
+        def restored(array: str) -> tf.Tensor:
+            given[array] = tf.compat.v1.placeholder(stored[array].dtype, stored[array].shape)
+            return given[array]
+
+        matrix = tf.cast(restored(name), tf.float32)
+        if name + MASK in stored:
+            octets = tf.reshape(restored(name + MASK), [-1, 1])
+            bits = tf.bitwise.right_shift(octets, np.arange(7, -1, -1, np.uint8)) & 1
+            shape = stored[name + SHAPE]
+            kept = tf.where(tf.reshape(bits, [-1]))
+            flat = tf.scatter_nd(kept, matrix, [shape.prod(dtype=np.int64)])
+            matrix = tf.reshape(flat, shape)
+        if name + SCALE in stored:
+            matrix *= restored(name + SCALE)
+        tf.identity(matrix, "weights")
+    inputs = {tensor.op.name: outputs[array] for array, tensor in given.items()}
+    nodes = [node for node in graph.as_graph_def().node if node.name not in inputs]
+    for node in nodes:
+        node.name = f"{prefix}/{node.name}"
+        node.input[:] = [inputs.get(each, f"{prefix}/{each}") for each in node.input]
+    return nodes
 
 
 def _strings(name: str, texts: list[str]) -> NodeDef:

@@ -3,7 +3,9 @@
 Only matrices become smaller: they are nearly all of a model, and vectors are what rounding hurts
 most. With int8, every row or every column has a scale, such that the largest number in it is 127
 times the scale (Jacob et al. 2018, https://arxiv.org/abs/1712.05877, without a zero point:
-weights are as often negative as positive).
+weights are as often negative as positive). With pruning, the smallest weights of each matrix
+become zero (Han et al. 2015, https://arxiv.org/abs/1506.02626), and only the others are stored,
+with one bit for every weight that says whether it is there.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from typing import Any
 import numpy as np
 
 PRECISIONS = ("int8", "bfloat16", "float16")
-# How the scale of a matrix is called: after the matrix.
-_SCALE = "/scale"
+# The ends of names of arrays that belong to a matrix. Of a matrix whose zeros are left out, MASK
+# has a bit for every weight, the first one in the highest bit, and SHAPE its shape.
+SCALE, MASK, SHAPE = "/scale", "/mask", "/shape"
 
 
 def narrow(
-    weights: Iterable[tuple[str, np.ndarray]], precision: str
+    weights: Iterable[tuple[str, np.ndarray]], precision: str | None, pruned: float = 0.0
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Yield a decoder's weights as they are stored: one matrix after the other.
 
     Args:
         weights: Names and float32 arrays.
-        precision: One of `PRECISIONS`.
+        precision: One of `PRECISIONS`, or `None` to leave float32.
+        pruned: Fraction of the weights of each matrix that become zero.
 
     Example:
         >>> kernel = np.array([[1.27, -0.5], [0.1, 0.02]], np.float32)
@@ -36,33 +40,46 @@ def narrow(
     for name, value in weights:
         if not _is_matrix(name, value):
             yield name, value
-        elif precision == "int8":
-            numbers, scale = _quantize(value)
-            yield name, numbers
-            yield name + _SCALE, scale
-        else:
-            yield name, value.astype(_dtype(precision))
+            continue
+        if pruned:
+            value = _prune(value, pruned)
+        if precision == "int8":
+            value, scale = _quantize(value)
+            yield name + SCALE, scale
+        elif precision is not None:
+            value = value.astype(_dtype(precision))
+        kept = value != 0
+        mask = np.packbits(kept)
+        if pruned and np.count_nonzero(kept) * value.itemsize + mask.size < value.nbytes:
+            yield name + MASK, mask
+            yield name + SHAPE, np.array(value.shape, np.int32)
+            value = value[kept]
+        yield name, value
 
 
 def widen(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the weights that a model computes with, float32, from those that are stored."""
+    """Return the weights that a model computes with, float32, from those that are stored.
+
+    Raises:
+        ValueError: If the parts of a matrix don't fit together.
+    """
     weights = {}
-    for name, value in stored.items():
-        if not is_scale(name, stored):
-            weights[name] = np.asarray(value, np.float32)
-            if name + _SCALE in stored:
-                weights[name] *= stored[name + _SCALE]
+    for name in names_of_weights(stored):
+        value = np.asarray(stored[name], np.float32)
+        if name + MASK in stored:
+            full = np.zeros(stored[name + SHAPE], np.float32)
+            kept = np.unpackbits(stored[name + MASK], count=full.size).astype(bool)
+            full[kept.reshape(full.shape)] = value
+            value = full
+        weights[name] = value * stored[name + SCALE] if name + SCALE in stored else value
     return weights
 
 
-def is_scale(name: str, stored: Mapping[str, Any]) -> bool:
-    """Return whether a stored array is the scale of another."""
-    return name.endswith(_SCALE) and name.removesuffix(_SCALE) in stored
-
-
-def scale_of(name: str) -> str:
-    """Return what the scale of a matrix is called."""
-    return name + _SCALE
+def names_of_weights(stored: Iterable[str]) -> list[str]:
+    """Return the names of stored arrays that are weights, not parts of others."""
+    names = set(stored)
+    parts = {name + end for name in names for end in (SCALE, MASK, SHAPE)}
+    return sorted(names - parts)
 
 
 def _is_matrix(name: str, value: np.ndarray) -> bool:
@@ -76,6 +93,14 @@ def _dtype(precision: str) -> Any:
     import ml_dtypes
 
     return ml_dtypes.bfloat16
+
+
+def _prune(matrix: np.ndarray, fraction: float) -> np.ndarray:
+    """Return a matrix whose smallest weights, this fraction of all, are zero."""
+    count = round(fraction * matrix.size)
+    pruned = matrix.copy()
+    pruned.ravel()[np.argpartition(np.abs(matrix), count - 1, axis=None)[:count]] = 0
+    return pruned
 
 
 def _quantize(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

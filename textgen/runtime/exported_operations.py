@@ -19,7 +19,8 @@ UnicodeTranscode Unique Unpack UnsortedSegmentJoin UnsortedSegmentMax UnsortedSe
 VarHandleOp Where While ZerosLike
 """
 _RESTORED = """
-AssignVariableOp Cast Const Identity Mul NoOp PlaceholderWithDefault RestoreV2 VarHandleOp
+AssignVariableOp BitwiseAnd Cast Const Identity Mul NoOp PlaceholderWithDefault Reshape RestoreV2
+RightShift ScatterNd VarHandleOp Where
 """
 _SAVED = """
 Const Identity MergeV2Checkpoints Pack PlaceholderWithDefault ReadVariableOp SaveV2 Select
