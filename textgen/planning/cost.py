@@ -35,7 +35,7 @@ _COMPILE_SECONDS = 4.0
 # The seconds that each layer adds to them.
 _COMPILE_LAYER_SECONDS = 1.0
 # The seconds of an export.
-_EXPORT_SECONDS = 6.0
+_EXPORT_SECONDS = 8.0
 # The seconds of generating a sample.
 _SAMPLE_SECONDS = 0.7
 # Below this speed, in FLOP/s, the host's own work is taken to be slower than the seconds above.

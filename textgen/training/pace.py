@@ -27,7 +27,7 @@ _VALIDATION_FRACTION, _MIN_VALIDATIONS, _MAX_VALIDATIONS = 0.06, 2, 10
 # Seconds by which the first validation takes longer than its steps, because it compiles.
 _COMPILE_SECONDS = 2.0
 # An export takes as long as so many first samples, and a later sample this fraction of one.
-_SAMPLES_PER_EXPORT, _LATER_SAMPLE = 1.5, 0.1
+_SAMPLES_PER_EXPORT, _LATER_SAMPLE = 2.0, 0.1
 # There are no samples if the first would take more than this fraction of the time.
 _MAX_SAMPLE_FRACTION = 0.1
 # A descent is planned again if its length is off by this much, but only now and then. To end at a
@@ -35,7 +35,7 @@ _MAX_SAMPLE_FRACTION = 0.1
 _TOLERANCE, _SECONDS_BETWEEN_DECISIONS, _SLACK = 0.1, 2.0, 0.02
 _SECONDS_BETWEEN_PROBES, _PROBE_SECONDS = 5.0, 0.01
 # Seconds of an export on an idle machine, if nothing better is known.
-EXPORT_SECONDS = 6.0
+EXPORT_SECONDS = 8.0
 # Fewer steps give noise. For them, a run may be late by this fraction of its time.
 _MIN_STEPS, _MAX_DELAY = 200, 0.25
 _MANY_STEPS = 2**31 - 1  # more than any run takes
