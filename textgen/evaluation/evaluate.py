@@ -146,7 +146,7 @@ def evaluate(
     notes = _notes(text, entries, texts, run is not None and not paths)
     measured: list[Measurement] = []
     for entry, own in zip(entries, texts, strict=True):
-        with TextGenerator(entry, num_threads=_num_threads()) as model:
+        with TextGenerator(entry, num_threads=1) as model:  # for each of several calls
             own_units = units if own.documents == text.documents else Units(own.documents)
             tokens = own.tokens if entry.path == entries[0].path else None
             on_tokens = partial(on_progress, entry.name)
@@ -230,7 +230,3 @@ def _notes(
         if is_own_part and (first is None or other is None or first.digest != other.digest):
             notes.append(f"{entry.name} was trained on another corpus, which may hold this text.")
     return notes
-
-
-def _num_threads() -> int:
-    return min(len(os.sched_getaffinity(0)), 127)

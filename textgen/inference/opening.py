@@ -19,15 +19,15 @@ def open_saved_model(entry: ModelEntry, num_threads: int | None = None) -> Saved
 
     Args:
         entry: The model.
-        num_threads: Threads per operation, for large batches. Defaults to `decoding_threads`.
+        num_threads: Threads per operation, for large batches; with one, several threads may call.
+            Defaults to `decoding_threads`.
 
     Raises:
         ModelDamagedError: If it cannot be loaded, or textgen did not export it.
     """
     threads = num_threads or decoding_threads(entry.card.num_parameters)
     # oneDNN is fast for large batches, and slow for the one row of a decoded token.
-    uses_onednn = num_threads is not None and num_threads > 1
-    model = SavedModel(entry.path, intra_op_threads=threads, uses_onednn=uses_onednn)
+    model = SavedModel(entry.path, intra_op_threads=threads, uses_onednn=num_threads is not None)
     for flaw in contract_flaws(model.signatures):
         raise ModelDamagedError(
             f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
