@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.examination.hostile_graphs import CANARY, HOSTILE_GRAPHS, make_hostile
 from tests.serving.http.conftest import running
 from tests.waiting import wait_until
 from textgen.catalog import Catalog
@@ -65,10 +66,19 @@ def test_no_request_is_lost_while_versions_change(folder):
     assert statuses[0][0] == 200
 
 
-def test_a_damaged_version_is_reported_once_and_the_old_one_continues(folder, caplog):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda version: (version / "saved_model.pb").write_bytes(b"damaged"),
+        lambda version: make_hostile(version, HOSTILE_GRAPHS["WriteFile at load"]),
+        lambda version: (version / "assets.extra" / "textgen.json").write_text("[" * 10_000),
+    ],
+    ids=["no graph", "a hostile graph", "a hostile card"],
+)
+def test_a_bad_version_is_reported_once_and_the_old_one_continues(folder, damage, caplog):
     shelf = Shelf(Catalog(folder), ["mine"], Limits())
     add_version(folder, 2)
-    (folder / "mine" / "2" / "saved_model.pb").write_bytes(b"damaged")
+    damage(folder / "mine" / "2")
     with caplog.at_level(logging.ERROR, "textgen"):
         shelf.refresh()
         shelf.refresh()
@@ -76,6 +86,7 @@ def test_a_damaged_version_is_reported_once_and_the_old_one_continues(folder, ca
     assert "mine: version 2 cannot be served" in record.getMessage()
     assert str(folder) not in record.getMessage()
     assert shelf.models["mine"].entry.version == 1
+    assert not CANARY.exists()
     shelf.close()
 
 
