@@ -38,7 +38,7 @@ def describe_plan(plan: Plan) -> str:
     warning = ""
     if plan.memorizes and plan.corpus.validation_tokens:
         warning = (
-            f"\nWarning: a model that reads its corpus {plan.epochs:.0f} times copies from it. "
+            f"\nWarning: a model that reads its corpus {plan.epochs:,.0f} times copies from it. "
             "Train fewer epochs or on more text; textgen trace shows what it copies."
         )
     return (
@@ -46,7 +46,7 @@ def describe_plan(plan: Plan) -> str:
         f"context {training.window(model.context_length)}, batch {training.batch_size}, "
         f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
-        f"Corpus: {_amount(characters)} characters, {plan.epochs:.2g} epochs; {expected}{warning}"
+        f"Corpus: {_amount(characters)} characters, {_epochs(plan.epochs)} epochs; {expected}{warning}"
     )
 
 
@@ -57,6 +57,11 @@ def _duration(seconds: float) -> str:
     if seconds < 99.5 * 60:
         return f"{seconds / 60:.2g} min"
     return f"{seconds / 3600:,.1f} h"
+
+
+def _epochs(number: float) -> str:
+    """Return a number of epochs to two digits, or whole."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _amount(number: int) -> str:

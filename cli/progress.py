@@ -159,11 +159,13 @@ class BarReporter(Reporter):
 def _describe(validation: Validation) -> str:
     # At step 0 nothing has been trained yet.
     trained = f"loss {validation.loss:.3f}, " if validation.step else ""
+    judged = "validation" if validation.is_held_out else "its own text"
+    is_best = validation.best and validation.is_held_out
     return (
         f"step {validation.step:,}: {trained}"
-        f"validation {validation.validation_loss:.3f}, "
+        f"{judged} {validation.validation_loss:.3f}, "
         f"{validation.bits_per_character:.3f} bits/char, "
-        f"accuracy {validation.validation_accuracy:.1%}{'  (best)' if validation.best else ''}"
+        f"accuracy {validation.validation_accuracy:.1%}{'  (best)' if is_best else ''}"
     )
 
 

@@ -56,6 +56,8 @@ class Validation:
         best: Whether this is the lowest validation loss so far.
         accuracy: Mean next-token accuracy in training since the previous validation.
         validation_accuracy: Next-token accuracy on the validation part.
+        is_held_out: Whether the corpus has a validation part. Otherwise the training part, which
+            the model learns by heart, stands in for it.
 
     Example:
         >>> validation = textgen.Validation(500, 1.4, 1.5, 2.16, 0.01, 9000.0, best=True)
@@ -72,6 +74,7 @@ class Validation:
     best: bool
     accuracy: float = 0.0
     validation_accuracy: float = 0.0
+    is_held_out: bool = True
 
     @property
     def perplexity(self) -> float:

@@ -1,5 +1,6 @@
 """How training looks, also on a narrow terminal."""
 
+import dataclasses
 import io
 
 import pytest
@@ -58,6 +59,13 @@ def test_a_sample_looks_like_the_text_it_was_learned_from(text, capsys):
     assert text in stream.getvalue()
     PlainReporter().sample(text)
     assert text in capsys.readouterr().err
+
+
+def test_a_loss_on_what_was_learned_is_no_validation(capsys):
+    PlainReporter().validation(dataclasses.replace(VALIDATION, is_held_out=False))
+    assert capsys.readouterr().err == (
+        "step 500: loss 1.900, its own text 1.812, 2.600 bits/char, accuracy 0.0%\n"
+    )
 
 
 class FullDisk(io.StringIO):

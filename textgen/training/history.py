@@ -73,7 +73,7 @@ class History:
                 self._writer = tf.summary.create_file_writer(str(self._tensorboard))
             with self._writer.as_default(step=values["step"]):
                 for name, value in values.items():
-                    if name not in ("step", "best") and value is not None:
+                    if name != "step" and not isinstance(value, bool | None):
                         tf.summary.scalar(name, value)
             self._writer.flush()
         except tf.errors.OpError as error:

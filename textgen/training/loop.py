@@ -255,6 +255,7 @@ class Trainer:
             best=best,
             accuracy=state.accuracy_sum / state.loss_count if state.loss_count else accuracy,
             validation_accuracy=accuracy,
+            is_held_out=not self._keeps_last,
         )
         state.loss_sum, state.loss_count, state.accuracy_sum = 0.0, 0, 0.0
         state.validations_since_best = 0 if best else state.validations_since_best + 1
