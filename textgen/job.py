@@ -182,7 +182,7 @@ def build_trainer(
         run.tokenizer.vocab_size,
         _windows(run, config),
         checkpoints,
-        History(folder.history, folder.tensorboard if tensorboard else None),
+        History(folder.history, folder.tensorboard if tensorboard else None, folder.samples),
         strategy,
         to_bits=run.bits_per_character,
         reporter=reporter,

@@ -8,6 +8,8 @@ import pytest
 
 from textgen.report import render, write_report
 from textgen.report.contents import Contents, Passage, Sample, collect
+from textgen.report.run_history import read_samples
+from textgen.run import RunFolder
 
 
 class Page(HTMLParser):
@@ -44,7 +46,8 @@ def test_the_page_holds_everything_and_loads_nothing(contents):
     assert all(address.startswith("#") for address in page.addresses)
     assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", text)
     shown = "".join(page.text)
-    for title in ("What it writes", "What surprises it", "The model", "Make it again"):
+    titles = ("What it writes", "How it learned to write", "What surprises it", "The model")
+    for title in (*titles, "Make it again"):
         assert title in shown
     assert page.tags.count("svg") >= 2
     assert shown.count("characters of it stand in a row in the corpus.") + shown.count(
@@ -62,6 +65,7 @@ def test_what_texts_contain_is_no_markup(contents):
         contents,
         name=evil,
         samples=(Sample(1.0, evil, evil, None),),
+        growth=((1, evil),),
         passages=(Passage(evil, ((evil, 3.0),)),),
         embedding=tuple((f"$<b>{i}&$", float(i), float(i * i)) for i in range(5)),
         recipe=(evil,),
@@ -76,7 +80,7 @@ def test_what_texts_contain_is_no_markup(contents):
 def test_a_model_that_was_not_trained_here_has_a_shorter_report(contents):
     training = ("training", "corpus", "steps", "best_step", "validation_loss")
     card = {name: value for name, value in contents.card.items() if name not in training}
-    nothing = Contents("bare", None, card, (), contents.samples, None, (), (), (), ("No run.",))
+    nothing = Contents("bare", None, card, (), contents.samples, (), None, (), (), (), ("No run.",))
     assert "No run." in render(nothing)
 
 
@@ -84,3 +88,12 @@ def test_a_report_is_written_atomically_to_its_file(models, tmp_path, monkeypatc
     path = write_report("fox", tmp_path / "deep" / "fox.html", models)
     assert path.read_text("utf-8").startswith("<!doctype html>")
     assert [file.name for file in path.parent.iterdir()] == ["fox.html"]
+
+
+def test_samples_are_those_of_the_first_the_last_and_some_steps_between(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert read_samples(folder, 3) == []
+    lines = [f'{{"step": {step}, "text": "t{step}"}}' for step in range(1, 10)]
+    folder.samples.write_text("\n".join([*lines, "{", '{"step": 3}', '{"step": -1}']), "utf-8")
+    assert read_samples(folder, 3) == [(1, "t1"), (5, "t5"), (9, "t9")]
+    assert len(read_samples(folder, 99)) == 9

@@ -98,3 +98,16 @@ def test_without_the_package_tensorboard_the_error_says_how_to_get_it(tmp_path, 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="pip install"):
         History(tmp_path / "history.jsonl", tmp_path / "tensorboard")
+
+
+def test_samples_have_a_file_of_their_own_and_are_forgotten_too(tmp_path):
+    samples = tmp_path / "samples.jsonl"
+    history = History(tmp_path / "history.jsonl", samples=samples)
+    for step in (10, 20):
+        history.record(validation(step))
+        history.record_sample(step, f"text {step}\n")
+    history.rewind(10)
+    assert [json.loads(line) for line in samples.open()] == [{"step": 10, "text": "text 10\n"}]
+    assert len(history.path.read_text().splitlines()) == 1
+    History(tmp_path / "history.jsonl").record_sample(30, "nowhere")
+    assert len(samples.read_text().splitlines()) == 1

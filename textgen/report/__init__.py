@@ -5,7 +5,7 @@ from textgen.report import write_report
 write_report("mine", "mine.html")
 """
 
-from textgen.report.contents import read_history
 from textgen.report.page import render, write_report
+from textgen.report.run_history import read_history
 
 __all__ = ["read_history", "render", "write_report"]

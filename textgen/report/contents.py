@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,22 +13,23 @@ from textgen.arrays import read_archive
 from textgen.catalog import Catalog
 from textgen.errors import CorpusError, ModelDamagedError
 from textgen.evaluation import Evaluation, evaluate, own_run, read_evaluations, spell
-from textgen.files import open_plain
 from textgen.inference import Score, TextGenerator
 from textgen.originality import RunIndex, Trace, trace
-from textgen.run import Run, RunFolder, exported_version
+from textgen.report.run_history import read_history, read_samples
+from textgen.run import Run, exported_version
 from textgen.tokenizer import Tokenizer
 
 TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_TOKENS = 200
 _SEED = 7
+# Steps of the training whose samples are shown.
+_NUM_STEPS = 5
 # Enough to find surprising passages in, and scored in a few seconds.
 _SCORED_CHARACTERS = 20_000
 _EVALUATED_CHARACTERS = 100_000
 _PASSAGE_TOKENS, _NUM_PASSAGES = 80, 4
 # A map of more tokens is a cloud.
 _MAX_POINTS = 160
-_MAX_HISTORY_BYTES = 1 << 24
 # Settings that a plan chooses, so their defaults say nothing.
 _SHAPE = {"num_layers", "hidden_dim", "context_length", "dropout", "max_steps", "batch_size"}
 
@@ -79,6 +79,7 @@ class Contents:
         card: The model card as JSON values.
         history: One entry per validation, as training recorded it.
         samples: Texts at several temperatures.
+        growth: Steps of the training, and what the model wrote then.
         evaluation: The model on the text that it was not trained on; `None` without such a text.
         passages: A typical passage, and the most surprising ones.
         embedding: Tokens with their place on a map of two dimensions.
@@ -91,6 +92,7 @@ class Contents:
     card: dict[str, Any]
     history: tuple[dict[str, Any], ...]
     samples: tuple[Sample, ...]
+    growth: tuple[tuple[int, str], ...]
     evaluation: Evaluation | None
     passages: tuple[Passage, ...]
     embedding: tuple[tuple[str, float, float], ...]
@@ -149,39 +151,13 @@ def collect(
         entry.card.to_dict(),
         tuple(read_history(run.folder)) if run else (),
         samples,
+        tuple(read_samples(run.folder, _NUM_STEPS)) if run else (),
         evaluation,
         passages,
         _embedding(run) if run else (),
         _recipe(entry.name, run),
         tuple(notes),
     )
-
-
-def read_history(folder: RunFolder) -> list[dict[str, Any]]:
-    """Return what a run recorded at each validation; lines that are damaged are skipped.
-
-    Args:
-        folder: The run's folder. The run may still be in progress.
-    """
-    try:
-        with open_plain(folder.history) as file:
-            lines = file.read(_MAX_HISTORY_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-            step, *losses = (record[key] for key in ("step", "loss", "validation_loss"))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if _is_number(step, int, 2**53) and all(_is_number(n, int | float, 1e9) for n in losses):
-            found.append(record)
-    return found
-
-
-def _is_number(value: object, kind: Any, limit: float) -> bool:
-    return isinstance(value, kind) and 0 <= value < limit
 
 
 def _samples(model: TextGenerator, prompt: str, run: Run | None) -> tuple[Sample, ...]:

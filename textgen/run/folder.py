@@ -31,6 +31,7 @@ class RunFolder:
         # What training adds.
         self.checkpoints = path / "checkpoints"
         self.history = path / "history.jsonl"
+        self.samples = path / "samples.jsonl"
         self.tensorboard = path / "tensorboard"
         self.exported = path / "exported.json"
 

@@ -1,4 +1,4 @@
-"""The history of a run: one JSON object per validation, and TensorBoard events on request."""
+"""The history of a run: its validations and samples as JSON lines, and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ from textgen.reporter import Validation
 
 
 class History:
-    """Writes history.jsonl, and TensorBoard events if a folder is given.
+    """Writes history.jsonl, and samples and TensorBoard events if their places are given.
 
     Args:
         path: The .jsonl file.
         tensorboard: The folder for TensorBoard's event files, or `None`.
+        samples: The .jsonl file for samples, or `None`.
 
     Raises:
         ConfigError: If TensorBoard is asked for but not installed.
     """
 
-    def __init__(self, path: Path, tensorboard: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, tensorboard: Path | None = None, samples: Path | None = None
+    ) -> None:
         if tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise ConfigError(
                 "TensorBoard's event files need the package tensorboard: pip install tensorboard"
             )
         self.path = path
+        self._samples = samples
         self._tensorboard = tensorboard
         self._writer: Any = None
 
     def rewind(self, step: int) -> None:
         """Remove what was recorded after `step`: a resumed run records it again."""
-        try:
-            with open_plain(self.path) as file:
-                kept = [line for line in file if _step_of(line) <= step]
-        except FileNotFoundError:
-            return
-        write_atomically(self.path, b"".join(kept))
+        for path in filter(None, (self.path, self._samples)):
+            try:
+                with open_plain(path) as file:
+                    kept = [line for line in file if _step_of(line) <= step]
+            except FileNotFoundError:
+                continue
+            write_atomically(path, b"".join(kept))
 
     def record(self, validation: Validation) -> None:
         """Append a validation.
@@ -52,18 +57,16 @@ class History:
                 TensorBoard's event cannot be written.
         """
         values = dataclasses.asdict(validation)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        size = self.path.stat().st_size if self.path.exists() else 0
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(values) + "\n")
-        except OSError:
-            # Half a line would spoil the next one.
-            with contextlib.suppress(OSError):
-                os.truncate(self.path, size)
-            raise
+        _append(self.path, values)
         if self._tensorboard:
             self._record_scalars(values)
+
+    def record_sample(self, step: int, text: str) -> None:
+        """Append a text that the model generated. On a full disk it is left out."""
+        if self._samples is None:
+            return
+        with contextlib.suppress(OSError):
+            _append(self._samples, {"step": step, "text": text})
 
     def _record_scalars(self, values: dict[str, Any]) -> None:
         import tensorflow as tf
@@ -83,6 +86,20 @@ class History:
             # begin with the name of a graph node and end with lines about TensorFlow's insides.
             reason = error.message.rpartition("}} ")[2].partition("\n")[0]
             raise OSError(f"Cannot write {self._tensorboard}: {reason}") from error
+
+
+def _append(path: Path, values: dict[str, Any]) -> None:
+    """Append a line, or leave the file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+    except OSError:
+        # Half a line would spoil the next one.
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 def _step_of(line: bytes) -> float:

@@ -227,10 +227,9 @@ class Trainer:
         )
 
     def _diverged(self, what: str, step: int) -> TrainingDivergedError:
-        rate = self._learning_rate
         return TrainingDivergedError(
             f"The {what} stopped being finite at step {step}. Try a lower learning_rate "
-            f"(now {rate:.2g}) or the optimizer adamw. Earlier checkpoints are kept."
+            f"(now {self._learning_rate:.2g}) or the optimizer adamw. Earlier checkpoints are kept."
         )
 
     def _validate(self, clock: Clock, write_sample, *, scheduled: bool = True) -> None:
@@ -271,8 +270,9 @@ class Trainer:
         self.reporter.validation(validation)
         validated = time.monotonic()
         sample_seconds = None
-        if write_sample and self.is_chief and self._pace.affords_sample:
-            self.reporter.sample(write_sample(self.model))
+        if write_sample and scheduled and self.is_chief and self._pace.affords_sample:
+            self.reporter.sample(text := write_sample(self.model))
+            self.history.record_sample(state.step, text)
             sample_seconds = time.monotonic() - validated
         self._pace.validated(validated - started, sample_seconds)
         self.reporter.phase("training")
