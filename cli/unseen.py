@@ -50,5 +50,4 @@ def warn_of_ineffective(generator: TextGenerator, config: Config) -> None:
 
 def _describe(character: str) -> str:
     name = unicodedata.name(character, "")
-    shown = character if character.isprintable() else ""
-    return f"{shown!r} (U+{ord(character):04X}{' ' + name if name else ''})"
+    return f"{character!r} (U+{ord(character):04X}{' ' + name if name else ''})"

@@ -102,7 +102,8 @@ def test_standard_input_is_a_file_like_others(score, file):
 
 
 def test_unseen_characters_are_named(score):
-    assert "U+2603 SNOWMAN" in score(input="The ☃").stderr
+    said = score(input="The ☃\t").stderr
+    assert "never seen '☃' (U+2603 SNOWMAN), '\\t' (U+0009)." in said
 
 
 @pytest.mark.parametrize(
