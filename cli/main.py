@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -41,6 +43,10 @@ _COMMANDS = {
 }
 
 
+# An option in a help text, and a hyphen at which no line breaks.
+_OPTION, _HYPHEN = re.compile(r"--[a-z]+(-[a-z]+)+"), "\u2011"
+
+
 class _Failure(click.ClickException):
     """An error that is not the command's fault. Names in it may contain control characters."""
 
@@ -54,8 +60,30 @@ class _WrongCommand(_Failure):
     exit_code = 2
 
 
+class _HelpFormatter(click.HelpFormatter):
+    """Breaks no line within an option: `--max-steps` stays whole."""
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], *spacing: int) -> None:
+        super().write_dl(
+            [(names, _OPTION.sub(_keep_whole, help)) for names, help in rows], *spacing
+        )
+
+    def getvalue(self) -> str:
+        return super().getvalue().replace(_HYPHEN, "-")
+
+
+def _keep_whole(option: re.Match[str]) -> str:
+    return option[0].replace("-", _HYPHEN)
+
+
+class _Context(click.Context):
+    formatter_class = _HelpFormatter
+
+
 class _Commands(click.Group):
     """Reports every expected error as one sentence; `--debug` shows the traceback."""
+
+    context_class = _Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -64,7 +92,9 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, function = _COMMANDS[cmd_name][0].partition(".")
-        return getattr(importlib.import_module(f"textgen.cli.{module}"), function)
+        command = getattr(importlib.import_module(f"textgen.cli.{module}"), function)
+        command.context_class = _Context
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

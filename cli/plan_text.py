@@ -46,7 +46,8 @@ def describe_plan(plan: Plan) -> str:
         f"context {training.window(model.context_length)}, batch {training.batch_size}, "
         f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
-        f"Corpus: {_amount(characters)} characters, {_epochs(plan.epochs)} epochs; {expected}{warning}"
+        f"Corpus: {_amount(characters)} characters, {_epochs(plan.epochs)} epochs; "
+        f"{expected}{warning}"
     )
 
 

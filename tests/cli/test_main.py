@@ -68,6 +68,14 @@ def test_help_imports_no_command(run_python):
     assert not {"textgen.config", "dataclasses"} & loaded
 
 
+@pytest.mark.parametrize("width", [60, 80, 93, 100])
+def test_help_breaks_no_line_within_an_option(run, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = run("train", "--help").stdout
+    assert "--context-length" in shown
+    assert not re.search(r"--[a-z-]+-$", shown, re.MULTILINE)
+
+
 def test_a_closed_standard_output_is_an_error(models):
     command = f'"{sys.executable}" -m textgen.cli list --models-dir "{models}" >&-'
     process = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True)

@@ -28,9 +28,7 @@ def test_the_lines_name_the_run_and_what_to_expect(plan):
     assert " epochs; expect about 2." in second
 
 
-@pytest.mark.parametrize(
-    ("steps", "epochs"), [(500, "1.5"), (10_000, "30"), (2_000_000, "5,922")]
-)
+@pytest.mark.parametrize(("steps", "epochs"), [(500, "1.5"), (10_000, "30"), (2_000_000, "5,922")])
 def test_epochs_are_written_without_an_exponent(plan, steps, epochs):
     config = plan(max_steps=steps, batch_size=16)
     assert f"characters, {epochs} epochs;" in describe_plan(config)
