@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from textgen.cli import options
@@ -133,7 +134,7 @@ def _shrink(
     precision: str | None,
     texts: Sequence[str],
     models_dir: str | None,
-    **settings: float,
+    **settings: Any,
 ) -> ModelEntry:
     """Write a model that takes less space, and print what that saves and costs."""
     from textgen.shrinking import shrink

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -63,10 +63,11 @@ class _WrongCommand(_Failure):
 class _HelpFormatter(click.HelpFormatter):
     """Breaks no line within an option: `--max-steps` stays whole."""
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], *spacing: int) -> None:
-        super().write_dl(
-            [(names, _OPTION.sub(_keep_whole, help)) for names, help in rows], *spacing
-        )
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        whole = [(names, _OPTION.sub(_keep_whole, help)) for names, help in rows]
+        super().write_dl(whole, col_max, col_spacing)
 
     def getvalue(self) -> str:
         return super().getvalue().replace(_HYPHEN, "-")

@@ -148,8 +148,8 @@ def _check_own_text(entry: ModelEntry) -> None:
     from textgen.inference.own_run import own_run
 
     run = own_run(entry)
-    part = run and (run.store.validation if run.store.test is None else run.store.test)
-    if part is None or not part.size:
+    store = None if run is None else run.store
+    if store is None or not (store.validation if store.test is None else store.test).size:
         raise ConfigError(
             f"texts must name a file to measure the loss on, because {entry.name} has no "
             "validation part in its folder. Received: none"

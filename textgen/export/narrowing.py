@@ -138,7 +138,7 @@ def _widening(
         matrix = tf.cast(restored(name), tf.float32)
         if name + MASK in stored:
             octets = tf.reshape(restored(name + MASK), [-1, 1])
-            bits = tf.bitwise.right_shift(octets, np.arange(7, -1, -1, np.uint8)) & 1
+            bits = tf.bitwise.right_shift(octets, np.arange(7, -1, -1, dtype=np.uint8)) & 1
             shape = stored[name + SHAPE]
             kept = tf.where(tf.reshape(bits, [-1]))
             flat = tf.scatter_nd(kept, matrix, [shape.prod(dtype=np.int64)])
