@@ -35,6 +35,7 @@ def describe_plan(plan: Plan) -> str:
             f"expect little of so few steps; {_MIN_STEPS} take about {_duration(seconds)} "
             f"(--time-budget {seconds}s)."
         )
+    precision = "bfloat16, " if training.mixed_precision else ""
     warning = ""
     if plan.memorizes and plan.corpus.validation_tokens:
         warning = (
@@ -44,7 +45,7 @@ def describe_plan(plan: Plan) -> str:
     return (
         f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "
         f"context {training.window(model.context_length)}, batch {training.batch_size}, "
-        f"{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
+        f"{precision}{plan.steps:,} steps of about {plan.step_seconds:.2g} s: "
         f"{_duration(plan.seconds)} on {plan.machine.description}.\n"
         f"Corpus: {_amount(characters)} characters, {_epochs(plan.epochs)} epochs; "
         f"{expected}{warning}"

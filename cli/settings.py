@@ -252,7 +252,7 @@ _OPTIONS = (
     on_machine(
         "--mixed-precision/--no-mixed-precision",
         default=None,
-        help="Use bfloat16 mixed precision.  [default: on Ampere or newer GPUs]",
+        help="Use bfloat16 mixed precision.  [default: if the device is faster with it]",
     ),
     on_machine(
         "--strategy",

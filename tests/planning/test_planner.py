@@ -11,6 +11,7 @@ from textgen.errors import ConfigError
 from textgen.planning import CorpusSize, Machine, make_plan
 
 CPU = Machine("2 CPU cores", 240e9)
+NARROW = dataclasses.replace(CPU, bfloat16_flops=480e9)
 NOVEL = CorpusSize(1_003_854, 111_540, 345_842, 43_427, 2048, 2.35)
 FABLES = CorpusSize(30_600, 3_400, 30_600, 3_400, 70, 2.53)
 LIBRARY = CorpusSize(9 * 10**8, 10**8, 3 * 10**8, 2**18, 16384, 2.0)
@@ -21,6 +22,7 @@ machines = st.builds(
     flops=st.floats(1e9, 1e15),
     is_gpu=st.booleans(),
     num_devices=st.integers(1, 8),
+    bfloat16_flops=st.none() | st.floats(1e9, 1e15),
 )
 corpora = st.builds(
     CorpusSize,
@@ -113,6 +115,22 @@ def test_what_is_fixed_is_kept(corpus, seconds, machine, kind, kept):
     assert {name: settings[name] for name in kept} == kept
     parts = machine.num_devices * kept.get("accumulate", 1)
     assert "batch_size" in kept or settings["batch_size"] % parts == 0
+
+
+@pytest.mark.parametrize(
+    ("machine", "kept", "is_narrow"),
+    [
+        (NARROW, {"hidden_dim": 384}, True),
+        (NARROW, {"hidden_dim": 64}, False),  # Too small to gain.
+        (CPU, {"hidden_dim": 384}, False),
+        (NARROW, {"hidden_dim": 384, "jit_compile": True}, False),
+        (NARROW, {"hidden_dim": 384, "mixed_precision": False}, False),
+        (NARROW, {"hidden_dim": 384, "architecture": "lstm"}, False),
+    ],
+)
+def test_a_cpu_with_bfloat16_units_computes_in_it_where_a_step_gains(machine, kept, is_narrow):
+    training = plan(NOVEL, 600, machine=machine, **kept).config.training
+    assert (training.mixed_precision is True, training.jit_compile is False) == (is_narrow,) * 2
 
 
 @given(corpora, seconds)

@@ -71,6 +71,13 @@ def test_micro_batches_in_mixed_precision_agree_as_far_as_bfloat16_reaches(
     np.testing.assert_allclose(in_parts, whole, rtol=2**-8)  # its mantissa has 8 bits
 
 
+def test_bfloat16_outside_xla_learns_what_float32_inside_it_does(make_trainer):
+    settings = {"max_steps": 24, "validate_every": 4, "model": {"num_layers": 2}}
+    inside = losses(make_trainer("inside", jit_compile=True, **settings))
+    outside = losses(make_trainer("outside", mixed_precision=True, **settings))
+    np.testing.assert_allclose(outside, inside, rtol=2**-6)
+
+
 def test_no_two_steps_layers_or_micro_batches_share_a_dropout_mask(make_trainer):
     trainer = make_trainer(model={"dropout": 0.5, "num_layers": 2}, accumulate=4)
     seeds = [trainer._step._dropout_seeds(np.int64(step)).numpy() for step in range(5)]

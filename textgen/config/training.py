@@ -53,7 +53,8 @@ class TrainingConfig(Record):
         patience: Validations without improvement before training stops. If `None`, it never
             stops early.
         mixed_precision: Whether to compute in bfloat16 and keep weights in float32. If `None`,
-            on GPUs that are made for it, if the model's family gains from it.
+            on GPUs that are made for it, if the model's family gains from it; a plan decides
+            for CPUs.
         strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`; see
             `textgen.training.distribution.build_strategy`.
         jit_compile: Whether to compile the step with XLA. If `None`, wherever it is faster.

@@ -39,8 +39,7 @@ class Profile(ABC, Generic[Config]):
         optimizer: The better optimizer, `"adamw"` or `"muon"`.
         learning_rates: The peak learning rate of each optimizer; see `learning_rate`.
         tokenizer: The tokenizer that suits the family; `"auto"` leaves the choice to the corpus.
-        is_bfloat16_faster_on_gpu: Whether training gains from bfloat16 on a GPU that is made
-            for it.
+        is_bfloat16_faster: Whether training gains from bfloat16 on a device that is made for it.
         is_xla_faster_on_gpu: Whether training gains from XLA on a GPU. On a CPU it always does.
         has_unlimited_context: Whether a model remembers, in its state, also what came before its
             context.
@@ -56,7 +55,7 @@ class Profile(ABC, Generic[Config]):
     optimizer: ClassVar[str]
     learning_rates: ClassVar[dict[str, float]]
     tokenizer: ClassVar[Literal["auto", "character", "bpe"]] = "auto"
-    is_bfloat16_faster_on_gpu: ClassVar[bool] = True
+    is_bfloat16_faster: ClassVar[bool] = True
     is_xla_faster_on_gpu: ClassVar[bool] = True
     has_unlimited_context: ClassVar[bool] = False
     overfitting_exponent: ClassVar[float] = 0.0

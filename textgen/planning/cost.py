@@ -9,6 +9,8 @@ measured for a machine; see `textgen.planning.machine`.
 
 from __future__ import annotations
 
+import dataclasses
+
 from textgen.config import TrainingConfig
 from textgen.models import ModelConfig
 from textgen.planning.machine import Machine
@@ -26,8 +28,12 @@ _WEIGHT_WORK = 2.0
 _STEP_OVERHEAD = 0.001
 # The seconds of overhead of one iteration of a sequential loop.
 _ITERATION_OVERHEAD = 1e-5
+# The seconds per layer that a CPU needs for the operations of a step outside XLA.
+_PLAIN_LAYER_OVERHEAD = 0.0018
 # The seconds that a GPU needs to launch the kernels of a layer. Not measured: a cautious guess.
 _GPU_LAYER_OVERHEAD = 0.001
+# How many times as fast a step must be in bfloat16 outside XLA to be worth it.
+_MIN_GAIN_OF_BFLOAT16 = 1.1
 # The work of the forward pass alone, as a fraction of that of a step.
 _FORWARD_FRACTION = 0.35
 # The seconds until the first step is compiled, for the model as a whole.
@@ -75,9 +81,27 @@ def step_seconds(
     more_operations, more_activations = 0.0, 0.0
     if trains_all:
         more_operations, more_activations = _update_work(model, training, vocab_size)
-    seconds = (tokens * operations + more_operations) / machine.flops
+    # Optimizers compute in float32.
+    seconds = tokens * operations / _flops(training, machine) + more_operations / machine.flops
     seconds += (tokens * activations + more_activations) / machine.activations_per_second
-    return seconds * machine.contention + _overhead(model, machine)
+    return seconds * machine.contention + _overhead(model, training, machine)
+
+
+def in_fastest_precision(
+    model: ModelConfig, training: TrainingConfig, vocab_size: int, machine: Machine
+) -> TrainingConfig:
+    """Return the settings with bfloat16 outside XLA if a step of a CPU is faster that way.
+
+    A step must gain clearly: the seconds are estimates, and outside XLA other programs disturb
+    it more.
+    """
+    can_gain = machine.bfloat16_flops and model.profile.is_bfloat16_faster
+    if not can_gain or training.adapter_rank:
+        return training
+    narrow = dataclasses.replace(training, mixed_precision=True, jit_compile=False)
+    seconds = step_seconds(model, narrow, vocab_size, machine)
+    gain = step_seconds(model, training, vocab_size, machine) / seconds
+    return narrow if gain > _MIN_GAIN_OF_BFLOAT16 else training
 
 
 def validation_seconds(
@@ -101,6 +125,12 @@ def export_seconds(machine: Machine) -> float:
     return _EXPORT_SECONDS * _slowness(machine)
 
 
+def _flops(training: TrainingConfig, machine: Machine) -> float:
+    """Return the operations per second of the products that a step's precision decides on."""
+    is_narrow = training.mixed_precision and training.jit_compile is False
+    return (machine.bfloat16_flops if is_narrow else None) or machine.flops
+
+
 def _slowness(machine: Machine) -> float:
     """Return how many times as long the host's own work takes as on the reference machine."""
     # The speed of a GPU says nothing about its host.
@@ -108,12 +138,14 @@ def _slowness(machine: Machine) -> float:
     return slowness * machine.contention
 
 
-def _overhead(model: ModelConfig, machine: Machine) -> float:
+def _overhead(model: ModelConfig, training: TrainingConfig, machine: Machine) -> float:
     """Return the seconds per step that do not depend on the work."""
     if machine.is_gpu:  # A library of the GPU runs sequential loops.
         return _STEP_OVERHEAD + _GPU_LAYER_OVERHEAD * model.num_layers
-    iterations = model.profile.sequential_iterations(model)
-    return (_STEP_OVERHEAD + iterations * _ITERATION_OVERHEAD) * _slowness(machine)
+    seconds = _STEP_OVERHEAD + model.profile.sequential_iterations(model) * _ITERATION_OVERHEAD
+    if training.jit_compile is False:
+        seconds += _PLAIN_LAYER_OVERHEAD * model.num_layers
+    return seconds * _slowness(machine)
 
 
 def _activations(model: ModelConfig, vocab_size: int) -> int:

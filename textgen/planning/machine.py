@@ -12,6 +12,7 @@ from pathlib import Path
 _PROBE_SECONDS = 0.5
 _CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 _ROWS, _WIDTH, _WIDER = 1024, 256, 1024
+_OPERATIONS = 2 * _ROWS * _WIDTH * _WIDER
 # How much of all cores a layer uses on an idle machine.
 _PARALLEL_EFFICIENCY = 0.85
 # Operations of a matrix product per activation, on the machine to which the costs were fitted.
@@ -35,6 +36,8 @@ class Machine:
         contention: How many times as long as alone everything takes at the moment, because
             other programs use the processor.
         memory_bytes: The memory that training may take. `None` if it is unknown.
+        bfloat16_flops: The same as `flops` for a product in bfloat16 outside XLA, which makes no
+            use of the units that some CPUs have for it. `None` if it is no faster.
     """
 
     description: str
@@ -44,6 +47,7 @@ class Machine:
     activations: float | None = None
     contention: float = 1.0
     memory_bytes: int | None = None
+    bfloat16_flops: float | None = None
 
     @property
     def activations_per_second(self) -> float:
@@ -79,9 +83,13 @@ def measure_machine(num_devices: int = 1) -> Machine:
             outputs *= tf.math.rsqrt(tf.reduce_mean(outputs**2, axis=-1, keepdims=True) + 1e-5)
         return tape.gradient(outputs, inputs)
 
+    @tf.function(autograph=False)
+    def multiply_in_bfloat16() -> tf.Tensor:
+        return tf.matmul(tf.cast(rows, tf.bfloat16), tf.cast(weights, tf.bfloat16))
+
     multiplying, slowed = _measure(multiply, has_cores=not gpus)
     activating, slowed_too = _measure(activate, has_cores=not gpus)
-    flops = 2 * _ROWS * _WIDTH * _WIDER / multiplying
+    flops = _OPERATIONS / multiplying
     activations = _ROWS * _WIDER / activating
     if gpus:
         name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
@@ -90,7 +98,16 @@ def measure_machine(num_devices: int = 1) -> Machine:
     description = _count(_num_cores(), "CPU core")
     if contention >= _NOTICED_CONTENTION:
         description += ", shared with other programs"
-    return Machine(description, flops, False, num_devices, activations, contention, _memory_bytes())
+    bfloat16_flops = _OPERATIONS / _measure(multiply_in_bfloat16, has_cores=True)[0]
+    return Machine(
+        description,
+        flops,
+        num_devices=num_devices,
+        activations=activations,
+        contention=contention,
+        memory_bytes=_memory_bytes(),
+        bfloat16_flops=bfloat16_flops if bfloat16_flops > flops else None,
+    )
 
 
 def _measure(compute: Callable, has_cores: bool) -> tuple[float, float]:

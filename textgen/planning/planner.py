@@ -245,6 +245,8 @@ class _Planner:
         if seen.context_length < model.context_length:
             training = dataclasses.replace(training, window_length=seen.context_length)
         corpus, machine, vocab_size = self.corpus, self.machine, self.corpus.vocab_size
+        if self.fixed.isdisjoint(("mixed_precision", "jit_compile")):
+            training = cost.in_fastest_precision(seen, training, vocab_size, machine)
         step = cost.step_seconds(seen, training, vocab_size, machine)
         validation = cost.validation_seconds(seen, corpus.validation_tokens, vocab_size, machine)
         around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)

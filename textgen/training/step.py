@@ -41,7 +41,7 @@ def choose_dtype(config: TrainingConfig, model: ModelConfig) -> str:
         )
         capabilities = [each.get("compute_capability", (0, 0)) for each in details]
         is_fast = min(capabilities, default=(0, 0)) >= _BFLOAT16_CAPABILITY
-        mixed = is_fast and model.profile.is_bfloat16_faster_on_gpu
+        mixed = is_fast and model.profile.is_bfloat16_faster
     return "mixed_bfloat16" if mixed else "float32"
 
 

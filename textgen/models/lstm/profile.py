@@ -33,8 +33,8 @@ class LSTMProfile(Profile[LSTMConfig]):
     learning_rates: ClassVar = {"adamw": 8e-3, "muon": 2e-2}
     tokenizer = "character"
     # cuDNN's LSTM is not an XLA op. It is faster than what XLA makes of a loop, and it computes
-    # in the precision of the weights.
-    is_bfloat16_faster_on_gpu = False
+    # in the precision of the weights. On a CPU, only XLA runs loops fast, in float32.
+    is_bfloat16_faster = False
     is_xla_faster_on_gpu = False
     has_unlimited_context = True
     # An LSTM overfits a small corpus sooner than a Transformer.
