@@ -42,6 +42,13 @@ def test_every_fable_ends_with_a_sentence():
     assert [fable for fable in documents("stories/fables.txt") if fable[-1] not in '.!?"'] == []
 
 
+def test_recipes_are_collected(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["collect.py", str(tmp_path / "recipes.txt")])
+    runpy.run_path(str(EXAMPLES / "recipes" / "collect.py"), run_name="__main__")
+    recipes = (tmp_path / "recipes.txt").read_text("utf-8").split("\n\n")
+    assert len(set(recipes)) == 400
+
+
 @pytest.fixture
 def run_example(without_samples, tmp_path, monkeypatch, capsys):
     """Run an example's script to its end, with a model that trains without being compiled."""
