@@ -33,7 +33,7 @@ ALLOWED = {
     "gram_table": {"splitmix"},
     "indexing": {
         *("card_parts", "catalog", "errors", "export", "generation", "gram_table", "inference"),
-        *("inheritance", "originality", "runtime", "serving.tf_serving"),
+        *("inheritance", "originality", "run", "runtime", "serving.tf_serving"),
     },
     "checks": {"errors", "unicode"},
     "record": {"errors"},

@@ -13,6 +13,7 @@ from textgen.errors import CorpusError
 from textgen.inference.own_run import own_run
 from textgen.inheritance import find_parent
 from textgen.originality import RunIndex
+from textgen.run import exported_step, exported_version, record_export
 from textgen.runtime.banner import hidden_banner
 
 # The table, twice to three times as long, is a constant of the graph, which must stay below 2 GB.
@@ -88,5 +89,9 @@ def add_index(
             shutil.copyfile(entry.path / ADAPTER_PATH, folder / ADAPTER_PATH)
 
     path = catalog.add_version(entry.name, write)
+    step = exported_step(run.folder)
+    if step is not None and exported_version(run.folder) == entry.path.name:
+        # The weights are the same, so the run's curves are this version's, too.
+        record_export(run.folder, step, path.name)
     write_configuration(path.parent, entry.name)
     return path

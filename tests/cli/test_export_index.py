@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import textgen
+from textgen.run import ModelRuns, exported_step, exported_version
 from textgen.serving.http.batch import Batch
 
 COPY = "The quick brown fox jumps over the lazy dog."
@@ -20,6 +21,8 @@ def indexed(run, models, tmp_path_factory):
     shutil.copytree(models, folder)
     result = run("export", "fox", "--with-index", "--models-dir", folder)
     assert result.exit_code == 0, result.output
+    newest = ModelRuns(folder / "fox").newest
+    assert (exported_step(newest), exported_version(newest)) == (6, "2")
     shutil.rmtree(folder / "fox" / "train")
     return folder, result.stdout
 

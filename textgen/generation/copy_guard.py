@@ -111,10 +111,8 @@ class CopyGuard:
             tf.bitwise.bitwise_and,
             tf.bitwise.bitwise_xor,
         )
-        found = []
-        for bit in bits:
-            place = tf.cast(bit, tf.int64)
-            byte = tf.cast(tf.gather(self._table(), place // 8), tf.int32)
-            shifted = tf.bitwise.right_shift(byte, tf.cast(place % 8, tf.int32))
-            found.append(tf.equal(tf.bitwise.bitwise_and(shifted, 1), 1))
-        return found[0] & found[1]
+        # Both at once, because what counts is the number of operations.
+        place = tf.cast(tf.stack(bits), tf.int64)
+        byte = tf.cast(tf.gather(self._table(), place // 8), tf.int32)
+        shifted = tf.bitwise.right_shift(byte, tf.cast(place % 8, tf.int32))
+        return tf.reduce_all(tf.equal(tf.bitwise.bitwise_and(shifted, 1), 1), 0)
