@@ -7,6 +7,7 @@ import pytest
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.models import build_model
 from textgen.training.optimizers import build_optimizer
+from textgen.training.orthogonalization import orthogonalize
 
 HEADS, WIDTH = 4, 16
 
@@ -44,26 +45,38 @@ def test_muon_takes_every_kernel_and_adam_the_rest(architecture):
         assert (velocity is None) == variable.path.endswith("kernel"), variable.path
 
 
-def test_matrices_found_together_move_as_each_by_itself_in_keras():
+def test_matrices_found_together_move_as_each_by_itself():
     generator = np.random.default_rng(1)
     shapes = [(WIDTH, WIDTH), (WIDTH, 24), (24, WIDTH), (WIDTH, WIDTH)]
     weights = [generator.normal(0, 1, shape).astype(np.float32) for shape in shapes]
-    ours = [keras.Variable(weight, name="kernel") for weight in weights]
-    theirs = [keras.Variable(weight, name="kernel") for weight in weights]
-    config = TrainingConfig(max_steps=10, warmup_steps=0, weight_decay=0.0, optimizer="muon")
-    optimizer = build_optimizer(config, ModelConfig(), ours)
-    plain = keras.optimizers.Muon(float(optimizer.learning_rate), weight_decay=0.0, rms_rate=None)
-    plain.build(theirs)
+    together, alone = ([keras.Variable(w, name="kernel") for w in weights] for _ in range(2))
+    config = TrainingConfig(max_steps=10, warmup_steps=0, optimizer="muon")
+    optimizer = build_optimizer(config, ModelConfig(), together)
+    optimizers = [build_optimizer(config, ModelConfig(), [variable]) for variable in alone]
     for _ in range(3):
         gradients = [
             keras.ops.convert_to_tensor(generator.normal(0, 1, shape).astype(np.float32))
             for shape in shapes
         ]
-        plain.learning_rate = float(optimizer.learning_rate)
         optimizer.apply(gradients)
-        plain.apply(gradients)
-    for our, their in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(our, their, atol=1e-5)
+        for single, gradient in zip(optimizers, gradients, strict=True):
+            single.apply([gradient])
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_momentum_is_nesterov_s():
+    generator = np.random.default_rng(2)
+    gradients = generator.normal(0, 1, (3, WIDTH, WIDTH)).astype(np.float32)
+    variable = keras.Variable(np.zeros((WIDTH, WIDTH), np.float32), name="kernel")
+    config = TrainingConfig(warmup_steps=0, weight_decay=0.0, optimizer="muon")
+    optimizer = build_optimizer(config, ModelConfig(), [variable])
+    momentum, weight = np.zeros_like(gradients[0]), np.zeros_like(gradients[0])
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)])
+        momentum = 0.95 * momentum + gradient
+        weight -= 0.02 * orthogonalize((gradient + 0.95 * momentum)[None])[0].numpy()
+    np.testing.assert_allclose(variable, weight, atol=1e-5)
 
 
 @pytest.mark.parametrize(("width", "peak"), [(96, 8e-3), (384, 8e-3), (768, 2e-3)])

@@ -47,8 +47,6 @@ _SAMPLE_SECONDS = 0.7
 # Below this speed, in FLOP/s, the host's own work is taken to be slower than the seconds above.
 _REFERENCE_FLOPS = 120e9
 
-_NEWTON_SCHULZ_ITERATIONS = 5
-
 
 def count_matrix_weights(model: ModelConfig) -> int:
     """Return the weights of all layers' matrices, which every token is multiplied with."""
@@ -178,11 +176,12 @@ def _update_work(
     optimizer = profile.optimizer if training.optimizer == "auto" else training.optimizer
     operations = 0
     if optimizer == "muon":
-        operations = sum(_newton_schulz(*shape) for shape in profile.matrix_shapes(model))
-    return _MATRIX_WORK * _NEWTON_SCHULZ_ITERATIONS * operations, _WEIGHT_WORK * weights
+        operations = sum(_orthogonalization(*shape) for shape in profile.matrix_shapes(model))
+    return _MATRIX_WORK * operations, _WEIGHT_WORK * weights
 
 
-def _newton_schulz(rows: int, columns: int) -> int:
-    """Return the operations per iteration; see `textgen.training.optimizers.Muon`."""
+def _orthogonalization(rows: int, columns: int) -> int:
+    """Return the operations of Muon; see `textgen.training.orthogonalization`."""
     short, long = sorted((rows, columns))
-    return 4 * short**2 * long + 2 * short**3
+    # Two products as wide as the matrix, and nine square ones for three polynomials.
+    return 4 * short**2 * long + 18 * short**3

@@ -13,6 +13,7 @@ import tensorflow as tf
 from textgen.config import TrainingConfig
 from textgen.keras_internals import MatrixMuon, SummedGradients
 from textgen.models import ModelConfig
+from textgen.training.orthogonalization import orthogonalize
 
 # The learning rate of Muon's AdamW part, as a fraction of that of its matrices.
 _MUON_ADAM_RATIO = 0.2
@@ -82,7 +83,7 @@ class SGD(SummedGradients, keras.optimizers.SGD):
 
 
 class Muon(MatrixMuon):
-    """Momentum orthogonalized by Newton-Schulz iterations, for every matrix inside the model.
+    """Orthogonalized momentum for every matrix inside the model.
 
     Keras' own Muon goes by the number of axes. It would leave the matrices of attention, whose
     kernels are [D, H, K] and [H, K, D], to AdamW, and take their biases, [H, K], for matrices.
@@ -106,9 +107,7 @@ class Muon(MatrixMuon):
             by_shape[tuple(wide[index].shape)].append(index)
         found: dict[int, tf.Tensor] = {}
         for indices in by_shape.values():
-            batch = self.zeropower_via_newtonschulz5(
-                tf.stack([wide[index] for index in indices]), self.ns_steps
-            )
+            batch = orthogonalize(tf.stack([wide[index] for index in indices]))
             for index, direction in zip(indices, tf.unstack(batch), strict=True):
                 found[index] = _unwide(direction, gradients[index].shape)
         return [(momentum, found[index]) for index, momentum in enumerate(new)]
