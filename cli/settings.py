@@ -144,6 +144,9 @@ _OPTIONS = (
     ),
     validating("--validate-every", type=int, help="Steps between validations.  [default: planned]"),
     validating(
+        "--validation-tokens", type=int, help="Maximum tokens per validation.  [default: planned]"
+    ),
+    validating(
         "--patience",
         type=int,
         help="Stop after this many validations without improvement.  [default: never]",
@@ -246,8 +249,7 @@ _OPTIONS = (
         "--accumulate",
         type=int,
         default=_TRAINING.accumulate,
-        show_default=True,
-        help="Number of parts to split each batch into, to save memory.",
+        help="Number of parts to split each batch into, to save memory.  [default: planned]",
     ),
     on_machine(
         "--mixed-precision/--no-mixed-precision",

@@ -4,6 +4,7 @@ import json
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from textgen.card import ModelCard, make_card
@@ -25,7 +26,9 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
         validation_characters=50,
     )
     store = SimpleNamespace(
-        num_learned={"validation": 100}.__getitem__, count_learned=lambda part, token: 0
+        num_learned={"validation": 100}.__getitem__,
+        count_learned=lambda part, token: 0,
+        seen=lambda size: np.arange(size) != 1,
     )
     tokenizer = CharacterTokenizer.learn(["ab"])
     run = Run(RunFolder(tmp_path), RunConfig(), corpus, tokenizer, store)
@@ -41,6 +44,7 @@ def test_a_card_records_the_shape_the_corpus_and_the_loss(tmp_path):
     )
     card = make_card("mine", run, result)
     assert ModelCard.from_dict(json.loads(json.dumps(card.to_dict()))) == card
+    assert card.tokenizer.unseen == [1]
     assert card.num_parameters == 16
     assert card.corpus.description == "two letters"
     assert card.perplexity == pytest.approx(2)

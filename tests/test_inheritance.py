@@ -71,6 +71,22 @@ def test_what_the_parent_does_not_allow_is_named(parent, settings, rule):
         inherited(parent, **settings)
 
 
+def test_ids_of_unseen_tokens_are_those_of_the_tokenizer(exported, tmp_path):
+    folder = tmp_path / "1"
+    shutil.copytree(exported.path, folder)
+    path = folder / "assets.extra" / "textgen.json"
+    card = json.loads(path.read_text("utf-8"))
+    for unseen in ([0, 2], None):
+        card["tokenizer"]["unseen"] = unseen
+        path.write_text(json.dumps(card), "utf-8")
+        assert find_parent(textgen.Catalog(tmp_path), str(folder))[0].unseen == unseen
+    for token in (-1, exported.tokenizer.vocab_size, 1.5, True):
+        card["tokenizer"]["unseen"] = [token]
+        path.write_text(json.dumps(card), "utf-8")
+        with pytest.raises(ModelDamagedError, match="ids of unseen tokens must be integers"):
+            find_parent(textgen.Catalog(tmp_path), str(folder))
+
+
 def test_another_family_is_refused(exported_models):
     parent = find_parent(textgen.Catalog(), str(exported_models["lstm"].path))
     with pytest.raises(ConfigError, match=r"^architecture comes from .* 'transformer'$"):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from textgen.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +83,28 @@ class ModelShape(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerSummary(Part):
-    """The kind of a tokenizer, and its number of tokens."""
+    """The kind of a tokenizer, and its number of tokens.
+
+    Attributes:
+        unseen: Ids of tokens that the model has not learned and never generates, if known.
+    """
 
     kind: str
     vocab_size: int
+    unseen: list | None = None
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, is_seen: Iterable[bool] | None) -> Self:
+        """Return the summary of a tokenizer.
+
+        Args:
+            tokenizer: The tokenizer.
+            is_seen: bool[V], the tokens that the model has learned, if known.
+        """
+        unseen = None
+        if is_seen is not None:
+            unseen = [token for token, seen in enumerate(is_seen) if not seen]
+        return cls(kind=tokenizer.kind, vocab_size=tokenizer.vocab_size, unseen=unseen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from textgen.pretrained import PublishedModel, default_name, open_published, wri
 from textgen.runtime.banner import hidden_banner
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from textgen.models.base import Decoder
 
 
@@ -74,14 +76,15 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
     from textgen.serving.tf_serving import write_configuration
 
     tokenizer = published.tokenizer
+    is_seen = writable_tokens(tokenizer)
     generator = Generator(
         make_decoder(published),
         tokenizer.in_graph(),
         tokenizer.prefix_id(has_documents=True),
         has_documents=True,
-        is_seen=writable_tokens(tokenizer),
+        is_seen=is_seen,
     )
-    card = _card(published, name)
+    card = _card(published, name, is_seen)
     path = catalog.add_version(
         name,
         lambda folder: write_saved_model(
@@ -97,9 +100,7 @@ def make_decoder(published: PublishedModel) -> Decoder:
     config, vocab_size = published.config, published.tokenizer.vocab_size
     # Not built, so it has no weights of its own.
     model = config.profile.model_class()(config, vocab_size)
-    decoder = model.decoder_class(config, vocab_size, {})
-    decoder.weights = model.fuse(published.weights)
-    return decoder
+    return model.decoder_class(config, vocab_size, model.fuse(published.weights))
 
 
 def _with_ends_of_turns(published: PublishedModel) -> PublishedModel:
@@ -132,13 +133,13 @@ def _with_ends_of_turns(published: PublishedModel) -> PublishedModel:
     return dataclasses.replace(published, tokenizer=tokenizer.with_eos(longest))
 
 
-def _card(published: PublishedModel, name: str) -> ModelCard:
+def _card(published: PublishedModel, name: str, is_seen: np.ndarray) -> ModelCard:
     tokenizer = published.tokenizer
     return ModelCard(
         name=name,
         model=ModelShape.from_dict(published.config.to_dict()),
         num_parameters=published.num_parameters,
-        tokenizer=TokenizerSummary(kind=tokenizer.kind, vocab_size=tokenizer.vocab_size),
+        tokenizer=TokenizerSummary.of(tokenizer, is_seen),
         published=published.summary,
         created=now(),
         versions=current_versions(),

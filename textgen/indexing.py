@@ -70,10 +70,9 @@ def add_index(
     table = make_table(text)
     # Not built, so it has no weights of its own.
     model = parent.config.profile.model_class()(parent.config, parent.tokenizer.vocab_size)
-    decoder = model.decoder_class(parent.config, parent.tokenizer.vocab_size, {})
-    decoder.weights = parent.weights()
+    decoder_class, vocab_size = model.decoder_class, parent.tokenizer.vocab_size
     generator = Generator(
-        decoder,
+        decoder_class(parent.config, vocab_size, parent.weights()),
         run.tokenizer.in_graph(),
         run.tokenizer.prefix_id(run.has_documents),
         run.has_documents,

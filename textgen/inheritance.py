@@ -57,6 +57,7 @@ def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConf
         tokenizer,
         origin.license if origin else None,
         template,
+        card.tokenizer.unseen,
     )
     return parent, cleaning
 

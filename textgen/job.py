@@ -26,7 +26,7 @@ from textgen.planning import (
 from textgen.reporter import Reporter
 from textgen.run import ModelRuns, Run, RunFolder, record_export
 from textgen.tokenizer import ImportedTokenizer
-from textgen.windows import MAX_VALIDATION_TARGETS, Windows, cut_windows
+from textgen.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -77,7 +77,9 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
         train_characters=characters,
         validation_characters=run.corpus.validation_characters,
         train_tokens=tokens.size,
-        validation_tokens=min(run.store.num_learned("validation"), MAX_VALIDATION_TARGETS),
+        validation_tokens=min(
+            run.store.num_learned("validation"), run.config.training.validation_tokens
+        ),
         vocab_size=run.tokenizer.vocab_size,
         compressed_bits=compressed_bits(beginning),
         train_fraction=_train_fraction(run),
@@ -237,8 +239,13 @@ def finish(
         windows = _windows(run, run.config, judged="test").validation
         result = dataclasses.replace(result, test_loss=mean_loss(result.model, windows))
     reporter.phase("exporting")
-    generator = Generator.of_model(
-        result.model, run.tokenizer, run.has_documents, run.seen_tokens()
+    # Its weights are arrays: the export frees each when it is done with it.
+    generator = Generator(
+        result.model.decoder(),
+        run.tokenizer.in_graph(),
+        run.tokenizer.prefix_id(run.has_documents),
+        run.has_documents,
+        run.seen_tokens(),
     )
     card = make_card(runs.name, run, result)
 

@@ -14,18 +14,13 @@ from functools import lru_cache
 import numpy as np
 
 from textgen.config import TrainingConfig
+from textgen.config.training import MAX_VALIDATION_TOKENS
 from textgen.errors import CorpusError
 from textgen.permutation import Permutation
 from textgen.row_windows import RowValidationWindows, RowWindows
 
-# Most tokens predicted in one validation. The standard deviation of a token's loss is about 2
-# nats, so the standard error of this mean is about 2 / sqrt(2**18) = 0.004, less than the
-# difference between two seeds; and because all validations of a run use the same windows, their
-# ranking is more certain still. Validating on all of a long corpus would take longer than the
-# training between two validations.
-MAX_VALIDATION_TARGETS = 2**18
-# Windows that are validated at once, and their logits, which take 256 MB.
-_MAX_VALIDATED, _MAX_LOGITS = 64, 2**26
+# Windows that are validated at once, and their logits, which take 64 MB.
+_MAX_VALIDATED, _MAX_LOGITS = 64, 2**24
 # Without prompts, no part of a corpus has rows.
 NO_ROWS: Mapping[str, np.ndarray] = types.MappingProxyType({})
 # The fraction of replayed windows is rounded to a multiple of 1 / this.
@@ -208,7 +203,7 @@ class ValidationWindows:
         tokens: np.ndarray,
         context_length: int,
         batch_size: int,
-        max_targets: int = MAX_VALIDATION_TARGETS,
+        max_targets: int = MAX_VALIDATION_TOKENS,
     ) -> None:
         if len(tokens) < 2:
             raise CorpusError(
@@ -292,9 +287,9 @@ def cut_windows(
             train, length, config.batch_size, config.seed, replay, config.replay_fraction, rows
         ),
         RowValidationWindows(
-            RowWindows(judged, rows[part], length), batch_size, MAX_VALIDATION_TARGETS
+            RowWindows(judged, rows[part], length), batch_size, config.validation_tokens
         )
         if part in rows
-        else ValidationWindows(judged, length, batch_size),
+        else ValidationWindows(judged, length, batch_size, config.validation_tokens),
         bool(validation.size),
     )

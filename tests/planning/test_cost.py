@@ -6,7 +6,7 @@ import math
 import pytest
 
 from textgen.config import ModelConfig, TrainingConfig
-from textgen.planning import Machine, cost
+from textgen.planning import Machine, cost, memory
 
 MACHINE = Machine("2 CPU cores", 240e9)
 
@@ -19,7 +19,7 @@ def test_the_weights_of_matrices_are_those_of_the_model(architecture):
     model = build_model(config, vocab_size=11, seed=0)
     kernels = [v.shape for v in model.trainable_variables if v.path.endswith("kernel")]
     counted = sum(math.prod(shape) for shape in kernels if 11 not in shape)
-    assert cost.count_matrix_weights(config) == counted
+    assert memory.count_matrix_weights(config) == counted
 
 
 # Milliseconds on 2 cores of the machine to which the formula was fitted,

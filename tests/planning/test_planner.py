@@ -138,7 +138,7 @@ def test_what_no_plan_is_about_stays_as_it_is(corpus, seconds):
     config = RunConfig(training=TrainingConfig(seed=7, learning_rate=0.1, patience=3), min_count=2)
     training = make_plan(config, (), corpus, CPU, seconds).config.training
     planned = {"max_steps": 1, "batch_size": 1, "validate_every": 1}
-    planned |= {"schedule": "wsd", "warmup_steps": 1}
+    planned |= {"schedule": "wsd", "warmup_steps": 1, "accumulate": 1, "validation_tokens": 1}
     assert dataclasses.replace(training, **planned) == dataclasses.replace(
         config.training, **planned
     )
@@ -279,3 +279,36 @@ def test_a_large_trained_model_gets_adapters_and_short_windows_on_a_cpu():
     assert plan_trained(small, adapter_rank=0).config.training.adapter_rank == 0
     gpu = Machine("a GPU", 1e14, is_gpu=True)
     assert plan_trained(gpu).config.training.adapter_rank is None
+
+
+def test_a_large_trained_model_fits_its_time_and_its_memory():
+    for gigabytes, seconds in ((24, 300), (6, 300), (24, 150)):
+        machine = dataclasses.replace(CPU, memory_bytes=gigabytes * 10**9)
+        made = plan_trained(machine, seconds, adapter_rank=8)
+        assert made.seconds <= seconds
+        # To load, to compile, to validate and to export takes most of it.
+        assert made.steps * made.step_seconds < 0.7 * seconds
+    small = plan_trained(dataclasses.replace(CPU, memory_bytes=5 * 10**9), adapter_rank=8)
+    assert small.config.training.accumulate > 1
+    with pytest.raises(ConfigError, match="memory"):
+        plan_trained(dataclasses.replace(CPU, memory_bytes=2 * 10**9))
+
+
+def test_a_part_of_a_batch_is_as_large_as_memory_allows():
+    def parts(gigabytes, **kept):
+        machine = dataclasses.replace(CPU, memory_bytes=gigabytes * 10**9)
+        return plan_trained(machine, **kept).config.training.accumulate
+
+    assert parts(8, adapter_rank=8) >= parts(16, adapter_rank=8) >= parts(400, adapter_rank=8) == 1
+    assert parts(8, adapter_rank=8, accumulate=1) == 1
+
+
+def test_a_validation_takes_a_small_part_of_the_time():
+    slow = dataclasses.replace(CPU, flops=20e9)
+    large = {"num_layers": 12, "hidden_dim": 768, "num_heads": 12}
+    for seconds in (300, 3000):
+        training = plan(NOVEL, seconds, machine=slow, **large).config.training
+        assert 2**11 <= training.validation_tokens < NOVEL.validation_tokens
+    assert plan(NOVEL, 300).config.training.validation_tokens == 2**18
+    given = plan(NOVEL, 300, machine=slow, **large, validation_tokens=9).config.training
+    assert given.validation_tokens == 9

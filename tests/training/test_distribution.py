@@ -1,5 +1,6 @@
 """Several devices or processes learn what one device does."""
 
+import dataclasses
 import json
 import signal
 import socket
@@ -198,6 +199,26 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
     assert len(together) == len(alone) == 2
     for key in ("loss", "validation_loss"):
         np.testing.assert_allclose([v[key] for v in together], [v[key] for v in alone], rtol=5e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_samples", "without_graph")
+def test_two_workers_train_adapters_of_a_parent_as_one_does(tmp_path, start_workers):
+    corpus, models = [tmp_path / "corpus.txt"], tmp_path / "models"
+    tuning = {"batch_size": 4, "validate_every": 10, "adapter_rank": 2, "max_steps": 20}
+
+    def begun(**training):
+        return dataclasses.replace(make_config(**tuning, **training), from_model="parent")
+
+    config = begun(strategy="multi-worker")
+    textgen.train(corpus, "parent", make_config(), models)
+    chief, other = outcomes(start_workers(config, config))
+    assert other[3] == chief[3]
+    alone = textgen.train(corpus, "alone", begun(strategy="none"), models).result
+    assert chief[3] == pytest.approx(alone.validation_loss, rel=1e-5)
+    assert (models / "mine" / "train" / "parent").is_dir()
+    resumed = outcomes(start_workers(config, config, max_steps=30))
+    assert [outcome[1:3] for outcome in resumed] == [[True, 30], [False, 30]]
 
 
 ENDLESS = {"strategy": "multi-worker", "max_steps": 10**6, "keep_checkpoints": 1}

@@ -18,6 +18,11 @@ from textgen.checks import (
 from textgen.errors import ConfigError
 from textgen.record import LEFT_OUT, Record
 
+# The standard deviation of a token's loss is about 2 nats, so the standard error of this mean is
+# about 2 / sqrt(2**18) = 0.004, less than the difference between two seeds; and because all
+# validations of a run use the same windows, their ranking is more certain still. Validating on
+# all of a long corpus would take longer than the training between two validations.
+MAX_VALIDATION_TOKENS = 2**18
 _USUAL_BATCH_SIZE = 16
 # A larger rank is no smaller than what it adapts.
 _MAX_RANK = 1024
@@ -50,6 +55,7 @@ class TrainingConfig(Record):
         clip_norm: Maximum global norm of the gradients; larger gradients are clipped to it.
         seed: Seed for initial weights, the order of windows, and dropout.
         validate_every: Steps between validations. If `None`, a tenth of `max_steps`.
+        validation_tokens: Most tokens to predict in one validation; see `textgen.windows`.
         patience: Validations without improvement before training stops. If `None`, it never
             stops early.
         mixed_precision: Whether to compute in bfloat16 and keep weights in float32. If `None`,
@@ -81,6 +87,7 @@ class TrainingConfig(Record):
     clip_norm: float = 1.0
     seed: int = 0
     validate_every: int | None = None
+    validation_tokens: int = MAX_VALIDATION_TOKENS
     patience: int | None = None
     mixed_precision: bool | None = None
     strategy: Literal["auto", "none", "mirrored", "multi-worker"] = "auto"
@@ -94,7 +101,7 @@ class TrainingConfig(Record):
     replay_fraction: float = 0.1
 
     def __post_init__(self) -> None:
-        check_positive_int(self, "max_steps", "keep_checkpoints")
+        check_positive_int(self, "max_steps", "keep_checkpoints", "validation_tokens")
         check_int_in("accumulate", self.accumulate, 1, _MAX_PARTS)
         if self.batch_size is LEFT_OUT:
             parts = -(-_USUAL_BATCH_SIZE // self.accumulate)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from textgen.config.training import MAX_VALIDATION_TOKENS
 from textgen.errors import CorpusError
 from textgen.evaluation.bootstrap import Bootstrap, Figure
 from textgen.evaluation.calibration import calibration_error
@@ -18,7 +19,7 @@ from textgen.evaluation.windows import adjacent, full_context, random_starts
 from textgen.inference import TextGenerator
 from textgen.metrics import bits, perplexity, unknown_nats
 from textgen.tokenizer.token_ids import SpecialTokens
-from textgen.windows import MAX_VALIDATION_TARGETS, ValidationWindows
+from textgen.windows import ValidationWindows
 
 # So many tokens are known to 2 / sqrt(2**16) = 0.008 nats, which nanoGPT's 200 batches are not.
 _FEW_TARGETS = 1 << 16
@@ -143,7 +144,7 @@ def _losses(
     """
     if len(tokens) < 2:
         return {}
-    most = MAX_VALIDATION_TARGETS if is_own else _FEW_TARGETS
+    most = MAX_VALIDATION_TOKENS if is_own else _FEW_TARGETS
     adjacent_starts = ValidationWindows(tokens, context, 1, most).starts
     count = min(max(_FEW_TARGETS // context, 1), len(adjacent_starts))
     starts = {

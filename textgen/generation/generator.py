@@ -94,7 +94,7 @@ class Generator(tf.Module):
         is_seen: np.ndarray | None = None,
         heals: bool = True,
     ) -> Generator:
-        """Return a generator with the current weights of a model.
+        """Return a generator with the current weights of a model, in variables.
 
         Args:
             model: A model in training, or a trained one.
@@ -103,9 +103,9 @@ class Generator(tf.Module):
             is_seen: bool[V], the tokens of the training part, if known.
             heals: Whether prompts may be healed.
         """
-        prefix_id = tokenizer.prefix_id(has_documents)
-        graph = tokenizer.in_graph()
-        return cls(model.decoder(), graph, prefix_id, has_documents, is_seen, heals=heals)
+        decoder = model.decoder().in_variables()
+        graph, prefix_id = tokenizer.in_graph(), tokenizer.prefix_id(has_documents)
+        return cls(decoder, graph, prefix_id, has_documents, is_seen, heals=heals)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs only in the decoder."""

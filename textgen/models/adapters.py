@@ -8,7 +8,7 @@ the model as it is. For the decoder the product is added to the kernel.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -71,12 +71,16 @@ class Adapters:
             generator = np.random.default_rng([seed, index])
             layer.lora_kernel_a.assign(generator.uniform(-limit, limit, shape))
 
-    def merged(self) -> dict[str, np.ndarray]:
-        """Return the kernels with their adapters added, float32, by the kernels' names."""
-        return {
-            name: np.asarray(base_kernel(layer)) + np.matmul(*_factors(layer))
-            for name, layer in self._layers.items()
-        }
+    def added_to(self, name: str, weight: np.ndarray) -> np.ndarray:
+        """Return a weight of the model with its adapter added, float32, if it has one.
+
+        Args:
+            name: The weight's name.
+            weight: Its value.
+        """
+        if name not in self._layers:
+            return weight
+        return weight + np.matmul(*_factors(self._layers[name]))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return A and B of every adapter in float16, as `NAME/a` and `NAME/b`."""
@@ -94,6 +98,31 @@ class Adapters:
         """
         with path.open("wb") as file:
             np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
+
+
+class MergedWeights(Mapping[str, np.ndarray]):
+    """The weights of a model by name, with its adapters added, float32.
+
+    Each is copied when it is read: of a large model there must not be one copy more.
+
+    Args:
+        variables: The variables of the model by name.
+        adapters: Its adapters, if it has any.
+    """
+
+    def __init__(self, variables: Mapping[str, keras.Variable], adapters: Adapters | None) -> None:
+        self._variables = variables
+        self._adapters = adapters
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        weight = np.asarray(self._variables[name])
+        return self._adapters.added_to(name, weight) if self._adapters else weight
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._variables)
+
+    def __len__(self) -> int:
+        return len(self._variables)
 
 
 def _factors(layer: keras.layers.Layer) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from textgen.models.adapters import Adapters, layer_of
+from textgen.models.adapters import Adapters, MergedWeights, layer_of
 from textgen.models.config import ModelConfig
 
 State = tuple[tf.Tensor, ...]
@@ -36,20 +36,17 @@ class Decoder(tf.Module, ABC):
     Args:
         config: The shape of the model.
         vocab_size: Number of tokens, V.
-        weights: The result of `LanguageModel.decoder_weights`; arrays or tensors.
+        weights: The result of `LanguageModel.decoder_weights`: arrays, tensors or variables.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int, weights: Mapping[str, Any]) -> None:
         super().__init__(name="decoder")
         self.config = config
         self.vocab_size = vocab_size
-        self.weights: dict[str, tf.Variable | tf.Tensor] = {
-            name: tf.Variable(value, trainable=False, name=name, dtype=tf.float32)
-            for name, value in weights.items()
-        }
+        self.weights: dict[str, Any] = dict(weights)
 
     def assign(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Replace the weights with newer ones of the same model."""
+        """Replace the weights, which are variables, with newer ones of the same model."""
         for name, value in weights.items():
             self.weights[name].assign(value)
 
@@ -58,9 +55,8 @@ class Decoder(tf.Module, ABC):
 
         A loop over its steps reads no variables, which saves fifty operations per token.
         """
-        copy = type(self)(self.config, self.vocab_size, {})
-        copy.weights = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
-        return copy
+        tensors = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
+        return type(self)(self.config, self.vocab_size, tensors)
 
     def for_rows(self, num_rows: int | tf.Tensor) -> Decoder:
         """Return a decoder for batches of `num_rows`, with what its steps share computed once."""
@@ -68,7 +64,15 @@ class Decoder(tf.Module, ABC):
 
     def with_weights(self, weights: Mapping[str, Any]) -> Decoder:
         """Return the same model with other weights, in variables of the default graph."""
-        return type(self)(self.config, self.vocab_size, weights)
+        variables = {
+            name: tf.Variable(value, trainable=False, name=name, dtype=tf.float32)
+            for name, value in weights.items()
+        }
+        return type(self)(self.config, self.vocab_size, variables)
+
+    def in_variables(self) -> Decoder:
+        """Return the same model with its weights in variables."""
+        return self.with_weights(self.weights)
 
     def dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Return `x` times the kernel `name`, plus its bias: [N, out] from [N, in]."""
@@ -260,8 +264,7 @@ class LanguageModel(keras.Model):
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
         """Return the weights that the decoder computes with: float32 arrays by name."""
-        weights = {name: np.asarray(value) for name, value in self.named_variables().items()}
-        return self.fuse(weights | (self.adapters.merged() if self.adapters else {}))
+        return self.fuse(MergedWeights(self.named_variables(), self.adapters))
 
     def load_decoder_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Make the model equivalent to a decoder, such as that of an exported model.
@@ -292,5 +295,5 @@ class LanguageModel(keras.Model):
             variable.assign(np.reshape(unfused[name], variable.shape))
 
     def decoder(self) -> Decoder:
-        """Return a decoder with a copy of the current weights."""
+        """Return a decoder whose weights are copies of the current ones, as arrays."""
         return self.decoder_class(self.config, self.vocab_size, self.decoder_weights())

@@ -14,6 +14,7 @@ import dataclasses
 from textgen.config import TrainingConfig
 from textgen.models import ModelConfig
 from textgen.planning.machine import Machine
+from textgen.planning.memory import count_activations, count_weights
 
 # A training step's matrix products take this fraction of the time that their operations take in a
 # large matrix product.
@@ -38,35 +39,16 @@ _MIN_GAIN_OF_BFLOAT16 = 1.1
 _FORWARD_FRACTION = 0.35
 # The seconds until the first step is compiled, for the model as a whole.
 _COMPILE_SECONDS = 4.0
-# The seconds that each layer adds to them.
-_COMPILE_LAYER_SECONDS = 1.0
-# The seconds of an export.
-_EXPORT_SECONDS = 8.0
+# The seconds that each layer adds to them, and by how much each adds to those of all others.
+_COMPILE_LAYER_SECONDS, _COMPILE_GROWTH = 1.0, 1 / 30
+# The seconds of an export: of any, those that each layer adds, and those per weight.
+_EXPORT_SECONDS, _EXPORT_LAYER_SECONDS, _EXPORT_WEIGHT_SECONDS = 5.0, 0.75, 3e-8
+# The seconds per weight of loading those of a trained model.
+_LOADING_WEIGHT_SECONDS = 4e-8
 # The seconds of generating a sample.
 _SAMPLE_SECONDS = 0.7
 # Below this speed, in FLOP/s, the host's own work is taken to be slower than the seconds above.
 _REFERENCE_FLOPS = 120e9
-
-
-def count_matrix_weights(model: ModelConfig) -> int:
-    """Return the weights of all layers' matrices, which every token is multiplied with."""
-    return sum(rows * columns for rows, columns in model.profile.matrix_shapes(model))
-
-
-def activation_bytes(model: ModelConfig, vocab_size: int) -> int:
-    """Return the bytes per token that activations take until their gradients are known."""
-    return 4 * _activations(model, vocab_size)
-
-
-def training_bytes(model: ModelConfig, training: TrainingConfig, vocab_size: int) -> int:
-    """Return the estimated bytes of a training step on one device.
-
-    Every weight that is trained has a gradient and two slots of the optimizer.
-    """
-    weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
-    tokens = training.batch_size // training.accumulate * model.context_length
-    copies = 1 if training.adapter_rank else 4
-    return 4 * copies * weights + tokens * activation_bytes(model, vocab_size)
 
 
 def step_seconds(
@@ -114,13 +96,21 @@ def validation_seconds(
 
 def compile_seconds(model: ModelConfig, machine: Machine) -> float:
     """Return the estimated seconds until the first step is done."""
-    seconds = _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * model.num_layers
+    layers = model.num_layers
+    seconds = _COMPILE_SECONDS + _COMPILE_LAYER_SECONDS * layers * (1 + _COMPILE_GROWTH * layers)
     return seconds * _slowness(machine)
 
 
-def export_seconds(machine: Machine) -> float:
+def loading_seconds(model: ModelConfig, vocab_size: int, machine: Machine) -> float:
+    """Return the estimated seconds until a trained model can be trained on."""
+    return _LOADING_WEIGHT_SECONDS * count_weights(model, vocab_size) * _slowness(machine)
+
+
+def export_seconds(model: ModelConfig, vocab_size: int, machine: Machine) -> float:
     """Return the estimated seconds between the last validation and the end."""
-    return _EXPORT_SECONDS * _slowness(machine)
+    seconds = _EXPORT_SECONDS + _EXPORT_LAYER_SECONDS * model.num_layers
+    seconds += _EXPORT_WEIGHT_SECONDS * count_weights(model, vocab_size)
+    return seconds * _slowness(machine)
 
 
 def _flops(training: TrainingConfig, machine: Machine) -> float:
@@ -146,11 +136,6 @@ def _overhead(model: ModelConfig, training: TrainingConfig, machine: Machine) ->
     return seconds * _slowness(machine)
 
 
-def _activations(model: ModelConfig, vocab_size: int) -> int:
-    """Return the numbers per token that the backward pass needs, logits and their loss included."""
-    return model.profile.activations(model) + 3 * vocab_size
-
-
 def _work_per_token(
     model: ModelConfig, vocab_size: int, trains_all: bool = True
 ) -> tuple[float, float]:
@@ -160,10 +145,10 @@ def _work_per_token(
     it has no gradient of its own.
     """
     profile = model.profile
-    weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
+    weights = count_weights(model, vocab_size)
     draws = profile.dropout_draws(model) if model.dropout else 0
     operations = (6 if trains_all else 4) * weights + profile.attention_operations(model)
-    activations = _ACTIVATION_WORK * _activations(model, vocab_size) + _DROPOUT_WORK * draws
+    activations = _ACTIVATION_WORK * count_activations(model, vocab_size) + _DROPOUT_WORK * draws
     return _MATRIX_WORK * operations, activations
 
 
@@ -172,7 +157,7 @@ def _update_work(
 ) -> tuple[float, float]:
     """Return the operations and the activations of the optimizer per step."""
     profile = model.profile
-    weights = count_matrix_weights(model) + vocab_size * model.hidden_dim
+    weights = count_weights(model, vocab_size)
     optimizer = profile.optimizer if training.optimizer == "auto" else training.optimizer
     operations = 0
     if optimizer == "muon":

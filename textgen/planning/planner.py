@@ -13,9 +13,8 @@ from typing import Any
 
 from textgen.checks import INT32_END
 from textgen.config import RunConfig, TrainingConfig
-from textgen.errors import ConfigError
 from textgen.models import ModelConfig
-from textgen.planning import cost
+from textgen.planning import cost, memory
 from textgen.planning.corpus_size import CorpusSize
 from textgen.planning.machine import Machine
 from textgen.planning.plan import Plan
@@ -42,8 +41,6 @@ _MIN_BATCH_SIZE = 4
 # A batch is doubled while enough steps are left: few up to this size, many beyond it.
 _USUAL_BATCH_SIZE = 16
 _MIN_STEPS_OF_SMALL_BATCH, _MIN_STEPS_OF_LARGE_BATCH = 400, 2000
-# The memory for activations per device, which every device on the market has.
-_ACTIVATION_BYTES = 2**32
 # The steps of a plan that has no time for any, and of one with more than the smallest shape.
 _MIN_STEPS, _MIN_STEPS_OF_LARGER_SHAPE = 20, 300
 # The fraction of the time that is planned if the learning rate does not follow the clock. The
@@ -56,6 +53,9 @@ _MAX_WARMUP_STEPS = 100
 # The fraction of the time for validations.
 _VALIDATION_FRACTION = 0.06
 _MIN_VALIDATIONS, _MAX_VALIDATIONS = 2, 10
+# A validation that would take more than this fraction of the time predicts fewer tokens, but at
+# least so many.
+_MAX_VALIDATION_FRACTION, _MIN_VALIDATION_TOKENS = 0.04, 2**11
 
 
 def make_plan(
@@ -97,14 +97,17 @@ class _Planner:
             training = dataclasses.replace(self.config.training, adapter_rank=_ADAPTER_RANK)
             config = dataclasses.replace(self.config, training=training)
             plan = dataclasses.replace(self, config=config)._plan()
-        self._check_memory(plan)
+        model, training = plan.config.model, plan.config.training
+        window = training.window(model.context_length)
+        model = dataclasses.replace(model, context_length=window)
+        memory.check_memory(model, training, self.corpus.vocab_size, self.machine)
         return plan
 
     def _plan(self) -> Plan:
         smallest, *larger = (self._with_dropout(model) for model in self._models())
         best = smallest
         for plan in larger:
-            weights = cost.count_matrix_weights(plan.config.model)
+            weights = memory.count_matrix_weights(plan.config.model)
             tokens_in_time = plan.tokens * self.seconds / plan.seconds
             if (
                 tokens_in_time >= _MIN_TOKENS_IN_TIME * weights
@@ -113,20 +116,6 @@ class _Planner:
             ):
                 best = plan
         return best
-
-    def _check_memory(self, plan: Plan) -> None:
-        model, training = plan.config.model, plan.config.training
-        window = training.window(model.context_length)
-        model = dataclasses.replace(model, context_length=window)
-        needed = cost.training_bytes(model, training, self.corpus.vocab_size)
-        available = self.machine.memory_bytes
-        if available is not None and needed > available:
-            raise ConfigError(
-                f"Training must fit into this machine's memory of {available / 1e9:,.1f} GB. "
-                f"Received: batch_size={training.batch_size}, num_layers={model.num_layers}, "
-                f"hidden_dim={model.hidden_dim}, context_length={model.context_length}, which "
-                f"would take about {needed / 1e9:,.1f} GB"
-            )
 
     def _models(self) -> Iterator[ModelConfig]:
         """Yield the shapes with the fixed settings, from small to large."""
@@ -207,12 +196,12 @@ class _Planner:
         if self._has_fixed_length:
             return self._with_steps(model, self._shared_out(_USUAL_BATCH_SIZE), epochs)
         seen = self._in_windows(model)
-        window_bytes = cost.activation_bytes(seen, self.corpus.vocab_size) * seen.context_length
         batch_size = self._shared_out(_MIN_BATCH_SIZE)
         plan = self._with_steps(model, batch_size, epochs)
         while True:
             batch_size *= 2
-            fits = batch_size * window_bytes <= _ACTIVATION_BYTES * self._num_parts
+            training = dataclasses.replace(self.config.training, batch_size=batch_size)
+            fits = memory.activations_fit(seen, training, self.corpus.vocab_size, self.machine)
             larger = self._with_steps(model, batch_size, epochs)
             is_small = batch_size <= _USUAL_BATCH_SIZE
             enough = _MIN_STEPS_OF_SMALL_BATCH if is_small else _MIN_STEPS_OF_LARGE_BATCH
@@ -247,9 +236,17 @@ class _Planner:
         corpus, machine, vocab_size = self.corpus, self.machine, self.corpus.vocab_size
         if self.fixed.isdisjoint(("mixed_precision", "jit_compile")):
             training = cost.in_fastest_precision(seen, training, vocab_size, machine)
+        if "accumulate" not in self.fixed:
+            training = memory.split_to_fit(seen, training, vocab_size, machine)
         step = cost.step_seconds(seen, training, vocab_size, machine)
-        validation = cost.validation_seconds(seen, corpus.validation_tokens, vocab_size, machine)
-        around = cost.compile_seconds(model, machine) + cost.export_seconds(machine)
+        training = self._briefly(training, seen)
+        validation = cost.validation_seconds(
+            seen, min(corpus.validation_tokens, training.validation_tokens), vocab_size, machine
+        )
+        export = cost.export_seconds(model, vocab_size, machine)
+        around = cost.compile_seconds(model, machine) + export
+        if self._is_trained:
+            around += cost.loading_seconds(model, vocab_size, machine) + validation
         validations = int(_VALIDATION_FRACTION * self.seconds / validation)
         validations = max(_MIN_VALIDATIONS, min(validations, _MAX_VALIDATIONS))
         windows_per_step = batch_size * corpus.train_fraction
@@ -262,10 +259,11 @@ class _Planner:
             fraction = 1.0 if self._follows_clock else _PLANNED_FRACTION
             left = fraction * self.seconds - around - validations * validation
             most = min(epochs * steps_per_epoch, INT32_END - 1)
-            steps = max(_MIN_STEPS, int(min(left / step, most)))
+            fewest = 1 if self._is_trained else _MIN_STEPS
+            steps = max(fewest, int(min(left / step, most)))
             training = dataclasses.replace(training, max_steps=steps)
             if self._follows_clock:
-                training = self._by_clock(training, max(_MIN_STEPS, int(most)))
+                training = self._by_clock(training, max(fewest, int(most)))
         if "validate_every" not in self.fixed and not self._follows_clock:
             every = -(-steps // validations)
             training = dataclasses.replace(training, validate_every=every)
@@ -277,9 +275,20 @@ class _Planner:
             corpus,
             machine,
             step,
-            cost.export_seconds(machine),
+            export,
             around + steps * step + validations * validation,
         )
+
+    def _briefly(self, training: TrainingConfig, seen: ModelConfig) -> TrainingConfig:
+        """Return settings with shorter validations, if they would take too much of the time."""
+        if self._has_fixed_length or "validation_tokens" in self.fixed:
+            return training
+        many, seconds = 2**20, _MAX_VALIDATION_FRACTION * self.seconds
+        validation = cost.validation_seconds(seen, many, self.corpus.vocab_size, self.machine)
+        most = max(_MIN_VALIDATION_TOKENS, many * seconds / validation)
+        if most >= self.corpus.validation_tokens:
+            return training
+        return dataclasses.replace(training, validation_tokens=2 ** int(math.log2(most)))
 
     def _by_clock(self, training: TrainingConfig, most: int) -> TrainingConfig:
         """Return settings of a run that the clock ends, after `most` steps if not before."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textgen.checks import is_int
 from textgen.config import ModelConfig
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ModelDamagedError
@@ -34,6 +35,7 @@ class Parent:
         folder: The folder with its weights: a SavedModel, or what a run keeps of it.
         license: The license that it was published under, if known.
         chat_template: How a dialogue becomes a prompt, if it talks.
+        unseen: Ids of the tokens that it has not learned, if known.
     """
 
     name: str
@@ -44,6 +46,15 @@ class Parent:
     folder: Path
     license: str | None = None
     chat_template: str | None = None
+    unseen: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.unseen is None:
+            return
+        size = self.tokenizer.vocab_size
+        if not all(is_int(token) and 0 <= token < size for token in self.unseen):
+            rule = f"ids of unseen tokens must be integers in [0, {size - 1}]"
+            raise ModelDamagedError(f"{self.folder}: the model card is damaged: {rule}.")
 
     @classmethod
     def read(
@@ -55,6 +66,7 @@ class Parent:
         tokenizer: Tokenizer,
         license: str | None = None,
         chat_template: str | None = None,
+        unseen: list[int] | None = None,
     ) -> Parent:
         """Return the parent whose weights are in a folder.
 
@@ -65,7 +77,7 @@ class Parent:
             digest = _digest(folder, tokenizer)
         except OSError as error:
             raise ModelDamagedError(f"{folder}: the weights cannot be read ({error}).") from error
-        return cls(name, version, digest, config, tokenizer, folder, license, chat_template)
+        return cls(name, version, digest, config, tokenizer, folder, license, chat_template, unseen)
 
     @classmethod
     def from_dict(
@@ -76,10 +88,11 @@ class Parent:
         Raises:
             KeyError: If a value is missing.
             TypeError: If a value has another type.
+            ModelDamagedError: If an id is not one of the tokenizer's.
         """
         name, version, digest = (values[key] for key in ("name", "version", "digest"))
-        more = [values.get(key) for key in ("license", "chat_template")]
-        texts = (name, digest, *(text for text in more if text is not None))
+        more = [values.get(key) for key in ("license", "chat_template", "unseen")]
+        texts = (name, digest, *(text for text in more[:2] if text is not None))
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("the parent has a text of another type")
         return cls(name, version, digest, config, tokenizer, folder, *more)
@@ -91,7 +104,7 @@ class Parent:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the shape, the tokenizer and the folder, as JSON values."""
-        names = ("name", "version", "digest", "license", "chat_template")
+        names = ("name", "version", "digest", "license", "chat_template", "unseen")
         return {name: getattr(self, name) for name in names}
 
     def keep(self, folder: Path) -> None:

@@ -7,7 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from textgen.config import RunConfig
 from textgen.corpus import CorpusFacts
@@ -20,9 +22,6 @@ from textgen.prompt_template import PLAIN_TEMPLATE
 from textgen.run.folder import RunFolder
 from textgen.run.parent import Parent
 from textgen.tokenizer import Tokenizer, load_tokenizer
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # The settings that may change when a run is resumed.
 RESUMABLE = frozenset(
@@ -89,8 +88,15 @@ class Run:
         return template if has_prompts or (self.parent and self.parent.chat_template) else None
 
     def seen_tokens(self) -> np.ndarray | None:
-        """Return which tokens the model has learned, bool[V]. `None` if a parent knows more."""
-        return None if self.parent else self.store.seen(self.tokenizer.vocab_size)
+        """Return which tokens the model has learned, bool[V]. `None` if its parent is silent."""
+        is_seen = self.store.seen(self.tokenizer.vocab_size)
+        if self.parent is None:
+            return is_seen
+        if self.parent.unseen is None:
+            return None
+        by_parent = np.ones_like(is_seen)
+        by_parent[self.parent.unseen] = False
+        return is_seen | by_parent
 
     def save(self) -> None:
         """Write everything but the tokens to the run's folder.

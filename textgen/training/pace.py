@@ -66,9 +66,7 @@ class Pace:
         now = time.monotonic()
         if math.isinf(deadline) and state.seconds_left is not None:
             deadline = now + max(state.seconds_left, 0.0)
-        self._config = config
-        self._state = state
-        self._clock = clock
+        self._config, self._state, self._clock = config, state, clock
         self._validation_steps = validation_steps
         self._num_validations = 0
         self._validation_seconds: float | None = None
@@ -232,7 +230,9 @@ class Pace:
     @property
     def _missing_steps(self) -> int:
         """The steps without which the time so far is wasted: as many as a delay may take."""
-        missing = max(0, _MIN_STEPS - (self._state.step - self._state.leg_start))
+        # A model that the run began from is of use without any.
+        needed = _MIN_STEPS if self._state.initial_loss is None else 0
+        missing = max(0, needed - (self._state.step - self._state.leg_start))
         seconds_per_step = self._clock.seconds_per_step
         if not math.isfinite(seconds_per_step):
             return missing if self._seconds > 0 else 0

@@ -22,6 +22,7 @@ import keras
 import keras_nlp
 import numpy as np
 
+from textgen.keras_internals import base_kernel
 from textgen.models.base import LanguageModel
 from textgen.models.llama import fusion
 from textgen.models.llama.config import LlamaConfig
@@ -199,7 +200,7 @@ class LlamaModel(LanguageModel):
                 "contract": block.contract,
             }
             for name, layer in own.items():
-                variables[f"block_{index}/{name}/kernel"] = layer.kernel
+                variables[f"block_{index}/{name}/kernel"] = base_kernel(layer)
                 if layer.use_bias:
                     variables[f"block_{index}/{name}/bias"] = layer.bias
             norms = ("query_norm", "key_norm") if self.config.query_norm else ()
