@@ -127,7 +127,9 @@ def make_card(name: str, run: Run, result: TrainingResult) -> ModelCard:
         name=name,
         model=ModelShape.from_dict(config.model.to_dict()),
         num_parameters=sum(math.prod(v.shape) for v in result.model.named_variables().values()),
-        tokenizer=TokenizerSummary.of(run.tokenizer, run.seen_tokens()),
+        tokenizer=TokenizerSummary.of(
+            run.tokenizer.kind, run.tokenizer.vocab_size, run.seen_tokens()
+        ),
         corpus=CorpusSummary.from_dict({**run.corpus.to_dict(), "config": config.corpus.to_dict()}),
         training=TrainingSummary.from_dict(
             {

@@ -7,10 +7,7 @@ import math
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from textgen.tokenizer import Tokenizer
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +91,18 @@ class TokenizerSummary(Part):
     unseen: list | None = None
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer, is_seen: Iterable[bool] | None) -> Self:
+    def of(cls, kind: str, vocab_size: int, is_seen: Iterable[bool] | None) -> Self:
         """Return the summary of a tokenizer.
 
         Args:
-            tokenizer: The tokenizer.
+            kind: The kind of the tokenizer.
+            vocab_size: Number of tokens, V.
             is_seen: bool[V], the tokens that the model has learned, if known.
         """
         unseen = None
         if is_seen is not None:
             unseen = [token for token, seen in enumerate(is_seen) if not seen]
-        return cls(kind=tokenizer.kind, vocab_size=tokenizer.vocab_size, unseen=unseen)
+        return cls(kind=kind, vocab_size=vocab_size, unseen=unseen)
 
 
 @dataclass(frozen=True, kw_only=True)

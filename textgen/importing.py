@@ -139,7 +139,7 @@ def _card(published: PublishedModel, name: str, is_seen: np.ndarray) -> ModelCar
         name=name,
         model=ModelShape.from_dict(published.config.to_dict()),
         num_parameters=published.num_parameters,
-        tokenizer=TokenizerSummary.of(tokenizer, is_seen),
+        tokenizer=TokenizerSummary.of(tokenizer.kind, tokenizer.vocab_size, is_seen),
         published=published.summary,
         created=now(),
         versions=current_versions(),
