@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textgen.checks import is_int
 from textgen.config import ModelConfig
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ModelDamagedError
@@ -52,7 +51,7 @@ class Parent:
         if self.unseen is None:
             return
         size = self.tokenizer.vocab_size
-        if not all(is_int(token) and 0 <= token < size for token in self.unseen):
+        if not all(type(token) is int and 0 <= token < size for token in self.unseen):
             rule = f"ids of unseen tokens must be integers in [0, {size - 1}]"
             raise ModelDamagedError(f"{self.folder}: the model card is damaged: {rule}.")
 
