@@ -59,8 +59,8 @@ def _card(path: Path) -> None:
 
 def _tokenizer(path: Path) -> None:
     tokenizer = load_tokenizer(path / TOKENIZER_PATH)
-    told = ModelEntry(path.name, None, path).card.tokenizer.to_dict()
-    found = {"kind": tokenizer.kind, "vocab_size": tokenizer.vocab_size}
+    card = ModelEntry(path.name, None, path).card.tokenizer
+    told, found = (f"{each.kind}, {each.vocab_size} tokens" for each in (card, tokenizer))
     expect(told == found, f"the card tells of {told}, the file is {found}")
 
 
