@@ -251,7 +251,7 @@ def test_a_model_begins_from_another_and_its_card_names_it(
         assert len(model.card.parent.digest) == 64
         # It may generate what it or its parent has learned, and nothing else.
         missing = [set(each.card.tokenizer.unseen) for each in (model, parent)]
-        assert missing[0] < missing[1]
+        assert set() < missing[0] <= missing[1]
         assert model.generate("abc", seed=3, max_new_tokens=5).num_tokens > 0
     request.getfixturevalue("without_graph")
     # The tokens are reused only for the same text and the same tokenizer.
