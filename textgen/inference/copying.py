@@ -16,7 +16,7 @@ from textgen.run import Run
 # What a model writes, if it is fast enough to do so in the time.
 NUM_CHARACTERS, MAX_SECONDS = 20_000, 5.0
 # Sixteen texts take hardly longer than one, and each is long enough to hold a long copy.
-_NUM_ROWS, _TOKENS_PER_CALL = 16, 512
+_NUM_ROWS, _MIN_TOKENS, _MAX_TOKENS = 16, 16, 512
 # An index of more takes longer than five seconds to build.
 _MAX_CORPUS = 50_000_000
 
@@ -36,7 +36,8 @@ def measure_copies(folder: Path, run: Run) -> CopiesSummary | None:
         return None
     try:
         with TextGenerator(ModelEntry(run.folder.path.parent.name, None, folder)) as model:
-            texts = _write_texts(model)
+            tokens_per_character = len(run.store.train) / run.corpus.train_characters
+            texts = _write_texts(model, tokens_per_character)
     except TextgenError:
         return None
     if not texts:
@@ -56,24 +57,25 @@ def measure_copies(folder: Path, run: Run) -> CopiesSummary | None:
     )
 
 
-def _write_texts(model: TextGenerator) -> list[str]:
+def _write_texts(model: TextGenerator, tokens_per_character: float) -> list[str]:
     """Return what a model writes from nothing with default settings."""
     end = time.monotonic() + MAX_SECONDS
     texts: list[str] = []
     missing = NUM_CHARACTERS
     while missing > 0 and (seconds := end - time.monotonic()) > 0:
+        num_tokens = math.ceil(missing * tokens_per_character / _NUM_ROWS)
         rows = model.generate_batch(
             [""] * _NUM_ROWS,
-            max_new_tokens=min(math.ceil(missing / _NUM_ROWS), _TOKENS_PER_CALL),
+            max_new_tokens=min(max(num_tokens, _MIN_TOKENS), _MAX_TOKENS),
             max_time=seconds,
             seed=len(texts),
             raw=True,
         )
-        new = [row.text for row in rows]
-        if not any(new):
+        if not any(row.text for row in rows):
             break
-        texts += new
-        missing -= sum(map(len, new))
+        for row in rows:
+            texts.append(row.text[:missing])
+            missing -= len(texts[-1])
     return texts
 
 
