@@ -50,17 +50,17 @@ def main() -> None:
     }
     settings = {"context_length": args.context, "max_steps": args.steps, **SETTINGS}
     with tempfile.TemporaryDirectory(prefix="textgen-benchmark-") as name:
-        folder = Path(name)
+        folder, models = Path(name), Path(name, "models")
         held = write(folder / "held", passages, 2 * LEARNED, HELD_OUT)
         for number, model in enumerate(("writer", "judge")):
-            corpus = write(folder / model, passages, number * LEARNED, LEARNED)
+            corpus = write(folder / f"for-{model}", passages, number * LEARNED, LEARNED)
             started = time.process_time()
-            textgen.train([corpus], model, models_dir=folder, **settings)
+            textgen.train([corpus], model, models_dir=models, **settings)
             seconds = time.process_time() - started
-            print(f"{model}: {describe(model, held, folder)}, {seconds:.0f} s of processor time")
+            print(f"{model}: {describe(model, held, models)}, {seconds:.0f} s of processor time")
         generated = folder / "generated"
         generated.mkdir()
-        with textgen.load("writer", folder) as writer:
+        with textgen.load("writer", models) as writer:
             for label in passages:
                 texts = [
                     writer.generate("", label=label, temperature=args.temperature, seed=seed).text
@@ -68,7 +68,7 @@ def main() -> None:
                 ]
                 (generated / f"{label}.txt").write_text(join(texts), "utf-8")
                 print(f"\n{label}: {texts[0]}")
-        print(f"\ngenerated: {describe('judge', generated, folder)}")
+        print(f"\ngenerated: {describe('judge', generated, models)}")
 
 
 def read(package: Path, pattern: str) -> str:
