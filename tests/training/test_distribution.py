@@ -205,16 +205,17 @@ def test_two_workers_give_the_losses_of_one_and_only_the_chief_writes(
 @pytest.mark.usefixtures("without_samples", "without_graph")
 def test_two_workers_train_adapters_of_a_parent_as_one_does(tmp_path, start_workers):
     corpus, models = [tmp_path / "corpus.txt"], tmp_path / "models"
-    tuning = {"batch_size": 4, "validate_every": 10, "adapter_rank": 2, "max_steps": 20}
 
-    def begun(**training):
-        return dataclasses.replace(make_config(**tuning, **training), from_model="parent")
+    def begun(strategy):
+        config = make_config(strategy=strategy, validate_every=10, max_steps=20)
+        training = dataclasses.replace(config.training, adapter_rank=2)
+        return dataclasses.replace(config, training=training, from_model="parent")
 
-    config = begun(strategy="multi-worker")
+    config = begun("multi-worker")
     textgen.train(corpus, "parent", make_config(), models)
     chief, other = outcomes(start_workers(config, config))
     assert other[3] == chief[3]
-    alone = textgen.train(corpus, "alone", begun(strategy="none"), models).result
+    alone = textgen.train(corpus, "alone", begun("none"), models).result
     assert chief[3] == pytest.approx(alone.validation_loss, rel=1e-5)
     assert (models / "mine" / "train" / "parent").is_dir()
     resumed = outcomes(start_workers(config, config, max_steps=30))
