@@ -71,7 +71,7 @@ ALLOWED = {
     "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
-    "generation": {"config", "gram_table", "sampling", "models.base", "tokenizer"},
+    "generation": {"config", "gram_table", "sampling", "models.base", "splitmix", "tokenizer"},
     "training": {
         *("arrays", "config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
         "reporter",

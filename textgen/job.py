@@ -226,7 +226,7 @@ def finish(
         TrainingDivergedError: If the model is far worse than a guess.
     """
     from textgen.export import write_card, write_saved_model
-    from textgen.generation import Generator
+    from textgen.generation import DraftTable, Generator
     from textgen.inference.copying import measure_copies
     from textgen.serving.tf_serving import write_configuration
     from textgen.training.loss import mean_loss
@@ -247,6 +247,8 @@ def finish(
         run.has_documents,
         run.seen_tokens(),
     )
+    corpus = (run.store.train, run.store.validation)
+    generator.drafts = DraftTable.for_decoder(generator.decoder, *corpus)
     card = make_card(runs.name, run, result)
 
     def write(folder: Path) -> None:

@@ -80,6 +80,31 @@ def test_room_is_made_a_little_at_a_time(model):
         np.testing.assert_allclose(decoder.logits(hidden), full[:, t], atol=1e-4)
 
 
+def test_several_tokens_at_once_equal_steps_and_those_not_kept_are_forgotten(model):
+    decoder = model.decoder().snapshot()
+    if not decoder.extends:
+        pytest.skip("the state of this family cannot forget a token")
+    tokens = np.random.default_rng(5).integers(0, 11, (2, 9)).astype(np.int32)
+    full = np.asarray(model(tokens))
+    position = np.array([1, 3], np.int32)
+    _, state = decoder.prefill(tokens[:, :3], position)
+    state = decoder.reserve(state, position, 9)
+    at = np.arange(2)[:, None], position[:, None] + np.arange(4)
+    wrong = tf.constant((tokens[at] + [0, 0, 1, 1]) % 11)
+    hidden, state = decoder.extend(wrong, state, tf.constant(position))
+    for t in range(2):
+        logits = decoder.logits(hidden[:, t])
+        np.testing.assert_allclose(logits, full[np.arange(2), position + t], atol=1e-4)
+    position += 2
+    at = np.arange(2)[:, None], position[:, None] + np.arange(2)
+    hidden, state = decoder.extend(tf.constant(tokens[at]), state, tf.constant(position))
+    position += 1
+    state = decoder.reserve(state, position, 9)
+    step = decoder.step(tokens[np.arange(2), position], state, position)[0]
+    for x, at in ((hidden[:, 0], position - 1), (hidden[:, 1], position), (step, position)):
+        np.testing.assert_allclose(decoder.logits(x), full[np.arange(2), at], atol=1e-4)
+
+
 def test_no_token_sees_the_future(model):
     tokens = np.random.default_rng(6).integers(0, 11, (1, 8)).astype(np.int32)
     changed = tokens.copy()

@@ -1,5 +1,6 @@
 """From prompts to texts: the decode loop over any model that keeps the contract."""
 
+from textgen.generation.draft_table import DraftTable
 from textgen.generation.generator import Generator
 from textgen.generation.graph_inputs import (
     NOVEL_INPUTS,
@@ -27,6 +28,7 @@ __all__ = [
     "TEMPLATE_INPUTS",
     "BeamSearchOutput",
     "ContrastiveSearchOutput",
+    "DraftTable",
     "GenerationOutput",
     "GenerationState",
     "Generator",

@@ -13,6 +13,7 @@ from textgen.generation.bias import BiasMaker
 from textgen.generation.contrastive_search import ContrastiveSearch
 from textgen.generation.copy_guard import CopyGuard
 from textgen.generation.decode_loop import DecodeLoop
+from textgen.generation.draft_table import DraftTable
 from textgen.generation.graph_inputs import default_inputs, make_request
 from textgen.generation.healing import PromptHealer
 from textgen.generation.outputs import (
@@ -47,6 +48,7 @@ class Generator(tf.Module):
         heals: Whether prompts may be healed; see `textgen.generation.healing`.
         copy_table: uint8[2**k], the passages of the corpus, which texts may be kept from copying;
             see `textgen.gram_table`.
+        drafts: What to guess tokens by, if that is faster; see `textgen.generation.drafted_loop`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Generator(tf.Module):
         tree: PrefixTree | None = None,
         heals: bool = True,
         copy_table: np.ndarray | None = None,
+        drafts: DraftTable | None = None,
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
@@ -68,9 +71,8 @@ class Generator(tf.Module):
         self._is_seen = is_seen
         self._tree = tree
         self._copy_table = copy_table
-        self._guard = None
-        if copy_table is not None:
-            self._guard = CopyGuard(copy_table, tokenizer.all_pieces)
+        self._guard = None if copy_table is None else CopyGuard(copy_table, tokenizer.all_pieces)
+        self.drafts = drafts
         # A token of one character is not the beginning of another.
         if heals and tree is None and tokenizer.max_overhang > 0:
             self._tree = PrefixTree(tokenizer.all_pieces)
@@ -111,13 +113,10 @@ class Generator(tf.Module):
         """Return a generator that differs only in the decoder."""
         return Generator(
             decoder,
-            self.tokenizer,
-            self._prefix_id,
-            self._has_documents,
-            self._is_seen,
-            self._tree,
+            *(self.tokenizer, self._prefix_id, self._has_documents, self._is_seen, self._tree),
             heals=self._tree is not None,
             copy_table=self._copy_table,
+            drafts=self.drafts,
         )
 
     def generate(
@@ -185,7 +184,8 @@ class Generator(tf.Module):
                 one more.
         """
         decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0])
-        loop = DecodeLoop(decoder, self.tokenizer, request, self._tree, self._guard)
+        tables = (self._tree, self._guard, self.drafts)
+        loop = DecodeLoop(decoder, self.tokenizer, request, *tables)
         return loop.run(state, largest(num_tokens))
 
     def beam_search(

@@ -55,6 +55,14 @@ class TokenRecorder:
         """Record token `i` of every row, int32[B], -1 after a row's end."""
         return outputs._replace(token_ids=_put(outputs.token_ids, i, token))
 
+    def record_tokens(self, outputs: TokenOutputs, i: tf.Tensor, tokens: tf.Tensor) -> TokenOutputs:
+        """Record tokens `i` and later of a single row, int32[N], -1 after its end."""
+        indices = i + tf.range(tf.shape(tokens)[0])
+        token_ids = tf.tensor_scatter_nd_update(
+            outputs.token_ids, indices[:, None], tokens[:, None]
+        )
+        return outputs._replace(token_ids=token_ids)
+
     def record(
         self, outputs: TokenOutputs, i: tf.Tensor, token: tf.Tensor, logits: tf.Tensor
     ) -> TokenOutputs:

@@ -31,13 +31,16 @@ class Decoder(tf.Module, ABC):
     """A causal language model for generation: prefill once, then step.
 
     Its state is a flat tuple of tensors with the batch first. A server may merge the states of
-    several requests, but only the decoder knows what else the dimensions mean.
+    several requests, but only the decoder knows what else the dimensions mean. If a state can
+    forget tokens, the decoder has `extend`, and says so by `extends`.
 
     Args:
         config: The shape of the model.
         vocab_size: Number of tokens, V.
         weights: The result of `LanguageModel.decoder_weights`: arrays, tensors or variables.
     """
+
+    extends: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, vocab_size: int, weights: Mapping[str, Any]) -> None:
         super().__init__(name="decoder")
@@ -125,13 +128,7 @@ class Decoder(tf.Module, ABC):
         return state
 
     def select_rows(self, is_new: tf.Tensor, new: State, old: State) -> State:
-        """Return the rows of `new` where `is_new`, bool[B], and those of `old` elsewhere.
-
-        Args:
-            is_new: bool[B].
-            new: A state.
-            old: Another state of the same capacity.
-        """
+        """Return the rows of `new` where `is_new`, bool[B], and of `old`, as large, elsewhere."""
 
         def select(n, o):
             return tf.where(tf.reshape(is_new, [-1] + [1] * (n.shape.rank - 1)), n, o)
@@ -143,12 +140,7 @@ class Decoder(tf.Module, ABC):
         return tuple(tf.gather(tensor, rows) for tensor in state)
 
     def repeat_rows(self, state: State, times: tf.Tensor) -> State:
-        """Return a state with `times` copies of every row, side by side.
-
-        Args:
-            state: The state of B rows.
-            times: int32[].
-        """
+        """Return a state with `times`, int32[], copies of every row, side by side."""
         if not state:
             return state
         num_rows = tf.shape(state[0])[0]
@@ -168,6 +160,15 @@ class Decoder(tf.Module, ABC):
         Returns:
             The hidden vectors float32[B, D] after that token, and the new state.
         """
+
+    def extend(
+        self, token_ids: tf.Tensor, state: State, position: tf.Tensor
+    ) -> tuple[tf.Tensor, State]:
+        """Process int32[B, N] tokens as N steps would; return float32[B, N, D] and the state.
+
+        N is static. If fewer are kept, `reserve` has to clear the others before a `step`.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:

@@ -56,19 +56,19 @@ class CachedDecoder(Decoder):
         copy._first_indices = _first_indices(num_rows, self.num_cached_heads)
         return copy
 
-    def indices_at(self, position: tf.Tensor) -> tf.Tensor:
-        """Return where `put` puts the newest token: the (row, head, position) of each vector.
+    def indices_at(self, positions: tf.Tensor) -> tf.Tensor:
+        """Return where `put` puts the newest tokens: the (row, head, position) of each vector.
 
         Args:
-            position: int32[B], tokens that each row of the state holds.
+            positions: int32[B, T], those of each row's newest tokens.
 
         Returns:
-            int32[B, G, 1, 3].
+            int32[B, G, T, 3].
         """
         first = self._first_indices
         if first is None:
-            first = _first_indices(tf.shape(position)[0], self.num_cached_heads)
-        return first + position[:, None, None, None] * [0, 0, 1]
+            first = _first_indices(tf.shape(positions)[0], self.num_cached_heads)
+        return first + positions[:, None, :, None] * [0, 0, 1]
 
 
 def put(cache: tf.Tensor, indices: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
@@ -79,10 +79,15 @@ def put(cache: tf.Tensor, indices: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
 
     Args:
         cache: float32[B, G, C, K].
-        indices: int32[B, G, 1, 3], from `indices_at`.
-        vectors: float32[B, G, 1, K].
+        indices: int32[B, G, T, 3], from `indices_at`.
+        vectors: float32[B, G, T, K].
     """
     return tf.raw_ops.ScatterNdNonAliasingAdd(input=cache, indices=indices, updates=vectors)
+
+
+def replace(cache: tf.Tensor, indices: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+    """Return the cache with vectors at indices that may hold others, in place like `put`."""
+    return put(cache, indices, vectors - tf.gather_nd(cache, indices))
 
 
 def _first_indices(num_rows, heads):

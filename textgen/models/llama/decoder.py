@@ -100,7 +100,7 @@ class LlamaDecoder(CachedDecoder):
     def step(self, token_ids, state, position):
         """Process one more token per row; see `Decoder.step`."""
         groups, head_width, _ = self._widths()
-        indices = self.indices_at(position)
+        indices = self.indices_at(position[:, None])
         rotate = self._rotation(position)
         mask = _score_mask(position, self.capacity(state))[:, None, None]
         shape = (-1, self.config.num_heads + 2 * groups, head_width)

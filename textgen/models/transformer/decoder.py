@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from textgen.models.cached_decoder import CachedDecoder, put
+from textgen.models.cached_decoder import CachedDecoder, put, replace
 from textgen.models.transformer.config import TransformerConfig
 from textgen.models.transformer.fusion import MASK
 
@@ -21,6 +21,7 @@ class TransformerDecoder(CachedDecoder):
     """Prefill and step of a Transformer with the weights of `fuse`; all heads are cached."""
 
     config: TransformerConfig
+    extends = True
 
     @property
     def num_cached_heads(self) -> int:
@@ -48,19 +49,39 @@ class TransformerDecoder(CachedDecoder):
 
     def step(self, token_ids, state, position):
         """Process one more token per row; see `Decoder.step`."""
+        return self._advance(token_ids, state, position[:, None])
+
+    def extend(self, token_ids, state, position):
+        """Process several more tokens per row; see `Decoder.extend`."""
+        positions = position[:, None] + tf.range(token_ids.shape[1])
+        x, state = self._advance(tf.reshape(token_ids, [-1]), state, positions)
+        return tf.reshape(x, (-1, token_ids.shape[1], self.config.hidden_dim)), state
+
+    def _advance(self, token_ids, state, positions):
+        """Process tokens int32[B T] at positions int32[B, T]; T is known when tracing.
+
+        Returns:
+            The hidden vectors float32[B T, D] after each token, and the new state.
+        """
         heads, width = self.config.num_heads, self.config.hidden_dim
-        indices = self.indices_at(position)
-        biases = self._score_biases(position[:, None], self.capacity(state))
-        rotate, x = self._rotation(position[:, None]), self._embed(token_ids, position)
+        time = positions.shape[1]
+        if time == 1:
+            # The heads of one token are in order already, and `reserve` has cleared its place.
+            shape, swap, write = (-1, 3 * heads, 1, width // heads), (lambda x: x), put
+        else:
+            shape, swap, write = (-1, time, 3 * heads, width // heads), _swap, replace
+        indices = self.indices_at(positions)
+        biases = self._score_biases(positions, self.capacity(state))
+        rotate = self._rotation(positions)
+        x = self._embed(token_ids, tf.reshape(positions, [-1]))
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
-            qkv = self.dense(self._norm(x), f"block_{index}/qkv")
-            qkv = tf.reshape(qkv, (-1, 3 * heads, 1, width // heads))
-            q, k, v = tf.split(qkv, 3, axis=1)  # (B, H, 1, K)
+            qkv = tf.reshape(self.dense(self._norm(x), f"block_{index}/qkv"), shape)
+            q, k, v = tf.split(swap(qkv), 3, axis=1)  # (B, H, T, K)
             q, k = rotate(q), rotate(k)
-            keys = put(state[2 * index], indices, k)
-            values = put(state[2 * index + 1], indices, v)
-            mixed = _attend(q, keys, values, biases[index])
+            keys = write(state[2 * index], indices, k)
+            values = write(state[2 * index + 1], indices, v)
+            mixed = swap(_attend(q, keys, values, biases[index]))
             x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
         return self._norm(x), tuple(new_state)
@@ -122,6 +143,11 @@ class TransformerDecoder(CachedDecoder):
 def _attend(q, k, v, bias):
     """Dot-product attention of [B, H, T, K] queries (Vaswani et al. 2017, section 3.2.1)."""
     return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + bias), v)
+
+
+def _swap(x):
+    """Swap time and heads: [B, H, T, K] from [B, T, H, K], or back."""
+    return tf.transpose(x, (0, 2, 1, 3))
 
 
 def _gelu(x):
