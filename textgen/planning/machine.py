@@ -36,8 +36,8 @@ class Machine:
         contention: How many times as long as alone everything takes at the moment, because
             other programs use the processor.
         memory_bytes: The memory that training may take. `None` if it is unknown.
-        bfloat16_flops: The same as `flops` for a product in bfloat16 outside XLA, which makes no
-            use of the units that some CPUs have for it. `None` if it is no faster.
+        bfloat16_flops: The same as `flops`, for a product in bfloat16 outside XLA: XLA does not
+            use the units that some CPUs have for it. `None` if that is no faster.
     """
 
     description: str
