@@ -123,7 +123,7 @@ def _with_index(entry: ModelEntry, models_dir: str | None) -> ModelEntry:
     click.echo(visible(f"Written as {entry.path}"))
     if (table := entry.card.copy_table) is not None:
         click.echo(
-            f"Its index has {table.num_bytes / 1e6:,.1f} MB, and takes "
+            f"Its index has {table.num_bytes / 1e3:,.0f} kB, and takes "
             f"{table.false_positive_rate:.1%} of other passages for some of the corpus."
         )
     return entry
