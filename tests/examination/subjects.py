@@ -19,7 +19,10 @@ COMMANDS = {
     "theirs": [["import", "source", "--name", "theirs"]],
     # A model with a parent and adapters.
     "taught": [
-        ["train", "corpus.txt", "--from", "theirs", "--name", "taught", *SHAPE[8:]],
+        [
+            *("train", "corpus.txt", "--from", "theirs", "--name", "taught", *SHAPE[8:]),
+            *("--adapter-rank", "2"),
+        ],
     ],
 }
 
