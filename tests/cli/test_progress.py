@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -116,7 +117,8 @@ def test_the_bar_of_the_export_shows_no_figures_of_training_and_none_stays():
 
 def test_plain_lines_tell_of_the_bytes_of_a_long_corpus_now_and_then(monkeypatch, capsys):
     now = 0.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("textgen.cli.progress.time", clock)
     reporter = PlainReporter()
     reporter.phase("encoding")
     reporter.bytes_done(500_000, None)

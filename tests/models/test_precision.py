@@ -46,7 +46,8 @@ def test_only_matrices_of_layers_become_smaller(precision):
     assert all(stored[name] is value for name, value in others.items())
 
 
-@given(MATRICES, st.floats(0.01, 0.99), st.sampled_from([None, *PRECISIONS]))
+# Of int8, pruning may change the scale as well.
+@given(MATRICES, st.floats(0.01, 0.99), st.sampled_from([None, "bfloat16", "float16"]))
 def test_pruning_takes_the_smallest_weights_and_no_others(matrix, pruned, precision):
     own = widen(dict(narrow([("kernel", matrix)], precision)))["kernel"]
     left = widen(dict(narrow([("kernel", matrix)], precision, pruned)))["kernel"]

@@ -50,7 +50,8 @@ def start(monkeypatch):
 
     def make(seconds_per_step, seconds=120.0, state=None, config=CONFIG, compiling=0.0):
         machine = Machine(seconds_per_step)
-        monkeypatch.setattr(pace_module.time, "monotonic", machine.monotonic)
+        # Only this module's clock: by the real one, threads of other tests sleep.
+        monkeypatch.setattr(pace_module, "time", machine)
         monkeypatch.setattr(pace_module, "contention", lambda: 1.0)
         state = State() if state is None else state
         clock = Clock(100)
