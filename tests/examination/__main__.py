@@ -212,7 +212,8 @@ def _unpublished(folder):
 
 def kinds_of(examination, mutations):
     """Return the cases of every kind, by its name."""
-    of_theirs = [["chat", "mine"], ["generate", "a", "-m", "mine", "-n", "3"]]
+    # By chance, a random model may write control characters, which a pipe gets as they are.
+    of_theirs = [["chat", "-m", "mine"], ["generate", "a", "-m", "mine", "-n", "3", "-t", "0"]]
     return {
         "hostile graphs": examination.graphs(),
         "hostile files of a version": examination.files(),
