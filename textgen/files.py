@@ -49,6 +49,20 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
+def read_lines(path: Path, max_bytes: int) -> list[str]:
+    """Return the first lines of a file that another program may have written.
+
+    Args:
+        path: The file. One that cannot be read, or is not a plain one, has no lines.
+        max_bytes: How much of it is read at most.
+    """
+    try:
+        with open_plain(path) as file:
+            return file.read(max_bytes).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
 def _not_plain(path: Path) -> OSError:
     return OSError(errno.EINVAL, "It is not a plain file", str(path))
 

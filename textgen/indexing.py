@@ -68,11 +68,9 @@ def add_index(
     from textgen.serving.tf_serving import write_configuration
 
     table = make_table(text)
-    # Not built, so it has no weights of its own.
-    model = parent.config.profile.model_class()(parent.config, parent.tokenizer.vocab_size)
-    decoder_class, vocab_size = model.decoder_class, parent.tokenizer.vocab_size
+    decoder_class = parent.config.profile.model_class().decoder_class
     generator = Generator(
-        decoder_class(parent.config, vocab_size, parent.weights()),
+        decoder_class(parent.config, parent.tokenizer.vocab_size, parent.weights()),
         run.tokenizer.in_graph(),
         run.tokenizer.prefix_id(run.has_documents),
         run.has_documents,

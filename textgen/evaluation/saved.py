@@ -17,7 +17,7 @@ from textgen.catalog import Catalog, ModelEntry
 from textgen.errors import ConfigError
 from textgen.evaluation.bootstrap import Figure
 from textgen.evaluation.evaluate import Evaluation
-from textgen.files import open_plain, write_atomically
+from textgen.files import read_lines, write_atomically
 
 _NAME = "evaluations.jsonl"
 # The newest are kept; an evaluation has a few kilobytes.
@@ -72,7 +72,7 @@ def save_evaluation(
         path = entry.path.parent / _NAME
         # The number in `models`, because a model may be renamed later.
         line = json.dumps({"version": entry.version, "number": number, **record})
-        kept = [*_lines(path), line][-_MAX_KEPT:]
+        kept = [*read_lines(path, _MAX_BYTES), line][-_MAX_KEPT:]
         write_atomically(path, "".join(f"{each}\n" for each in kept).encode())
         paths.append(path)
     return list(dict.fromkeys(paths))
@@ -89,7 +89,7 @@ def read_evaluations(entry: ModelEntry) -> list[SavedEvaluation]:
     if entry.version is None:
         return []
     found = []
-    for line in _lines(entry.path.parent / _NAME):
+    for line in read_lines(entry.path.parent / _NAME, _MAX_BYTES):
         try:
             record = json.loads(line)
             if record["version"] != entry.version:
@@ -101,11 +101,3 @@ def read_evaluations(entry: ModelEntry) -> list[SavedEvaluation]:
         except (ArithmeticError, ValueError, LookupError, TypeError, RecursionError):
             continue
     return found
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        with open_plain(path) as file:
-            return file.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []

@@ -66,10 +66,12 @@ class DecodeLoop:
         is_special = self._ends.is_watching | self._recorder.is_asked | self._has_minimum
         is_special |= self._valid.is_used | self._novel.is_used
         self._is_plain = self._chain.is_plain & ~is_special
-        self._drafted = drafts and DraftedLoop(
-            *(decoder, Drafter(drafts), self._chain, self._ends, self._recorder),
-            request.controls.seed,
-        )
+        self._drafted = None
+        if drafts is not None:
+            drafter, seed = Drafter(drafts), request.controls.seed
+            self._drafted = DraftedLoop(
+                decoder, drafter, self._chain, self._ends, self._recorder, seed
+            )
 
     def run(
         self, state: GenerationState, limit: tf.Tensor

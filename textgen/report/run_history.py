@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from textgen.files import open_plain
+from textgen.files import read_lines
 from textgen.run import RunFolder
 
 _MAX_BYTES = 1 << 24
@@ -20,16 +21,11 @@ def read_history(folder: RunFolder) -> list[dict[str, Any]]:
     Args:
         folder: The run's folder. The run may still be in progress.
     """
-    found = []
-    for line in _lines(folder.history):
-        try:
-            record = json.loads(line)
-            step, *losses = (record[key] for key in ("step", "loss", "validation_loss"))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if _is_number(step, int, 2**53) and all(_is_number(n, int | float, 1e9) for n in losses):
-            found.append(record)
-    return found
+    return [
+        record
+        for record in _records(folder.history)
+        if all(_is_number(record.get(key), 1e9) for key in ("loss", "validation_loss"))
+    ]
 
 
 def read_samples(folder: RunFolder, most: int) -> list[tuple[int, str]]:
@@ -39,27 +35,28 @@ def read_samples(folder: RunFolder, most: int) -> list[tuple[int, str]]:
         folder: The run's folder. The run may still be in progress.
         most: How many samples to return at most, the first, the last and some between them.
     """
-    found = {}
-    for line in _lines(folder.samples):
-        try:
-            record = json.loads(line)
-            step, text = record["step"], record["text"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue
-        if _is_number(step, int, 2**53) and isinstance(text, str):
-            found[step] = text
+    found = {
+        record["step"]: record["text"]
+        for record in _records(folder.samples)
+        if isinstance(record.get("text"), str)
+    }
     samples = sorted(found.items())
     chosen = np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int)
     return [samples[index] for index in chosen]
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        with open_plain(path) as file:
-            return file.read(_MAX_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a file whose step is one; lines that are damaged are skipped."""
+    for line in read_lines(path, _MAX_BYTES):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+            continue
+        if _is_number(record["step"], 2**53):
+            yield record
 
 
-def _is_number(value: object, kind: Any, limit: float) -> bool:
-    return isinstance(value, kind) and 0 <= value < limit
+def _is_number(value: object, limit: float) -> bool:
+    return isinstance(value, int | float) and 0 <= value < limit
