@@ -33,7 +33,8 @@ from textgen.catalog import Catalog, ModelEntry
 @click.option(
     "--with-index",
     is_flag=True,
-    help="Write a next version that knows its corpus, so that --novel works on any server.",
+    help="Write the model's next version, which knows its corpus, so that --novel works on any "
+    "server.",
 )
 @click.option(
     "--quantize",

@@ -16,8 +16,8 @@ from textgen.evaluation.windows import Windows
 from textgen.inference import TextGenerator
 
 _SIGNATURE = "score_tokens"
-# What a core computes for so many tokens stays in its cache. Two cores are faster with a call each
-# than with one call that they share.
+# The intermediate results of so many tokens fit into a core's cache. Two cores are faster with a
+# call each than with one call that they share.
 _MAX_TOKENS_PER_CALL = 1 << 11
 _MAX_CALLS = 8
 # The logits are the largest tensor of a call: 128 MB of them in float32.

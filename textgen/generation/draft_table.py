@@ -17,7 +17,8 @@ import tensorflow as tf
 from textgen.models.base import Decoder
 from textgen.splitmix import GOLDEN_GAMMA
 
-# The table has a row for each hash of the previous tokens, and a column for each range of numbers.
+# The table has a row for each hash of the previous tokens, and a column for each range of random
+# numbers.
 _BITS, _COLUMNS = 16, 16
 _ORDERS = (2, 3, 4, 5)
 # Tokens of the corpus that are counted, and held-out ones that are guessed.
@@ -155,7 +156,7 @@ def _columns(numbers):
 
 
 def _shift(order: int) -> int:
-    """Return by how many bits a token moves the older ones: after `order` tokens, out of 64."""
+    """Return by how many bits each token shifts the older ones: out of 64 after `order` tokens."""
     return -(-64 // order)
 
 
