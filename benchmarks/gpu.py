@@ -28,14 +28,14 @@ _NANOGPT = Setting("transformer", 6, 6, 384, 256, 64)
 _NANOGPT_LOSS = 1.4697  # the best validation that nanoGPT's README reports, nats per character
 _LSTM = Setting("lstm", 2, 1, 256, 128, 32)
 _TINY = {"num_layers": 1, "hidden_dim": 48, "context_length": 16, "batch_size": 2}
-# Shapes that the planner's cost of a step is fitted to.
+# Shapes that the planner's cost of a step is fitted to, besides nanoGPT's and the LSTM's.
 _COST_SHAPES = [
     Setting("transformer", 4, 4, 128, 64, 64),
-    Setting("transformer", 6, 6, 384, 256, 64),
-    Setting("transformer", 12, 12, 768, 512, 16),
-    Setting("lstm", 2, 1, 256, 128, 64),
-    Setting("lstm", 2, 1, 1024, 256, 64),
+    Setting("transformer", 12, 12, 768, 256, 64),
+    Setting("lstm", 2, 1, 768, 256, 64),
 ]
+# The sides of a square matrix product, for the speed of the GPU itself.
+_PRODUCTS = (1024, 4096, 8192)
 _WARMUP_STEPS = 40  # the first of them are compiled
 Answers = Iterator[tuple[str, Any]]
 
@@ -44,7 +44,7 @@ def main() -> None:
     args = _parse_args()
     if args.worker:
         order = json.loads(args.worker)
-        {"textgen": _time_textgen, "torch": _time_torch}[order.pop("side")](args, **order)
+        _SIDES[order.pop("side")](args, **order)
         return
     read_tokens(args.corpus)  # a damaged corpus should fail here, not in a worker
     args.has_torch = has_torch(args.torch_python)
@@ -109,48 +109,35 @@ def _command(args: argparse.Namespace) -> Answers:
 
 
 def _nanogpt(args: argparse.Namespace) -> Answers:
-    """nanoGPT's setting: steps and seconds to its loss; steps per second beside torch.compile."""
+    """Steps per second in nanoGPT's setting, beside torch and torch.compile."""
     setting = _sized(args, _NANOGPT)
-    result = _speed(args, "textgen", setting, dropout=0.2)
-    yield "textgen, steps/s", result["steps_per_second"]
-    yield "textgen, dtype", result["dtype"]
+    yield "textgen", _speed(args, "textgen", setting, dropout=0.2)
     if args.has_torch:
-        for compiled in (False, True):
-            name = "torch.compile" if compiled else "torch"
-            result = _speed(args, "torch", setting, compile=compiled)
-            yield f"{name}, steps/s", result["steps_per_second"]
-    with tempfile.TemporaryDirectory() as folder:
-        every, steps = (10, 30) if args.try_out else (250, 5000)
-        options = {
-            "tokenizer": "character",
-            "num-layers": setting.num_layers,
-            "num-heads": setting.num_heads,
-            "hidden-dim": setting.hidden_dim,
-            "context-length": setting.context_length,
-            "batch-size": setting.batch_size,
-            "dropout": 0.2,
-            "max-steps": steps,
-            "validate-every": every,
-        }
-        flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        started = time.perf_counter()
-        _textgen(args, folder, "train", str(args.corpus), "--name", "run", *flags)
-        yield "whole run, seconds", round(time.perf_counter() - started, 1)
-        lines = (Path(folder) / "run/train/history.jsonl").read_text().splitlines()
-        points = [point for line in lines if "validation_loss" in (point := json.loads(line))]
-        reached = [point for point in points if point["validation_loss"] < _NANOGPT_LOSS]
-        yield f"first below {_NANOGPT_LOSS}", reached[0] if reached else "never"
-        yield "best validation", min(point["validation_loss"] for point in points)
+        yield "torch", _speed(args, "torch", setting, dropout=0.2)
+        yield "torch.compile", _speed(args, "torch", setting, dropout=0.2, compile=True)
+    yield "textgen, no dropout", _speed(args, "textgen", setting)
+
+
+def _recipe(args: argparse.Namespace) -> Answers:
+    """How soon nanoGPT's setting reaches nanoGPT's loss, and where the time of a step goes."""
+    setting = _sized(args, _NANOGPT)
+    steps, every = (30, 10) if args.try_out else (2500, 125)
+    order = {"side": "recipe", "setting": setting, "max_steps": steps, "validate_every": every}
+    options = ["--worker", json.dumps(order), "--output", str(args.output)]
+    with worker(sys.executable, __file__, str(args.corpus), *options, hide_gpu=False) as process:
+        yield f"{steps} steps", receive(process, "recipe")
 
 
 def _lstm(args: argparse.Namespace) -> Answers:
     """The LSTM, beside torch.nn.LSTM on cuDNN."""
     setting = _sized(args, _LSTM)
-    for optimizer in ("adamw", "muon"):
-        result = _speed(args, "textgen", setting, optimizer=optimizer)
-        yield f"textgen, {optimizer}, steps/s", result["steps_per_second"]
+    yield "textgen", _speed(args, "textgen", setting, optimizer="adamw")
     if args.has_torch:
-        yield "torch, steps/s", _speed(args, "torch", setting)["steps_per_second"]
+        yield "torch", _speed(args, "torch", setting)
+
+
+def _served(args: argparse.Namespace) -> Answers:
+    """Whether the LSTM that cuDNN trained generates without a GPU."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--model", "lstm", "--max-steps", "20"]
         _textgen(args, folder, "train", str(args.corpus), "--name", "run", *options)
@@ -163,18 +150,27 @@ def _attention(args: argparse.Namespace) -> Answers:
     for context, batch in ((256, 64), (1024, 16)):
         setting = _sized(args, _NANOGPT._replace(context_length=context, batch_size=batch))
         for positions in ("relative", "rotary", "learned"):
+            if (context, positions) == (256, "relative"):
+                continue  # measured above
             result = _speed(args, "textgen", setting, positions=positions)
             yield f"context {context}, {positions}", result
 
 
 def _cost(args: argparse.Namespace) -> Answers:
-    """Milliseconds per step, for the planner; and what Mirrored costs with one device."""
+    """What the planner needs to know of a GPU, and what Mirrored costs with one device."""
+    options = ["--worker", json.dumps({"side": "products"})]
+    options += ["--try-out"] if args.try_out else []
+    with worker(sys.executable, __file__, str(args.corpus), *options, hide_gpu=False) as process:
+        yield "speed of the GPU", receive(process, "products")
     for shape in _COST_SHAPES:
         setting = _sized(args, shape)
-        result = _speed(args, "textgen", setting)
-        yield f"{[*shape]}, ms per step", round(1000 / result["steps_per_second"], 2)
-    result = _speed(args, "textgen", _sized(args, _NANOGPT), strategy="mirrored")
-    yield "nanoGPT's setting, Mirrored, steps/s", result["steps_per_second"]
+        optimizer = "adamw" if shape.architecture == "lstm" else "muon"
+        yield f"{[*shape]}", _speed(args, "textgen", setting, optimizer=optimizer)
+
+
+def _mirrored(args: argparse.Namespace) -> Answers:
+    """What a strategy costs with one device."""
+    yield "Mirrored", _speed(args, "textgen", _sized(args, _NANOGPT), strategy="mirrored")
 
 
 def _tests(args: argparse.Namespace) -> Answers:
@@ -191,8 +187,11 @@ PARTS: dict[str, Callable[[argparse.Namespace], Answers]] = {
     "command": _command,
     "nanogpt": _nanogpt,
     "lstm": _lstm,
-    "attention": _attention,
     "cost": _cost,
+    "recipe": _recipe,
+    "served": _served,
+    "attention": _attention,
+    "mirrored": _mirrored,
     "tests": _tests,
 }
 
@@ -216,6 +215,7 @@ def _speed(args: argparse.Namespace, side: str, setting: Setting, **order: Any) 
     python = args.torch_python if side == "torch" else sys.executable
     seconds = 1 if args.try_out else args.seconds
     options = ["--worker", json.dumps(order), "--seconds", str(seconds)]
+    options += ["--output", str(args.output)]
     with worker(python, __file__, str(args.corpus), *options, hide_gpu=False) as process:
         return receive(process, side)
 
@@ -228,7 +228,7 @@ class _Timer:
 
     def __init__(self, seconds: float, **facts: str) -> None:
         self._seconds = seconds
-        self._facts = facts
+        self.facts: dict[str, Any] = dict(facts)
         self._started = self._first = 0.0
 
     def report(self, step: int, memory: Callable[[], float]) -> None:
@@ -240,8 +240,30 @@ class _Timer:
         elif now - self._started >= self._seconds:
             speed = (step - self._first) / (now - self._started)
             measured = {"steps_per_second": round(speed, 2), "peak_mb": round(memory() / 2**20)}
-            print(json.dumps(measured | self._facts), flush=True)
+            print(json.dumps(measured | self.facts), flush=True)
             os._exit(0)
+
+
+def _watch(on_progress: Callable[[int], None], on_validation: Callable[[Any], None]) -> Any:
+    """Return a reporter that passes on steps and validations, and knows when they began."""
+    from textgen.reporter import Progress, Reporter, Validation
+
+    class Watch(Reporter):
+        compile_seconds = 0.0
+
+        def phase(self, name: str) -> None:
+            if name == "compiling":
+                self.started = time.perf_counter()
+
+        def progress(self, progress: Progress) -> None:
+            if not self.compile_seconds:
+                self.compile_seconds = round(time.perf_counter() - self.started, 1)
+            on_progress(progress.step)
+
+        def validation(self, validation: Validation) -> None:
+            on_validation(validation)
+
+    return Watch()
 
 
 def _time_textgen(
@@ -251,7 +273,6 @@ def _time_textgen(
     from textgen_side import fit
 
     from textgen.config import ModelConfig, TrainingConfig
-    from textgen.reporter import Progress, Reporter
     from textgen.training.step import choose_dtype
 
     def peak() -> float:
@@ -263,16 +284,132 @@ def _time_textgen(
     dtype = choose_dtype(TrainingConfig(), ModelConfig(shape.architecture))
     timer = _Timer(args.seconds, dtype=dtype)
 
-    class Watch(Reporter):
-        """Passes the steps on."""
+    def count(step: int) -> None:
+        timer.facts["compile_seconds"] = watch.compile_seconds
+        timer.report(step, peak)
 
-        def progress(self, progress: Progress) -> None:
-            timer.report(progress.step, peak)
-
-    fit(shape, read_tokens(args.corpus), optimizer, 10**6, reporter=Watch(), **options)
+    watch = _watch(count, lambda validation: None)
+    fit(shape, read_tokens(args.corpus), optimizer, 10**6, reporter=watch, **options)
 
 
-def _time_torch(args: argparse.Namespace, setting: list[Any], compile: bool = False) -> None:
+def _time_recipe(
+    args: argparse.Namespace, setting: list[Any], max_steps: int, validate_every: int
+) -> None:
+    import tensorflow as tf
+    from textgen_side import fit
+
+    folder = Path(f"{args.output}.profile")
+    profiled: list[int] = []
+    points: list[tuple[int, float, float]] = []
+
+    def count(step: int) -> None:
+        # The last but one call of many steps; whatever the profile takes is after the result.
+        if not profiled and step >= 0.9 * max_steps:
+            profiled.append(step)
+            tf.profiler.experimental.start(str(folder))
+        elif len(profiled) == 1:
+            tf.profiler.experimental.stop()
+            profiled.append(step)
+
+    def note(validation: Any) -> None:
+        seconds = round(time.perf_counter() - watch.started, 1)
+        points.append((validation.step, seconds, round(validation.validation_loss, 4)))
+        print(f"  step, seconds, loss: {points[-1]}", file=sys.stderr, flush=True)
+
+    watch = _watch(count, note)
+    tokens = read_tokens(args.corpus)
+    fit(
+        Setting(*setting),
+        tokens,
+        "muon",
+        max_steps,
+        validate_every=validate_every,
+        reporter=watch,
+        dropout=0.2,
+    )
+    reached = [point for point in points if point[2] < _NANOGPT_LOSS]
+    answer = {
+        "compile_seconds": watch.compile_seconds,
+        "step, seconds, loss below nanoGPT's": reached[0] if reached else "never",
+        "best": min(points, key=lambda point: point[2]),
+        "seconds": points[-1][1],
+    }
+    if len(profiled) == 2:
+        _print_profile(folder, profiled[1] - profiled[0])
+    print(json.dumps(answer), flush=True)
+
+
+def _print_profile(folder: Path, num_steps: int) -> None:
+    """Print the kernels that take longest, in microseconds per step, to standard error."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    totals: dict[tuple[str, str], int] = {}
+    for path in folder.rglob("*.xplane.pb"):
+        space = xplane_pb2.XSpace.FromString(path.read_bytes())
+        for plane in space.planes:
+            if "GPU" not in plane.name:
+                continue
+            for line in plane.lines:
+                for event in line.events:
+                    name = plane.event_metadata[event.metadata_id].name
+                    key = line.name, name[:90]
+                    totals[key] = totals.get(key, 0) + event.duration_ps
+    lines: dict[str, int] = {}
+    for (line, _), duration in totals.items():
+        lines[line] = lines.get(line, 0) + duration
+    print(f"profile of {num_steps} steps, microseconds per step", file=sys.stderr)
+    for line, duration in sorted(lines.items(), key=lambda item: -item[1])[:8]:
+        print(f"  {duration / 1e6 / num_steps:8.1f} {line}", file=sys.stderr)
+        mine = [(d, name) for (each, name), d in totals.items() if each == line]
+        for part, name in sorted(mine, reverse=True)[:22]:
+            print(f"    {part / 1e6 / num_steps:8.1f} {name}", file=sys.stderr)
+
+
+def _time_products(args: argparse.Namespace) -> None:
+    """Operations per second of square products, and activations per second."""
+    import tensorflow as tf
+
+    answer: dict[str, str] = {}
+    for dtype in (tf.float32, tf.bfloat16):
+        for side in _PRODUCTS[: 1 if args.try_out else None]:
+            matrix = tf.cast(tf.random.normal((side, side)), dtype)
+
+            @tf.function(autograph=False)
+            def multiply(x=matrix):
+                y = x
+                for _ in range(10):
+                    y = tf.matmul(x, y) * 1e-2
+                return y
+
+            seconds = _best_seconds(multiply)
+            answer[f"{dtype.name} {side}"] = f"{20 * side**3 / seconds / 1e12:.1f} TFLOP/s"
+    rows = tf.random.normal((1024 if args.try_out else 65536, 1024))
+
+    @tf.function(autograph=False, jit_compile=True)
+    def activate():
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            outputs = tf.nn.softmax(tf.nn.gelu(rows))
+            outputs *= tf.math.rsqrt(tf.reduce_mean(outputs**2, axis=-1, keepdims=True) + 1e-5)
+        return tape.gradient(outputs, rows)
+
+    seconds = _best_seconds(activate)
+    answer["activations"] = f"{rows.shape[0] * rows.shape[1] / seconds / 1e9:.1f} G/s"
+    print(json.dumps(answer), flush=True)
+
+
+def _best_seconds(compute: Callable[[], Any]) -> float:
+    seconds = []
+    for _ in range(8):
+        started = time.perf_counter()
+        compute()[0, 0].numpy()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def _time_torch(
+    args: argparse.Namespace, setting: list[Any], compile: bool = False, dropout: float = 0.0
+) -> None:
     import torch
     from torch_side import Torch
 
@@ -280,12 +417,24 @@ def _time_torch(args: argparse.Namespace, setting: list[Any], compile: bool = Fa
     tokens = read_tokens(args.corpus)
     device = "cuda" if has_gpu else "cpu"
     side = Torch(
-        Setting(*setting), tokens.training, tokens.vocab_size, compile=compile, device=device
+        Setting(*setting),
+        tokens.training,
+        tokens.vocab_size,
+        compile=compile,
+        device=device,
+        dropout=dropout,
     )
     timer = _Timer(args.seconds)
     for step in side.steps():
         timer.report(step, lambda: torch.cuda.max_memory_allocated() if has_gpu else 0.0)
 
+
+_SIDES: dict[str, Callable[..., None]] = {
+    "textgen": _time_textgen,
+    "recipe": _time_recipe,
+    "torch": _time_torch,
+    "products": _time_products,
+}
 
 if __name__ == "__main__":
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import statistics
 import time
@@ -11,8 +12,9 @@ from pathlib import Path
 
 _PROBE_SECONDS = 0.5
 _CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
-_ROWS, _WIDTH, _WIDER = 1024, 256, 1024
-_OPERATIONS = 2 * _ROWS * _WIDTH * _WIDER
+# Rows, inputs and outputs of the product that is measured. It takes a CPU and a GPU about a
+# millisecond; a smaller one would tell how long a GPU takes to begin.
+_CPU_PRODUCT, _GPU_PRODUCT = (1024, 256, 1024), (16384, 4096, 4096)
 # How much of all cores a layer uses on an idle machine.
 _PARALLEL_EFFICIENCY = 0.85
 # Operations of a matrix product per activation, on the machine to which the costs were fitted.
@@ -36,8 +38,8 @@ class Machine:
         contention: How many times as long as alone everything takes at the moment, because
             other programs use the processor.
         memory_bytes: The memory that training may take. `None` if it is unknown.
-        bfloat16_flops: The same as `flops`, for a product in bfloat16 outside XLA: XLA does not
-            use the units that some CPUs have for it. `None` if that is no faster.
+        bfloat16_flops: The same as `flops`, for a product in bfloat16; on a CPU outside XLA,
+            which does not use the units that some CPUs have for it. `None` if that is no faster.
     """
 
     description: str
@@ -68,14 +70,15 @@ def measure_machine(num_devices: int = 1) -> Machine:
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
-    rows, weights = tf.random.normal((_ROWS, _WIDTH)), tf.random.normal((_WIDTH, _WIDER))
-    inputs = tf.random.normal((_ROWS, _WIDER))
+    num_rows, width, wider = _GPU_PRODUCT if gpus else _CPU_PRODUCT
+    rows, weights = tf.random.normal((num_rows, width)), tf.random.normal((width, wider))
+    inputs = tf.random.normal((num_rows, wider))
 
     @tf.function(jit_compile=not gpus, autograph=False)
     def multiply() -> tf.Tensor:
         return tf.matmul(rows, weights)
 
-    @tf.function(jit_compile=not gpus, autograph=False)
+    @tf.function(jit_compile=True, autograph=False)
     def activate() -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
@@ -89,25 +92,24 @@ def measure_machine(num_devices: int = 1) -> Machine:
 
     multiplying, slowed = _measure(multiply, has_cores=not gpus)
     activating, slowed_too = _measure(activate, has_cores=not gpus)
-    flops = _OPERATIONS / multiplying
-    activations = _ROWS * _WIDER / activating
-    if gpus:
-        name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-        return Machine(_count(num_devices, name), flops, is_gpu=True, num_devices=num_devices)
-    contention = max(1.0, (slowed + slowed_too) / 2)
-    description = _count(_num_cores(), "CPU core")
-    if contention >= _NOTICED_CONTENTION:
-        description += ", shared with other programs"
-    bfloat16_flops = _OPERATIONS / _measure(multiply_in_bfloat16, has_cores=True)[0]
-    return Machine(
-        description,
+    narrow = _measure(multiply_in_bfloat16, has_cores=not gpus)[0]
+    operations = 2 * num_rows * width * wider
+    flops, bfloat16_flops = operations / multiplying, operations / narrow
+    machine = Machine(
+        _count(_num_cores(), "CPU core"),
         flops,
         num_devices=num_devices,
-        activations=activations,
-        contention=contention,
-        memory_bytes=_memory_bytes(),
+        activations=num_rows * wider / activating,
         bfloat16_flops=bfloat16_flops if bfloat16_flops > flops else None,
     )
+    if gpus:
+        name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
+        return dataclasses.replace(machine, description=_count(num_devices, name), is_gpu=True)
+    contention = max(1.0, (slowed + slowed_too) / 2)
+    if contention >= _NOTICED_CONTENTION:
+        description = f"{machine.description}, shared with other programs"
+        machine = dataclasses.replace(machine, description=description)
+    return dataclasses.replace(machine, contention=contention, memory_bytes=_memory_bytes())
 
 
 def _measure(compute: Callable, has_cores: bool) -> tuple[float, float]:
