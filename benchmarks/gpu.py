@@ -34,6 +34,13 @@ _COST_SHAPES = [
     Setting("transformer", 12, 12, 768, 256, 64),
     Setting("lstm", 2, 1, 768, 256, 64),
 ]
+# Ways to compile a step: flags of XLA, and whether XLA is used. XLA times many kernels for each
+# product while it compiles.
+_COMPILERS = {
+    "XLA without Triton": ("--xla_gpu_enable_triton_gemm=false", True),
+    "XLA without autotuning": ("--xla_gpu_autotune_level=0", True),
+    "no XLA": ("", False),
+}
 # The sides of a square matrix product, for the speed of the GPU itself.
 _PRODUCTS = (1024, 4096, 8192)
 _WARMUP_STEPS = 40  # the first of them are compiled
@@ -118,6 +125,13 @@ def _nanogpt(args: argparse.Namespace) -> Answers:
     yield "textgen, no dropout", _speed(args, "textgen", setting)
 
 
+def _compilers(args: argparse.Namespace) -> Answers:
+    """Seconds of compiling and steps per second, by what compiles nanoGPT's setting."""
+    for name, (flags, jit_compile) in _COMPILERS.items():
+        options = {"dropout": 0.2, "jit_compile": jit_compile}
+        yield name, _speed(args, "textgen", _sized(args, _NANOGPT), flags=flags, **options)
+
+
 def _recipe(args: argparse.Namespace) -> Answers:
     """How soon nanoGPT's setting reaches nanoGPT's loss, and where the time of a step goes."""
     setting = _sized(args, _NANOGPT)
@@ -186,6 +200,7 @@ def _tests(args: argparse.Namespace) -> Answers:
 PARTS: dict[str, Callable[[argparse.Namespace], Answers]] = {
     "command": _command,
     "nanogpt": _nanogpt,
+    "compilers": _compilers,
     "lstm": _lstm,
     "cost": _cost,
     "recipe": _recipe,
@@ -209,14 +224,26 @@ def _textgen(
     return done.stdout.decode()
 
 
-def _speed(args: argparse.Namespace, side: str, setting: Setting, **order: Any) -> dict[str, Any]:
-    """Train in a new process, which frees the GPU's memory when it ends."""
+def _speed(
+    args: argparse.Namespace, side: str, setting: Setting, flags: str = "", **order: Any
+) -> dict[str, Any]:
+    """Train in a new process, which frees the GPU's memory when it ends.
+
+    Args:
+        args: The command line's.
+        side: `textgen` or `torch`.
+        setting: What to train.
+        flags: More flags of XLA, whose compiler reads them from the environment.
+        **order: More for the side.
+    """
     order |= {"side": side, "setting": setting}
     python = args.torch_python if side == "torch" else sys.executable
     seconds = 1 if args.try_out else args.seconds
     options = ["--worker", json.dumps(order), "--seconds", str(seconds)]
     options += ["--output", str(args.output)]
-    with worker(python, __file__, str(args.corpus), *options, hide_gpu=False) as process:
+    xla = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()} if flags else {}
+    command = (python, __file__, str(args.corpus), *options)
+    with worker(*command, hide_gpu=False, environment=xla) as process:
         return receive(process, side)
 
 

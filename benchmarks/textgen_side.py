@@ -28,6 +28,7 @@ def fit(
     validate_every: int | None = None,
     reporter: Reporter | None = None,
     strategy: str = "none",
+    jit_compile: bool | None = None,
     **model_settings: Any,
 ) -> TrainingResult:
     """Train with textgen's defaults; validate once, at the end, if nothing else is asked for."""
@@ -42,6 +43,7 @@ def fit(
         seed=seed,
         validate_every=validate_every or max_steps,
         strategy=strategy,
+        jit_compile=jit_compile,
     )
     with tempfile.TemporaryDirectory() as folder:
         return Trainer(

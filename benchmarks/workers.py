@@ -7,8 +7,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 
@@ -19,22 +20,28 @@ def num_cores() -> int:
 
 
 @contextlib.contextmanager
-def worker(python: str, *arguments: str, hide_gpu: bool = True) -> Iterator[subprocess.Popen[str]]:
-    """Run a Python file as a worker; it ends with the block."""
+def worker(
+    python: str,
+    *arguments: str,
+    hide_gpu: bool = True,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a Python file as a worker, with more in its environment; it ends with the block."""
     # The textgen of this checkout, whatever is installed.
     folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {
+    variables = os.environ | {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONPATH": os.pathsep.join(filter(None, folders)),
+        **environment,
     }
     if hide_gpu:
-        environment["CUDA_VISIBLE_DEVICES"] = ""
+        variables["CUDA_VISIBLE_DEVICES"] = ""
     process = subprocess.Popen(
         [python, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=variables,
     )
     try:
         yield process
