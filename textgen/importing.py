@@ -77,13 +77,7 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
 
     tokenizer = published.tokenizer
     is_seen = writable_tokens(tokenizer)
-    generator = Generator(
-        make_decoder(published),
-        tokenizer.in_graph(),
-        tokenizer.prefix_id(has_documents=True),
-        has_documents=True,
-        is_seen=is_seen,
-    )
+    generator = Generator(make_decoder(published), tokenizer, has_documents=True, is_seen=is_seen)
     card = _card(published, name, is_seen)
     path = catalog.add_version(
         name,

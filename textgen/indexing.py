@@ -63,19 +63,20 @@ def add_index(
         )
     with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
         from textgen.export import write_saved_model
-    from textgen.generation import Generator
+    from textgen.generation import DraftTable, Generator
     from textgen.gram_table import false_positive_rate, make_table
     from textgen.serving.tf_serving import write_configuration
 
     table = make_table(text)
     decoder_class = parent.config.profile.model_class().decoder_class
+    decoder = decoder_class(parent.config, parent.tokenizer.vocab_size, parent.weights())
     generator = Generator(
-        decoder_class(parent.config, parent.tokenizer.vocab_size, parent.weights()),
-        run.tokenizer.in_graph(),
-        run.tokenizer.prefix_id(run.has_documents),
+        decoder,
+        run.tokenizer,
         run.has_documents,
         run.seen_tokens(),
         copy_table=table,
+        drafts=DraftTable.for_decoder(decoder, run.store.train, run.store.validation),
     )
     known = CopyTable(num_bytes=table.size, false_positive_rate=false_positive_rate(table))
     card = dataclasses.replace(entry.card, copy_table=known)

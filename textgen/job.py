@@ -240,15 +240,10 @@ def finish(
         result = dataclasses.replace(result, test_loss=mean_loss(result.model, windows))
     reporter.phase("exporting")
     # Its weights are arrays: the export frees each when it is done with it.
-    generator = Generator(
-        result.model.decoder(),
-        run.tokenizer.in_graph(),
-        run.tokenizer.prefix_id(run.has_documents),
-        run.has_documents,
-        run.seen_tokens(),
-    )
-    corpus = (run.store.train, run.store.validation)
-    generator.drafts = DraftTable.for_decoder(generator.decoder, *corpus)
+    decoder = result.model.decoder()
+    drafts = DraftTable.for_decoder(decoder, run.store.train, run.store.validation)
+    seen = run.seen_tokens()
+    generator = Generator(decoder, run.tokenizer, run.has_documents, seen, drafts=drafts)
     card = make_card(runs.name, run, result)
 
     def write(folder: Path) -> None:

@@ -32,12 +32,9 @@ def make_writer(tokenizer, table=None):
     noise = np.random.default_rng(2)
     for variable in model.trainable_variables:
         variable.assign(noise.normal(0, 0.5, variable.shape))
-    prefix_id = tokenizer.prefix_id(False)
     # Whole characters only, so that characters can be counted.
     is_seen = np.array([is_text(piece) for piece in tokenizer.pieces])
-    generator = Generator(
-        model.decoder(), tokenizer.in_graph(), prefix_id, False, is_seen, copy_table=table
-    )
+    generator = Generator(model.decoder(), tokenizer, False, is_seen, copy_table=table)
     defaults = default_inputs() if table is None else {**default_inputs(), **NOVEL_INPUTS}
     specs = {
         name: tf.TensorSpec([None] * value.ndim, tf.as_dtype(value.dtype))

@@ -31,7 +31,6 @@ from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.window import newest
 from textgen.models.base import Decoder, LanguageModel
 from textgen.tokenizer import Tokenizer
-from textgen.tokenizer.graph import GraphTokenizer
 
 
 class Generator(tf.Module):
@@ -40,7 +39,6 @@ class Generator(tf.Module):
     Args:
         decoder: The model.
         tokenizer: The tokenizer of the model.
-        prefix_id: The token put before every prompt (`Tokenizer.prefix_id`).
         has_documents: Whether the EOS token was trained. If not, it is never sampled.
         is_seen: bool[V], the tokens of the training part; others are never sampled. `None` if
             unknown.
@@ -54,8 +52,7 @@ class Generator(tf.Module):
     def __init__(
         self,
         decoder: Decoder,
-        tokenizer: GraphTokenizer,
-        prefix_id: int,
+        tokenizer: Tokenizer,
         has_documents: bool,
         is_seen: np.ndarray | None = None,
         tree: PrefixTree | None = None,
@@ -65,17 +62,20 @@ class Generator(tf.Module):
     ) -> None:
         super().__init__(name="generator")
         self.decoder = decoder
-        self.tokenizer = tokenizer
-        self._prefix_id = prefix_id
+        self.tokenizer = tokenizer.in_graph()
+        self._host_tokenizer = tokenizer
+        self._prefix_id = tokenizer.prefix_id(has_documents)
         self._has_documents = has_documents
         self._is_seen = is_seen
         self._tree = tree
         self._copy_table = copy_table
-        self._guard = None if copy_table is None else CopyGuard(copy_table, tokenizer.all_pieces)
+        self._guard = (
+            None if copy_table is None else CopyGuard(copy_table, self.tokenizer.all_pieces)
+        )
         self.drafts = drafts
         # A token of one character is not the beginning of another.
-        if heals and tree is None and tokenizer.max_overhang > 0:
-            self._tree = PrefixTree(tokenizer.all_pieces)
+        if heals and tree is None and self.tokenizer.max_overhang > 0:
+            self._tree = PrefixTree(self.tokenizer.all_pieces)
 
     @property
     def parses_special(self) -> bool:
@@ -106,14 +106,13 @@ class Generator(tf.Module):
             heals: Whether prompts may be healed.
         """
         decoder = model.decoder().in_variables()
-        graph, prefix_id = tokenizer.in_graph(), tokenizer.prefix_id(has_documents)
-        return cls(decoder, graph, prefix_id, has_documents, is_seen, heals=heals)
+        return cls(decoder, tokenizer, has_documents, is_seen, heals=heals)
 
     def with_decoder(self, decoder: Decoder) -> Generator:
         """Return a generator that differs only in the decoder."""
         return Generator(
             decoder,
-            *(self.tokenizer, self._prefix_id, self._has_documents, self._is_seen, self._tree),
+            *(self._host_tokenizer, self._has_documents, self._is_seen, self._tree),
             heals=self._tree is not None,
             copy_table=self._copy_table,
             drafts=self.drafts,
