@@ -1,4 +1,4 @@
-"""Learn Python from the standard library's own sources, then write some."""
+"""Learn Python from the source code of the standard library, then generate some."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def sources() -> list[Path]:
 
 def show(generation: textgen.Generation) -> None:
     """Print a text and how it ended."""
-    end = {"stop": "it came to its end", "length": "cut short, it did not come to its end"}
+    end = {"stop": "complete", "length": "cut off at the limit"}
     reason = generation.finish_reason
     print(f"\n{generation.prompt}{generation.text.rstrip()}\n[{reason}] {end[reason]}")
 
 
 def main() -> None:
-    """Train, then write signatures and functions."""
+    """Train, then generate signatures and functions."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (%(default)s)")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
@@ -62,11 +62,11 @@ def main() -> None:
         characters = model.card.corpus.num_characters
         print(f"\nCorpus: {len(files)} modules of the standard library, {characters} characters")
 
-        print("\nA signature, to its colon:")
+        print("\nA signature, up to its colon:")
         for seed in range(4):
             show(model.generate(PROMPT, stop=[":"], temperature=0.6, max_new_tokens=150, seed=seed))
 
-        print("\nA function, to the blank line behind it:")
+        print("\nA function, up to the blank line after it:")
         for seed in range(2):
             show(
                 model.generate(

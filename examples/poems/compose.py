@@ -1,4 +1,4 @@
-"""Learn from poems, English and Chinese, then compose new ones to their end."""
+"""Learn from English and Chinese poems, then compose new ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Narrator(textgen.Reporter):
 def learn(
     language: str, documents: str, model: textgen.ModelConfig, steps: int, models_dir: str
 ) -> textgen.TextGenerator:
-    """Train on `<language>.txt`, print the facts of the corpus, return the model."""
+    """Train on `<language>.txt`, print the size of the corpus, and return the model."""
     print(f"\n== {language} ==")
     config = textgen.RunConfig(
         corpus=textgen.CorpusConfig(split_documents=documents),
@@ -40,7 +40,7 @@ def learn(
 
 def show(title: str, generation: textgen.Generation) -> None:
     """Print a text and how it ended."""
-    end = {"stop": "it came to its end", "length": "cut short, it did not come to its end"}
+    end = {"stop": "complete", "length": "cut off at the limit"}
     reason = generation.finish_reason
     print(f"\n{title}:\n{generation.prompt}{generation.text}\n[{reason}] {end[reason]}")
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (%(default)s)")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--models-dir", help="where the models are kept (a temporary folder)")
-    parser.add_argument("--prompt", default="明月", help="opens the Chinese poems (%(default)s)")
+    parser.add_argument("--prompt", default="明月", help="how the Chinese poems begin (%(default)s)")
     parser.add_argument("--language", choices=["english", "chinese"], help="only this one")
     args = parser.parse_args()
 
@@ -68,9 +68,9 @@ def main() -> None:
             options = {"temperature": 0.5, "max_new_tokens": 60}
             for seed in range(3):
                 couplet = model.generate(args.prompt, stop=["。"], seed=seed, **options)
-                show("A couplet, to the first 。", couplet)
+                show("A couplet, up to the first 。", couplet)
             for seed in range(3):
-                show("A quatrain, to its end", model.generate(args.prompt, seed=seed, **options))
+                show("A quatrain", model.generate(args.prompt, seed=seed, **options))
 
         if args.language != "chinese":
             shape = textgen.ModelConfig.of_size("transformer", args.size)
@@ -79,7 +79,7 @@ def main() -> None:
             )
             for seed in range(2):
                 poem = model.generate(temperature=0.6, max_new_tokens=1000, seed=seed)
-                show("A poem, to its end", poem)
+                show("A poem", poem)
 
 
 if __name__ == "__main__":

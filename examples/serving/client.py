@@ -1,4 +1,4 @@
-"""Ask a TensorFlow Serving over gRPC: once, and as a stream.
+"""Send requests to TensorFlow Serving over gRPC: for a whole text, and for a stream.
 
 pip install tensorflow-serving-api
 python client.py localhost:8500 shakespeare "ROMEO:"
@@ -16,27 +16,27 @@ class Model:
     """One model of a server.
 
     Args:
-        address: host and port of the server's gRPC.
-        name: the model's.
+        address: Host and port of the server's gRPC interface.
+        name: The name of the model.
     """
 
     def __init__(self, address, name):
-        # A state of the stream may be larger than the 4 MB that gRPC takes unasked.
+        # The state of a stream may be larger than 4 MB, gRPC's default limit.
         options = [("grpc.max_receive_message_length", -1)]
         channel = grpc.insecure_channel(address, options)
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         self._name = name
 
     def ask(self, signature, inputs, outputs=()):
-        """Ask a signature; whatever input is left out takes its default.
+        """Call a signature. Inputs that are left out have their defaults.
 
         Args:
-            signature: its name.
-            inputs: values or tensor messages by name.
-            outputs: names of the outputs wanted; all where there are none.
+            signature: The name of the signature.
+            inputs: Values or tensor messages, by name.
+            outputs: Names of the outputs to return. If empty, all are returned.
 
         Returns:
-            The outputs, as the messages they came in.
+            The outputs as tensor messages, by name.
         """
         request = predict_pb2.PredictRequest(output_filter=outputs)
         request.model_spec.name = self._name
@@ -54,8 +54,8 @@ class Model:
     def stream(self, prompt, num_tokens=8, **controls):
         """Yield the bytes that continue a prompt, a few tokens at a time.
 
-        The server keeps nothing between two calls: all of the text's state goes back and
-        forth, as the messages that it comes in. A piece may end inside a character.
+        The server keeps nothing between two calls: the client sends the whole state of the text
+        back, as the messages that it received. A piece may end inside a character.
         """
         answer = self.ask("prefill", {"prompts": [prompt], **controls})
         ended = False
@@ -69,7 +69,7 @@ class Model:
 if __name__ == "__main__":
     address, name, prompt = sys.argv[1:]
     model = Model(address, name)
-    # Types are those of the signature: whole numbers are int32, but a seed is int64.
+    # Types must match the signature: integers are int32, but a seed is int64.
     seed = tf.make_tensor_proto([7], tf.int64)
     print(prompt + model.write(prompt, max_new_tokens=[80], temperature=[0.7], seed=seed))
     sys.stdout.buffer.write(prompt.encode())

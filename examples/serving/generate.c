@@ -1,9 +1,9 @@
-/* Lets a model write, with TensorFlow's C library and nothing else.
+/* Generates text with TensorFlow's C library and nothing else.
 
    generate MODEL_FOLDER PROMPT [MAX_NEW_TOKENS]
 
-   An input that is not fed takes its default, so prompts alone would do. Inputs are graph
-   operations of the same name; outputs have the signature's name before theirs. */
+   An input that is not fed has its default, so the prompts alone would be enough. An input is the
+   graph's operation of the same name; an output's operation also has its signature's name. */
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-"""Learn from short fables, then tell new ones, each to its last full stop."""
+"""Learn from short fables, then tell new ones."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Narrator(textgen.Reporter):
 def describe(generation: textgen.Generation) -> str:
     """Return how a text ended."""
     if generation.finish_reason == "length":
-        return "[length] cut short, it did not come to its end"
-    return "[stop] it came to its end"
+        return "[length] cut off at the limit"
+    return "[stop] complete"
 
 
 def main() -> None:
@@ -49,14 +49,14 @@ def main() -> None:
         corpus = model.card.corpus
         print(f"\nCorpus: {corpus.num_documents} fables, {corpus.num_characters} characters")
 
-        print("\nA sentence, to its full stop:")
+        print("\nA sentence, up to its period:")
         for seed in range(3):
             generation = model.generate(
                 PROMPT, stop=["."], temperature=0.6, max_new_tokens=300, seed=seed
             )
             print(f"\n{PROMPT}{generation.text}\n{describe(generation)}")
 
-        print("\nA whole fable, to the end the model itself gives it:")
+        print("\nA whole fable, which the model ends by itself:")
         generation = model.generate(PROMPT, temperature=0.6, max_new_tokens=1500, seed=0)
         print(f"\n{PROMPT}{generation.text}\n{describe(generation)}")
 

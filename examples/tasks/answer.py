@@ -1,4 +1,4 @@
-"""Learn 200 questions and answers by heart, then answer them, also in other words."""
+"""Memorize 200 questions and answers, then answer them, also when they are reworded."""
 
 import task
 

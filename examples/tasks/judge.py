@@ -1,4 +1,4 @@
-"""Learn what good and bad reviews of a shop say, then judge and write some."""
+"""Learn what good and bad reviews of a shop say, then classify and generate some."""
 
 import task
 
@@ -6,7 +6,7 @@ from textgen.evaluation import agreement, classify
 
 
 def main() -> None:
-    """Train, then judge."""
+    """Train, then classify."""
     with task.trained(__doc__, "sentiment.csv", label_column="sentiment") as model:
         texts = [
             *classify(
@@ -15,7 +15,7 @@ def main() -> None:
         ]
         found = agreement(texts)
         print(
-            f"\nOther reviews: {found.accuracy.value:.1%} of {len(texts)} judged as they should be"
+            f"\nOther reviews: {found.accuracy.value:.1%} of {len(texts)} are classified correctly"
         )
         for text in texts[:3]:
             print(f"\n{text.text}\n  {text.label}")

@@ -8,7 +8,7 @@ CUSTOMER = ["I want to return an umbrella.", "Red.", "Yes, please."]
 
 
 def main() -> None:
-    """Train, then talk."""
+    """Train, then talk to the model."""
     with task.trained(__doc__, "service.jsonl", context_length=384) as model, Chat(model) as chat:
         messages = [{"role": "system", "content": "You are the helpdesk of a small shop."}]
         for said in CUSTOMER:

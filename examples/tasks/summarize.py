@@ -1,4 +1,4 @@
-"""Learn to sum up weather reports, then sum up reports that were not in the lesson."""
+"""Learn to summarize weather reports, then summarize reports that were not trained on."""
 
 import task
 
@@ -6,7 +6,7 @@ HELD_OUT = 40
 
 
 def main() -> None:
-    """Train, then sum up."""
+    """Train, then summarize."""
     pairs = [(row["report"], row["summary"]) for row in task.rows("summaries.jsonl")]
     settings = {
         "prompt_column": "report",

@@ -1,4 +1,4 @@
-"""Learn 50 phrases for a journey in German, then translate them."""
+"""Learn to translate 50 phrases for travelers into German, then translate them."""
 
 import csv
 
