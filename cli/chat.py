@@ -1,4 +1,4 @@
-"""`textgen chat`: talk with a model."""
+"""`textgen chat`: chat with a model."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _HELP = """\
 /again    answer the last message again
 /undo     take the last turn back
-/clear    forget everything but the system's message
-/system TEXT   set the system's message, and begin again
+/clear    forget everything but the system message
+/system TEXT   set the system message, and begin again
 /help     show this
 /quit     end, as Ctrl-D does
 A line that ends with a backslash continues on the next one. Ctrl-C ends an answer."""
@@ -33,11 +33,11 @@ _MAX_HISTORY_BYTES = 1 << 24
 
 @click.command(cls=options.SectionedCommand)
 @options.model
-@options.output("--system", metavar="TEXT", help="The system's message, which comes first.")
+@options.output("--system", metavar="TEXT", help="System message, which comes first.")
 @options.output(
     "--history",
     type=click.Path(dir_okay=False),
-    help="File that keeps the dialogue, as JSON. Continued if it exists.",
+    help="File that keeps the dialogue, as JSON. If it exists, its dialogue continues.",
 )
 @controls
 @options.models_dir
@@ -48,7 +48,7 @@ def chat(
     models_dir: str | None,
     **sampling: Any,
 ) -> None:
-    """Talk with a model that has a chat template, such as an imported one.
+    """Chat with a model that has a chat template, such as an imported one.
 
     Type a message and press Enter. /help shows the commands.
     """
@@ -58,7 +58,7 @@ def chat(
     from textgen.inference.dialogue import Chat
 
     with load(model, models_dir) as generator, Chat(generator) as talker:
-        say(visible(f"You talk with {generator.entry.name}. /help shows the commands."))
+        say(visible(f"Chatting with {generator.entry.name}. /help shows the commands."))
         lines = LineInput()
         while (message := _ask(lines)) is not None:
             if message.startswith("/"):
@@ -74,7 +74,7 @@ class Dialogue:
 
     Args:
         path: The file, if one is kept.
-        system: The system's message, if one is given.
+        system: The system message, if one is given.
     """
 
     def __init__(self, path: Path | None, system: str | None) -> None:
@@ -86,12 +86,12 @@ class Dialogue:
             self.set_system(system, keep=True)
 
     def set_system(self, text: str, keep: bool = False) -> None:
-        """Set the system's message, and forget the others unless they are kept."""
+        """Set the system message, and forget the others unless they are kept."""
         rest = [each for each in self.messages if each["role"] != "system"] if keep else []
         self.messages = [{"role": "system", "content": text}, *rest]
 
     def clear(self) -> None:
-        """Forget everything but the system's message."""
+        """Forget everything but the system message."""
         self.messages = [each for each in self.messages[:1] if each["role"] == "system"]
 
     def undo(self) -> str | None:
@@ -143,7 +143,7 @@ def _ask(lines: LineInput) -> str | None:
 
 
 def _obey(message: str, dialogue: Dialogue, talker: Chat, config: Any) -> bool:
-    """Do what a command says; return whether to go on."""
+    """Carry out a command; return whether the dialogue continues."""
     name, _, text = message.partition(" ")
     if name == "/quit":
         return False

@@ -1,4 +1,4 @@
-"""`textgen classify`: say which label texts fit best."""
+"""`textgen classify`: find the label that texts fit best."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def classify(
     as_json: bool,
     models_dir: str | None,
 ) -> None:
-    """Say which label of a model the texts of FILE fit best.
+    """Find which of a model's labels the texts of FILE fit best.
 
     The model must have been trained with --label-column or --label-files. Every row of a table is
     a text; other files are split as the model's corpus was, or are a text each. With --against,

@@ -41,8 +41,8 @@ class CopyPrinter:
         run = own_run(entry)
         if run is None:
             raise CorpusError(
-                f"{entry.name}: the run that trained this model is gone, and with it "
-                "the text to compare with"
+                f"{entry.name}: the training run of this model is gone, so there is no text to "
+                "compare with"
             )
         self.entry = entry
         self._corpus = RunIndex(run)
@@ -60,7 +60,7 @@ class CopyPrinter:
 
     @cached_property
     def held_out(self) -> Trace:
-        """What held-out text of the corpus has in common with the rest."""
+        """What held-out text of the corpus shares with the rest."""
         return self.find(self._corpus.held_out(_HELD_OUT_CHARACTERS))
 
     def print(self, found: Trace, before: str = "") -> None:
@@ -68,7 +68,7 @@ class CopyPrinter:
 
         Args:
             found: What the text copies.
-            before: What stands before the text and is not marked.
+            before: Text to print before it, without marks.
         """
         click.echo(_shown(before) + _marked(found, is_terminal()))
         click.echo()
@@ -123,7 +123,7 @@ def _where(place: Place) -> str:
 
 
 def _marked(found: Trace, has_colors: bool) -> str:
-    """Return the text with its copies underlined, or in brackets where nothing can be."""
+    """Return the text with its copies underlined, or in brackets if there are no colors."""
     before, after = ("\x1b[4m", "\x1b[24m") if has_colors else ("⟦", "⟧")
     parts, place = [], 0
     for passage in found.passages:

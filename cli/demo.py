@@ -31,11 +31,11 @@ _MODULES = (
 @click.option(
     "--published",
     is_flag=True,
-    help="Import a published model of 135 million weights instead, and talk with it.",
+    help="Import a published model of 135 million weights instead, and ask it a question.",
 )
 @options.models_dir
 def demo(code: bool, max_steps: int, published: bool, models_dir: str | None) -> None:
-    """Train a small model on text that comes with Python, and let it write.
+    """Train a small model on text that comes with Python, and print what it generates.
 
     Needs no corpus and no network: the text is Python's own documentation
     (pydoc_data.topics), or with --code the source of its standard library.

@@ -43,7 +43,7 @@ _ROWS = (
     type=int,
     default=1_000_000,
     show_default=True,
-    help="Number of characters to use of a longer text.",
+    help="Maximum number of characters to use.",
 )
 @click.option("--no-baselines", is_flag=True, help="Only measure the models.")
 @click.option("--encoding", help="Text encoding of the files.  [default: as the corpus]")
@@ -78,9 +78,9 @@ def evaluate(
 ) -> None:
     """Measure how good models are on a text, and which is better.
 
-    A word that is no model's name is a FILE: also a folder, a glob or a table. Without a
-    FILE, the text is the part of the first model's corpus that it was not trained on. Every
-    figure has its 95 % interval.
+    An argument that is not the name of a model is a FILE; it may also be a folder, a glob or a
+    table. Without a FILE, the text is the part of the first model's corpus that it was not
+    trained on. Every figure comes with a 95 % interval.
 
     \b
     textgen evaluate                        the newest model

@@ -33,14 +33,14 @@ from textgen.catalog import Catalog, ModelEntry
 @click.option(
     "--with-index",
     is_flag=True,
-    help="Write the model's next version, which knows its corpus, so that --novel works on any "
-    "server.",
+    help="Write the model's next version, with an index of its corpus, so that --novel works on "
+    "any server.",
 )
 @click.option(
     "--quantize",
     "precision",
     type=click.Choice(["int8", "bfloat16", "float16"]),
-    help="Store the weights in fewer bits, as the model NAME-int8, say, and export that.",
+    help="Store the weights in fewer bits, in a new model such as NAME-int8, and export that.",
 )
 @click.option(
     "--prune",
@@ -62,7 +62,7 @@ from textgen.catalog import Catalog, ModelEntry
     type=float,
     default=0.02,
     show_default=True,
-    help="With --quantize or --prune: most bits per character to lose.",
+    help="With --quantize or --prune: maximum loss of quality, in bits per character.",
 )
 @options.models_dir
 @click.pass_context
@@ -117,15 +117,15 @@ def _find(catalog: Catalog, model: str | None, version: int | None) -> ModelEntr
 
 
 def _with_index(entry: ModelEntry, models_dir: str | None) -> ModelEntry:
-    """Write a model with a table of its corpus, and print what that costs."""
+    """Write a model with an index of its corpus, and print what that costs."""
     from textgen.indexing import add_index
 
     entry = Catalog(models_dir).find(add_index(entry.path, models_dir))
     click.echo(visible(f"Written as {entry.path}"))
     if (table := entry.card.copy_table) is not None:
         click.echo(
-            f"Its index has {table.num_bytes / 1e3:,.0f} kB, and takes "
-            f"{table.false_positive_rate:.1%} of other passages for some of the corpus."
+            f"Its index has {table.num_bytes / 1e3:,.0f} kB, and mistakes "
+            f"{table.false_positive_rate:.1%} of other passages for copies."
         )
     return entry
 

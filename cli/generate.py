@@ -33,7 +33,7 @@ _MAX_PROMPT_BYTES = 1 << 28
 @click.command(cls=options.SectionedCommand)
 @click.argument("prompt", required=False)
 @options.model
-@options.output("-i", "--interactive", is_flag=True, help="Choose among proposals.")
+@options.output("-i", "--interactive", is_flag=True, help="Write together: choose among proposals.")
 @options.output(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -45,9 +45,9 @@ _MAX_PROMPT_BYTES = 1 << 28
     default=None,
     help="Print the text while it is generated.  [default: on a terminal, if it is one text]",
 )
-@options.output("--label", metavar="LABEL", help="Generate a text of LABEL.")
+@options.output("--label", metavar="LABEL", help="Generate a text that fits LABEL.")
 @options.output(
-    "--raw", is_flag=True, help="Continue PROMPT as it stands, although the model answers prompts."
+    "--raw", is_flag=True, help="Continue PROMPT as it is, even if the model answers prompts."
 )
 @options.output(
     "--echo/--no-echo",
@@ -98,9 +98,9 @@ def generate(
     avoid_file: str | None,
     **sampling: Any,
 ) -> None:
-    """Continue PROMPT with a trained model, or answer it if the model learned answers.
+    """Continue PROMPT with a trained model, or answer it if the model was trained to answer.
 
-    PROMPT defaults to standard input. Without any, the model starts from nothing.
+    PROMPT defaults to standard input. If it is empty, the model begins a new text.
     """
     _check_combination(prompt, num_samples, interactive, stream, as_json, sampling["logprobs"])
     search = search_config(
@@ -179,7 +179,7 @@ def _check_combination(
     if interactive and prompt == "-":
         raise click.UsageError("With --interactive, standard input cannot be the prompt.")
     if stream and (as_json or (num_samples or 1) > 1):
-        raise click.UsageError("--stream prints one text, and cannot be combined with --json.")
+        raise click.UsageError("--stream prints a single text, and cannot be combined with --json.")
 
 
 def _say_which(generator: TextGenerator) -> None:
@@ -255,8 +255,8 @@ def _beginning(prompt: str | None, save: Path | None) -> str:
         return prompt or ""
     if prompt:
         raise click.UsageError(
-            f"{visible(str(save))} exists, and its text is what to continue. Leave out PROMPT, or "
-            "name another file."
+            f"{visible(str(save))} exists, so its text is continued. Leave out PROMPT, or name "
+            "another file."
         )
     from textgen.corpus import decode_chunks
 

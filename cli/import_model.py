@@ -1,4 +1,4 @@
-"""`textgen import`: bring in a model that others trained and published."""
+"""`textgen import`: import a published model."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def import_model(source: str, name: str | None, models_dir: str | None) -> None:
 
 
 def report(phase: str) -> None:
-    """Say what begins."""
+    """Print the phase that begins."""
     say(f"{phase.capitalize()} ...")

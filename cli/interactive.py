@@ -35,7 +35,7 @@ _HELP = r"""  1       accepts proposal 1
   Enter   requests other proposals
   u       removes the last addition
   ?       shows this
-  q       ends; so does Ctrl-D
+  q       ends the session, as Ctrl-D does
 Anything else is added to the text literally: start with a space for a new word;
 \n is a line end, \t a tab, \\ a backslash; +q adds a q. The arrow keys recall
 what you typed."""

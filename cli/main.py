@@ -23,9 +23,9 @@ from textgen.version import __version__
 _COMMANDS = {
     "train": ("train.train", "Train a model on a corpus."),
     "generate": ("generate.generate", "Continue a prompt with a trained model."),
-    "chat": ("chat.chat", "Talk with a model that has a chat template."),
+    "chat": ("chat.chat", "Chat with a model that has a chat template."),
     "score": ("score.score", "Measure how likely a model finds a text."),
-    "classify": ("classify.classify", "Say which label texts fit best."),
+    "classify": ("classify.classify", "Find the label that texts fit best."),
     "evaluate": ("evaluate.evaluate", "Measure models on a text, and compare them."),
     "inspect": ("inspect.inspect", "Check a corpus before training."),
     "report": ("report.report", "Write a page about a model."),

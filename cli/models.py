@@ -122,7 +122,7 @@ def rename(old: str, new: str, models_dir: str | None) -> None:
 
 
 def _origin(card: ModelCard) -> dict[str, str]:
-    """Return where a model comes from, and what its training says of it."""
+    """Return where a model comes from, how it was trained, and how good it is."""
     lines: dict[str, str] = {}
     if (published := card.published) is not None:
         license = published.license or "not named by the source"
@@ -147,12 +147,13 @@ def _origin(card: ModelCard) -> dict[str, str]:
         lines["Tested"] = f"test loss {card.test_loss:.3f} nats per token"
     if (copies := card.copies) is not None:
         lines["Copies"] = (
-            f"{copies.fraction:.1%} of {copies.num_characters:,} characters that it wrote, the "
-            f"longest {copies.longest:,}"
+            f"{copies.fraction:.1%} of {copies.num_characters:,} generated characters, the longest "
+            f"{copies.longest:,}"
         )
         if copies.held_out_characters:
             lines["Copies"] += (
-                f"; in held-out text {copies.held_out_fraction:.1%}, {copies.held_out_longest:,}"
+                f"; of held-out text {copies.held_out_fraction:.1%}, the longest "
+                f"{copies.held_out_longest:,}"
             )
     return lines
 
@@ -228,7 +229,7 @@ def _print_table(rows: list[dict]) -> None:
         table.add_row(*cells)
     console.print(table)
     if not all(row["is_validated"] for row in rows):
-        say("* of the text that the model learned: nothing was kept for validation.")
+        say("* measured on the training text, because nothing was kept for validation.")
 
 
 def _bits(row: dict) -> str:

@@ -28,7 +28,7 @@ def describe_plan(plan: Plan) -> str:
         adapters = f", with adapters of rank {rank}" if (rank := training.adapter_rank) else ""
         expected = f"begins from {plan.config.from_model}{adapters}."
     elif not plan.corpus.validation_tokens:
-        expected = "too few to keep a part for validation, so all of it is to be memorized."
+        expected = "too few to keep a part for validation, so the model will memorize all of it."
     elif plan.steps < _MIN_STEPS:
         seconds = math.ceil(plan.seconds_for(_MIN_STEPS) / 10) * 10
         expected = (
@@ -39,8 +39,8 @@ def describe_plan(plan: Plan) -> str:
     warning = ""
     if plan.memorizes and plan.corpus.validation_tokens:
         warning = (
-            f"\nWarning: a model that reads its corpus {plan.epochs:,.0f} times copies from it. "
-            "Train fewer epochs or on more text; textgen trace shows what it copies."
+            f"\nWarning: after {plan.epochs:,.0f} epochs, a model copies from its corpus. Train "
+            "for fewer epochs or on more text; textgen trace shows what it copies."
         )
     return (
         f"Plan: {model.architecture} {model.num_layers} x {model.hidden_dim}, "

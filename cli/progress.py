@@ -62,7 +62,7 @@ class PlainReporter(Reporter):
             say(f"{self._phase} {_amount(done, total)}")
 
     def progress(self, progress: TrainingProgress) -> None:
-        """Print where the run stands, every few seconds."""
+        """Print the progress of the run, every few seconds."""
         if time.monotonic() - self._printed_at < _SECONDS_BETWEEN_LINES:
             return
         if not math.isfinite(progress.seconds_left):  # the first call only compiled

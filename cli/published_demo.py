@@ -1,4 +1,4 @@
-"""`textgen demo --published`: what a published model can do, imported from a package."""
+"""`textgen demo --published`: import a published model from a package, and try it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _QUESTION = "What is a fable? Answer in one sentence."
 
 
 def show_published(models_dir: str | None) -> None:
-    """Import SmolLM2 from its package if needed, let it write, and ask it a question.
+    """Import SmolLM2 from its package if needed, let it continue a text, and ask it a question.
 
     Raises:
         PublishedModelError: If the package is not installed.
@@ -46,7 +46,7 @@ def show_published(models_dir: str | None) -> None:
         for chunk in chat.answer(messages, max_new_tokens=80, temperature=0.3):
             printer.print(chunk)
         printer.end()
-    say(f"\nTalk with it: textgen chat -m {_NAME}")
+    say(f"\nChat with it: textgen chat -m {_NAME}")
 
 
 def _find() -> Path:

@@ -16,9 +16,9 @@ from textgen.catalog import Catalog
 @click.command()
 @click.argument("model", metavar="[NAME_OR_PATH]", required=False, shell_complete=complete_model)
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), help="The file.  [default: NAME.html]"
+    "-o", "--output", type=click.Path(dir_okay=False), help="File to write.  [default: NAME.html]"
 )
-@click.option("--prompt", default="", help="What the samples continue.")
+@click.option("--prompt", default="", help="Prompt of the samples.")
 @click.option("--open", "opens", is_flag=True, help="Also open it in the browser.")
 @options.models_dir
 def report(
@@ -26,9 +26,9 @@ def report(
 ) -> None:
     """Write a page about a model: one HTML file that you can send.
 
-    It shows how the model learned, how good it is and how sure that is, what it writes, what
-    surprises it, which tokens it treats alike, and how to make it again. The page needs no
-    network. The model's text and passages of its validation part are in it.
+    It shows how the model learned, how good it is and how certain that is, what it generates,
+    what surprises it, which tokens it treats alike, and how to train it again. The page needs no
+    network. It contains samples of the model, and passages of its validation part.
     """
     from textgen.report import write_report
 

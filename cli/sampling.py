@@ -113,7 +113,7 @@ def explain_controls(generator: TextGenerator, config: SamplingConfig) -> None:
             characters = ", ".join(map(repr, dict.fromkeys(text)))
             say(
                 f"--ban bans characters, here {characters}. "
-                f"To keep it from appearing as a whole, use --avoid {text!r}."
+                f"To exclude only the whole text, use --avoid {text!r}."
             )
     for text, _ in config.logit_bias:
         # The graph prefers the form that is one token, with or without a space before it.

@@ -57,8 +57,8 @@ def score(
     """Measure how likely a model finds the text of FILE, or of standard input.
 
     The better the model predicts the text, the closer its log-probability (natural logarithm)
-    is to 0, and its perplexity to 1. Bits per character compare across models, bits per byte
-    across languages too. Folders and globs stand for the files in them, and the rows of a table
+    is to 0, and its perplexity to 1. Use bits per character to compare models, and bits per byte
+    to compare languages, too. A folder or a glob names all files in it, and the rows of a table
     are added up.
     """
     from textgen.corpus import find_files

@@ -1,4 +1,4 @@
-"""Print texts for people and programs, and messages beside them.
+"""Print texts for people and programs, and messages next to them.
 
 click.echo removes color codes from what does not go to a terminal, and passes them on to a
 terminal. A text needs the opposite: a program must get all of it, and a reader must see what

@@ -61,7 +61,7 @@ _limit = options.in_section("Limits")
     show_default=True,
     help="Time that running requests have to complete when the server stops.",
 )
-@click.option("--log-prompts", is_flag=True, help="Show the prompts of requests.")
+@click.option("--log-prompts", is_flag=True, help="Log the prompts of requests.")
 @_access(
     "--api-key-file",
     "key_file",
@@ -129,7 +129,7 @@ def serve(
             "or allow everyone with --no-auth."
         )
     if (certfile is None) != (keyfile is None):
-        raise ConfigError("--certfile and --keyfile go together.")
+        raise ConfigError("--certfile and --keyfile must be given together.")
     if log_prompts:
         logging.getLogger("textgen.serving.http").setLevel(logging.INFO)
 
@@ -170,7 +170,7 @@ def _read_keys(path: str | None) -> list[str]:
     keys = [line.strip() for line in Path(path).read_text("utf-8").splitlines()]
     keys = [key for key in keys if key and not key.startswith("#")]
     if not keys:
-        raise ConfigError("--api-key-file must hold a key per line. Received: no key")
+        raise ConfigError("--api-key-file must contain one key per line. Received: no key")
     if stat.S_IMODE(os.stat(path).st_mode) & 0o004:
         logging.getLogger(__name__).warning("Other users can read the file of API keys.")
     return keys

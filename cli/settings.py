@@ -86,7 +86,7 @@ _OPTIONS = (
     _corpus(
         "--deduplicate",
         is_flag=True,
-        help="Leave out documents that repeat earlier ones, or nearly.",
+        help="Leave out documents that are exact or near copies of earlier ones.",
     ),
     _corpus(
         "--redact",
@@ -110,12 +110,12 @@ _OPTIONS = (
         metavar="NAME",
         help="CSV column or JSON key of the text's label, such as its style.",
     ),
-    _table("--label-files", is_flag=True, help="Make the name of each file a label."),
+    _table("--label-files", is_flag=True, help="Use the name of each file as its label."),
     _table(
         "--template",
         type=_Template(),
         metavar="TEXT",
-        help="How a prompt is put before its answer: Jinja with {{ prompt }}, and \\n for a line "
+        help="Jinja template of what comes before an answer, with {{ prompt }}; \\n is a line "
         "end.  [default: that of --from, or a plain one]",
     ),
     _table("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),
@@ -157,12 +157,12 @@ _OPTIONS = (
         type=click.Choice(registry.architectures()),
         default=registry.default_architecture(),
         show_default=True,
-        help="The kind of model.",
+        help="Kind of model.",
     ),
     _model(
         "--size",
         type=click.Choice(registry.size_names()),
-        help="Sets the four options below.  [default: planned]",
+        help="Preset of the four options below.  [default: planned]",
     ),
     _model("--num-layers", type=int, help="Number of layers."),
     _model("--num-heads", type=int, help="Attention heads per block."),
@@ -172,7 +172,7 @@ _OPTIONS = (
     _model(
         "--positions",
         type=click.Choice(registry.choices_of("positions")),
-        help="How the model knows the order of tokens.  [default: relative]",
+        help="Kind of position encoding.  [default: relative]",
     ),
     _training("--max-steps", type=int, help="Number of optimizer steps.  [default: planned]"),
     _training(

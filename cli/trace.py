@@ -13,7 +13,7 @@ from textgen.cli.screen import say
 
 from textgen.catalog import Catalog, ModelEntry
 
-# What the model writes if there is no text.
+# The length of the text that the model generates if there is none.
 _NUM_TOKENS = 2_000
 
 
@@ -40,10 +40,10 @@ def trace(
 ) -> None:
     """Mark every passage of FILE that is also in a model's corpus.
 
-    FILE defaults to standard input, or to a text that the model writes. Held-out text of the same
-    corpus is measured for comparison, because verse repeats itself without any copying. The
-    longest copies are listed with their file and line, or if the file has gone or changed, with
-    their line in the text that the model was trained on.
+    FILE defaults to standard input, or to a text that the model generates. Held-out text of the
+    same corpus is measured for comparison, because a corpus such as verse repeats itself anyway.
+    The longest copies are listed with their file and line. If the file is gone or has changed,
+    they are listed with their line in the text that the model was trained on.
     """
     copies = CopyPrinter(Catalog(models_dir).find(model), min_characters)
     found = copies.find(_text(copies.entry, file))
@@ -62,7 +62,7 @@ def _text(entry: ModelEntry, file: str | None) -> str:
     if file is None and (sys.stdin is None or sys.stdin.isatty()):
         from textgen.inference import load
 
-        say("The model writes a text of its own, with seed 0.")
+        say("The model generates a text, with seed 0.")
         with load(str(entry.path)) as generator:
             return generator.generate(max_new_tokens=_NUM_TOKENS, seed=0, raw=True).text
     from textgen.corpus import clean, decode_chunks

@@ -160,7 +160,7 @@ def report(trained: Trained, models_dir: str | None) -> None:
     if result.initial_loss is not None:
         say(f"Before training, the {loss} was {result.initial_loss:.3f}.")
     if result.test_loss is not None:
-        say(f"On the test part, the loss is {result.test_loss:.3f}.")
+        say(f"The loss on the test part is {result.test_loss:.3f}.")
     if kept := _describe_kept(result):
         say(kept)
     where = ""
@@ -173,8 +173,9 @@ def _describe_kept(result: TrainingResult) -> str:
     """Return which step was kept and why, if that needs to be said."""
     if not result.is_validated:
         return (
-            "No part of the corpus was kept for validation, so all of it was learned and the last "
-            "step was kept. A tenth is kept from 2,000 characters on, or 1,000 rows with a prompt."
+            "No part of the corpus was kept for validation, so the model trained on all of it and "
+            "the last step was kept. A tenth is kept from 2,000 characters on, or 1,000 rows with "
+            "prompts."
         )
     if result.best_step < result.step:
         return (

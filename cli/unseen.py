@@ -43,9 +43,9 @@ def warn_of_long(generator: TextGenerator, prompt: str) -> None:
 
 
 def warn_of_ineffective(generator: TextGenerator, config: Config) -> None:
-    """Name the texts of options that can never act on what the model generates."""
+    """Name the texts of options that have no effect, because the model never generates them."""
     for name, text in generator.ineffective_controls(config):
-        say(f"Warning: {_OPTIONS[name]} {text!r} has no effect, the model never generates it.")
+        say(f"Warning: {_OPTIONS[name]} {text!r} has no effect: the model never generates it.")
 
 
 def _describe(character: str) -> str:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 class ModelCard(Part):
     """What people and programs should know about a model.
 
-    What only training can tell is `None` if the model was imported and not trained since.
+    Fields that describe the training are `None` if the model was imported and not trained since.
 
     Attributes:
-        name: The model's name when it was exported. `None` if an earlier version did not say.
+        name: The model's name when it was exported. `None` in cards of earlier versions.
         model: The model's shape.
         num_parameters: Number of weights.
         tokenizer: The tokenizer.

@@ -1,7 +1,7 @@
 """The models on disk: their names, folders and versions.
 
 saved_models/NAME/1/, 2/ ...   SavedModel versions, a TensorFlow Serving base path
-saved_models/NAME/train/       what the newest training run needs to go on
+saved_models/NAME/train/       what the newest training run needs to continue
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MODELS_VARIABLE = "TEXTGEN_MODELS"
 CARD_PATH = Path("assets.extra", "textgen.json")
 TOKENIZER_PATH = Path("assets.extra", "tokenizer.json")
 DIGESTS_PATH = Path("assets.extra", DIGESTS_NAME)
-# What a run learned next to the weights of its parent, if it trained adapters.
+# The adapters that a run trained, if it did.
 ADAPTER_PATH = Path("assets.extra", "adapter.npz")
 CHAT_TEMPLATE_PATH = Path("assets.extra", "chat_template.jinja")
 # TensorFlow Serving looks for this name.

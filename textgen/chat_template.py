@@ -1,7 +1,7 @@
-"""Chat templates: from the messages of a dialogue to a prompt, by Jinja.
+"""Chat templates: render the messages of a dialogue as a prompt with Jinja.
 
-A template comes with a published model, so it is a stranger's program. It is rendered in Jinja's
-sandbox, and that in a process of its own with little memory, which is ended when it takes too long.
+A template comes with a published model, so it is a stranger's program. It is rendered by Jinja's
+sandbox, in a separate process that has little memory and is ended if it takes too long.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class TokenStore:
         test: Tokens of the test part, the same type; `None` if the corpus has none.
         replay: Tokens of older text to mix in, the same type; `None` if there is none.
         rows: If the corpus has prompts, the rows of each part by its name, int64[num_rows, 3]:
-            where a row starts, where its answer does, and where it stops. Otherwise empty.
+            where a row starts, where its answer starts, and where it ends. Otherwise empty.
 
     Raises:
         CorpusError: If the files are missing or damaged.
@@ -198,7 +198,7 @@ class _RowWriter:
         self._num_tokens = 0
 
     def add(self, encoded: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-        """Note the rows of some tokens, and return the tokens."""
+        """Record the rows of some tokens, and return the tokens."""
         ids, rows = encoded
         self._rows.append(rows + self._num_tokens)
         self._num_tokens += len(ids)

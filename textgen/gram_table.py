@@ -1,8 +1,8 @@
 """A table of the passages of twenty bytes in a text, for NumPy and for TensorFlow.
 
 A Bloom filter (Burton H. Bloom, "Space/time trade-offs in hash coding with allowable errors",
-1970): two bits stand for each passage. Every passage of the text is in the table, and so are about
-one in a hundred that are not. It takes two to three bytes per byte of the text.
+1970): two bits stand for each passage. The table finds every passage of the text, and mistakes
+about one in a hundred others for one. It takes two to three bytes per byte of the text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GRAM_BYTES = 20
 _FACTOR = 6364136223846793005
 # A passage's hash is the sum of its bytes times these, modulo 2**64.
 POWERS = [pow(_FACTOR, GRAM_BYTES - 1 - index, 2**64) for index in range(GRAM_BYTES)]
-# At least so many bits per passage, rounded up to a power of two in all.
+# The minimum number of bits per passage. The total is rounded up to a power of two.
 _BITS_PER_GRAM = 12
 _CHUNK = 1 << 20
 _ONES = np.array([byte.bit_count() for byte in range(256)])

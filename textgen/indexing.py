@@ -1,4 +1,4 @@
-"""From an exported model to one that can be kept from copying its corpus on any server."""
+"""Add an index of its corpus to an exported model, so that `novel` works on any server."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def add_index(
     name_or_path: str | os.PathLike[str] | None = None,
     models_dir: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Write a model's next version, with a table of its corpus in the graph.
+    """Write a model's next version, with an index of its corpus in the graph.
 
-    The table holds every passage of 20 bytes. With it, the control `novel` is an input of the
+    The index holds every passage of 20 bytes. With it, the control `novel` is an input of the
     model, and works wherever the SavedModel runs, TensorFlow Serving included.
 
     Args:
@@ -34,7 +34,7 @@ def add_index(
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
 
     Returns:
-        The new version's folder. Its card says how large the table is.
+        The new version's folder. Its card says how large the index is.
 
     Raises:
         CorpusError: If the corpus is larger than 64 MiB, or the training run that produced the
@@ -53,12 +53,12 @@ def add_index(
     run = own_run(entry)
     if run is None or run.tokenizer.to_dict() != parent.tokenizer.to_dict():
         raise CorpusError(
-            f"{entry.name}: the run that trained this model is gone, and with it the text to index"
+            f"{entry.name}: the training run of this model is gone, so there is no text to index"
         )
     text = RunIndex(run).text()
     if len(text) > _MAX_BYTES:
         raise CorpusError(
-            f"A corpus must have at most {_MAX_BYTES:,} bytes to be part of a model. "
+            f"A corpus must have at most {_MAX_BYTES:,} bytes to be indexed in a model. "
             f"Received: {len(text):,}"
         )
     with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):

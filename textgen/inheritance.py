@@ -1,7 +1,7 @@
-"""What a run takes from the model that it begins from: its shape, its tokenizer and its cleaning.
+"""What a run inherits from the model that it begins from: shape, tokenizer and cleaning.
 
-Whatever would contradict the parent is refused. Only the training and the dropout are the run's
-own.
+Settings that contradict the parent are refused. Only the settings of training, and the dropout,
+may differ.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConf
         cleaning = CorpusConfig.from_dict(card.corpus.config) if card.corpus else CorpusConfig()
         tokenizer = load_tokenizer(entry.path / TOKENIZER_PATH)
     except TextgenError as error:
-        raise ModelDamagedError(f"{entry.path}: nothing can begin from it: {error}") from error
+        raise ModelDamagedError(f"{entry.path}: cannot begin from this model: {error}") from error
     if not _is_plausible(shape, tokenizer.vocab_size, entry.num_bytes):
         raise ModelDamagedError(
             f"{entry.path}: the files are too small for the model that the card describes."
@@ -79,9 +79,10 @@ def inherit(
 
     Args:
         config: The settings of the run.
-        given: Those that the user gave, by name.
+        given: The settings that the user gave, by name.
         parent: The model.
-        cleaning: How its corpus was cleaned. What the user does not give is done again.
+        cleaning: How its corpus was cleaned. The new corpus is cleaned in the same way, unless the
+            user gave other settings.
 
     Raises:
         ConfigError: If a given setting contradicts the model.
@@ -106,8 +107,9 @@ def inherit(
         )
     if config.training.adapter_rank and not parent.config.profile.has_adapters:
         raise ConfigError(
-            f"adapter_rank needs another family than that of {parent.label}, "
-            f"{parent.config.architecture}. Received: {config.training.adapter_rank}"
+            f"adapter_rank cannot be used with {parent.label}, because a model of the family "
+            f"{parent.config.architecture} has no adapters. "
+            f"Received: {config.training.adapter_rank}"
         )
     config.training.window(parent.config.context_length)
     dropout = (config.model if "dropout" in given else parent.config).dropout

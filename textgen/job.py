@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run left.
+    """The result of a training run: the exported model, and how training ended.
 
     Attributes:
         name: The model's name.
@@ -115,7 +115,7 @@ def _train_fraction(run: Run) -> float:
 
 
 def count_epochs(run: Run) -> Run:
-    """Return a run whose `max_steps` are those of its `epochs`, if these are given."""
+    """Return a run whose `max_steps` follow from its `epochs`, if these are given."""
     training = run.config.training
     if training.epochs is None:
         return run
@@ -130,7 +130,7 @@ def count_epochs(run: Run) -> Run:
 
 
 def keep_parent(run: Run) -> None:
-    """Keep the weights of a run's parent: before the first checkpoint, it resumes from them.
+    """Keep the weights of a run's parent, because a run without a checkpoint resumes from them.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -156,7 +156,7 @@ def build_trainer(
         strategy: From `textgen.training.distribution.build_strategy`.
         tensorboard: Whether to write TensorBoard's event files.
         reporter: Receives what happens.
-        is_resumed: Whether a checkpoint has the weights that are trained.
+        is_resumed: Whether the run is resumed, so that a checkpoint may have the trained weights.
 
     Raises:
         CheckpointError: If the files of the parent have changed since the run began.

@@ -1,7 +1,7 @@
 """Everything private of Keras and KerasNLP that textgen uses.
 
 No other module may name a private attribute of theirs. tests/test_keras_internals.py compares
-these with the installed versions and says what is needed where one has changed.
+these with the installed versions and says what to do if one has changed.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
-# All code points but the surrogates, which are no characters.
+# All code points except the surrogates, which are not characters.
 NUM_CODE_POINTS = 0x110000 - 0x800
 
 
@@ -37,14 +37,14 @@ def bits(nats: float) -> float:
 
 
 def unknown_nats(num_known: int) -> float:
-    """Return what naming a character costs after its model said only "none of mine".
+    """Return the nats that it costs to name a character that the model does not know.
 
-    All others are equally likely, so this is ln(1,112,064 - num_known), some 20 bits. With it, the
+    All others are equally likely, so this is ln(1,112,064 - num_known), about 20 bits. With it, the
     probabilities of all texts sum to 1, models with different vocabularies compare, and no figure
     gets better because rare characters were dropped.
 
     Args:
-        num_known: Characters that the model can write.
+        num_known: Number of characters that the model knows.
 
     Example:
         >>> round(bits(unknown_nats(64)), 2)

@@ -66,7 +66,7 @@ def train(
         config: A record of settings, all of which are kept.
         models_dir: The models folder. Defaults to TEXTGEN_MODELS or ./saved_models.
         validation: Files to validate with, instead of the end of the corpus.
-        test: Files to test the exported model with: its card gets the loss.
+        test: Files to test the exported model with. The loss is stored in its card.
         replay: Files with older text to mix in, so that a model from `from_model` forgets less.
         time_budget: Seconds until the model is exported. Defaults to 5 minutes, or 10 with a
             GPU. With a given `max_steps`, the time only decides the size.
@@ -208,7 +208,7 @@ def resume(
         test: See `validation`.
         replay: See `validation`.
         time_budget: Seconds until the model is exported, also for a run that has ended. Defaults
-            to what the run has left of its own, if it had one.
+            to what is left of the run's own budget, if it has one.
         started: When the time budget began; see `train`.
         tensorboard: Whether to write TensorBoard's event files.
         reporter: Receives what happens.
@@ -219,7 +219,7 @@ def resume(
     Raises:
         CheckpointError: If there is no run to continue, if it has ended and its model is
             exported, or if the corpus has changed.
-        ConfigError: If a setting differs that must not, or does not exist.
+        ConfigError: If a setting differs that may not, or does not exist.
         ModelBusyError: If another run of `name` is in progress.
         TextgenError: See `textgen.errors`.
 

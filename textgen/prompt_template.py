@@ -1,4 +1,4 @@
-"""From the messages of a dialogue to a prompt as a model's tokenizer takes it."""
+"""Render the messages of a dialogue as a prompt for a model's tokenizer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textgen.chat_template import ChatTemplate
 from textgen.errors import ConfigError
 from textgen.tokenizer import ImportedTokenizer, Tokenizer
 
-# For models that learn their first dialogue. A line that begins like this is the user's.
+# For models without another template: "# " begins the system message, "> " what the user says.
 PLAIN_TEMPLATE = (
     "{%- for message in messages -%}"
     "{{ {'system': '# ', 'user': '> ', 'assistant': ''}[message.role] }}{{ message.content }}"
@@ -71,7 +71,7 @@ class PromptTemplate:
         return self._template.render(protected).removeprefix(self._bos)
 
     def check(self) -> None:
-        """Check that the template says what the user asks.
+        """Check that a rendered template contains the prompt.
 
         Raises:
             ConfigError: If it does not, or is not valid.

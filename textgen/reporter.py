@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """The progress of a run.
 
     Attributes:
         step: Steps done.
@@ -47,7 +47,7 @@ class Validation:
     Attributes:
         step: Steps done.
         loss: Mean training loss since the previous validation, in nats per token. At step 0,
-            which only a model that was trained before validates, the validation loss.
+            which only a run that begins from a model validates, the validation loss.
         validation_loss: Validation loss in nats per token.
         bits_per_character: Validation loss in bits per character, comparable across tokenizers.
         learning_rate: Learning rate at this step.
@@ -56,8 +56,8 @@ class Validation:
         best: Whether this is the lowest validation loss so far.
         accuracy: Mean next-token accuracy in training since the previous validation.
         validation_accuracy: Next-token accuracy on the validation part.
-        is_held_out: Whether the corpus has a validation part. Otherwise the training part, which
-            the model learns by heart, stands in for it.
+        is_held_out: Whether the corpus has a validation part. If not, the loss is measured on the
+            training part, which the model memorizes.
 
     Example:
         >>> validation = textgen.Validation(500, 1.4, 1.5, 2.16, 0.01, 9000.0, best=True)

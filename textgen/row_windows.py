@@ -10,12 +10,12 @@ import numpy as np
 class RowWindows:
     """Cuts rows into windows.
 
-    A row that fits is one window, and so is one whose answer fits: the end of the row, with as
-    much of the prompt as there is room for. Longer ones are cut into adjacent windows.
+    A row that fits is one window. If only the answer fits, the window is the end of the row, with
+    as much of the prompt as fits. Longer rows are cut into adjacent windows.
 
     Args:
         tokens: int[num_tokens].
-        rows: int64[num_rows, 3]: where each row starts, where its answer does, where it stops.
+        rows: int64[num_rows, 3]: where each row starts, where its answer starts, where it ends.
         length: T, the tokens that a window predicts.
 
     Attributes:
@@ -63,12 +63,12 @@ class RowWindows:
 class RowValidationWindows:
     """Windows of the rows of a validation part, whose answers are predicted once.
 
-    Of many rows, evenly spaced ones are taken, always the same.
+    If there are more rows than that, evenly spaced ones are used, always the same ones.
 
     Args:
         rows: The windows of all rows.
         batch_size: B, windows per batch.
-        max_targets: About the most tokens to predict, but at least one window.
+        max_targets: Approximate maximum number of tokens to predict, but at least one window.
 
     Attributes:
         num_targets: Tokens that are predicted.

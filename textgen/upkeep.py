@@ -1,4 +1,4 @@
-"""Delete and rename models, but not under a training run in progress."""
+"""Delete and rename models, except while they are being trained."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def rename_model(catalog: Catalog, old: str, new: str) -> Path:
     """
     folder, target = _own_folder(catalog, old), catalog.model_folder(new)
     if target.exists():
-        raise ConfigError(f"The new name must be free. Received: {new!r}, which {target} has")
+        raise ConfigError(f"The new name must be free. Received: {new!r}, but {target} exists")
     with RunLock(ModelRuns(folder)) as lock:
         lock.acquire()
         folder.rename(target)
@@ -90,7 +90,7 @@ def _own_folder(catalog: Catalog, name: str) -> Path:
     folder = catalog.model_folder(name)
     if folder.is_symlink():
         raise ConfigError(
-            f"A model behind a link must be changed where it is. Received: {name!r}, "
+            f"A linked model must be changed in its own models folder. Received: {name!r}, "
             f"which links to {folder.resolve()}"
         )
     return folder

@@ -184,7 +184,7 @@ class ValidationWindows:
         tokens: int[num_tokens].
         context_length: T, the tokens that a window predicts.
         batch_size: B, windows per batch.
-        max_targets: Most tokens to predict, but at least one window.
+        max_targets: Maximum number of tokens to predict, but at least one window.
 
     Attributes:
         starts: int64[num_windows], the position of each window's first token.
@@ -239,10 +239,10 @@ class Windows:
     """The windows of a run.
 
     Attributes:
-        training: Those that it trains on.
-        validation: Those that it is judged by.
-        is_validated: Whether these are of a validation part. If not, they are of the training
-            part.
+        training: The windows to train on.
+        validation: The windows to validate with.
+        is_validated: Whether `validation` is cut from a validation part. If not, it is cut from
+            the training part.
     """
 
     training: TrainingWindows

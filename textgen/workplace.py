@@ -1,4 +1,4 @@
-"""Where a run trains: the model's folder, which no other run may use, and the devices."""
+"""What a run occupies while it trains: the model's folder, which it locks, and the devices."""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (%(default)s)")
     parser.add_argument("--size", default="small", choices=["tiny", "small", "base"])
     parser.add_argument("--models-dir", help="where the models are kept (a temporary folder)")
-    parser.add_argument("--prompt", default="明月", help="how the Chinese poems begin (%(default)s)")
+    parser.add_argument(
+        "--prompt", default="明月", help="how the Chinese poems begin (%(default)s)"
+    )
     parser.add_argument("--language", choices=["english", "chinese"], help="only this one")
     args = parser.parse_args()
 

@@ -35,7 +35,9 @@ def trained(description: str | None, name: str, **settings: Any) -> Iterator[tex
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seconds", type=int, default=120, help="time to train (%(default)s)")
     parser.add_argument("--steps", type=int, help="optimizer steps, instead of a time")
-    parser.add_argument("--size", choices=["tiny", "small", "base"], help="size of the model (planned)")
+    parser.add_argument(
+        "--size", choices=["tiny", "small", "base"], help="size of the model (planned)"
+    )
     parser.add_argument("--from", dest="from_model", help="a model to begin from")
     parser.add_argument("--models-dir", help="where the model is kept (a temporary folder)")
     args = parser.parse_args()

@@ -24,8 +24,8 @@ def test_the_card_tells_and_info_prints(run, models, entry):
     assert copies.held_out_longest == copies.held_out_characters > 0
     result = run("info", "fox", "--models-dir", models)
     assert (
-        f"Copies:        {copies.fraction:.1%} of {copies.num_characters:,} characters that it "
-        f"wrote, the longest {copies.longest:,}; in held-out text 100.0%, "
+        f"Copies:        {copies.fraction:.1%} of {copies.num_characters:,} generated "
+        f"characters, the longest {copies.longest:,}; of held-out text 100.0%, the longest "
         f"{copies.held_out_longest:,}\n"
     ) in result.stdout
 

@@ -30,7 +30,7 @@ def indexed(run, models, tmp_path_factory):
 def test_it_is_the_next_version_and_says_what_it_costs(run, indexed):
     folder, output = indexed
     assert f"Written as {folder / 'fox' / '2'}" in output
-    assert re.search(r"Its index has [\d,]+ kB, and takes \d+\.\d% of other passages", output)
+    assert re.search(r"Its index has [\d,]+ kB, and mistakes \d+\.\d% of other passages", output)
     table = textgen.Catalog(folder).find("fox").card.copy_table
     assert table.num_bytes > 0
     assert 0 < table.false_positive_rate < 0.03

@@ -121,7 +121,7 @@ def test_what_ban_and_logit_bias_do_with_a_word_is_said(write):
     result = write("The ", "-n", 1, "--ban", "class")
     assert result.stderr == (
         "--ban bans characters, here 'c', 'l', 'a', 's'. "
-        "To keep it from appearing as a whole, use --avoid 'class'.\n"
+        "To exclude only the whole text, use --avoid 'class'.\n"
     )
     result = write("The ", "-n", 1, "--logit-bias", "dog=-100")
     assert result.stderr == (

@@ -54,6 +54,6 @@ def test_a_mistake_gets_one_sentence(run, tmp_path):
     result = run("train", tmp_path, "--redact", "names")
     assert result.exit_code == 2
     assert (
-        "--redact must be among email, iban, id, card, phone, ip. Received: 'names'"
+        "--redact must be one or more of email, iban, id, card, phone, ip. Received: 'names'"
         in result.stderr
     )

@@ -41,4 +41,4 @@ def test_of_a_few_steps_no_loss_is_promised(plan):
 def test_a_plan_that_makes_a_parrot_says_so(plan):
     assert "Warning" not in describe_plan(plan(epochs=30))
     warning = describe_plan(plan(epochs=60)).splitlines()[2]
-    assert warning.startswith("Warning: a model that reads its corpus 60 times copies from it.")
+    assert warning.startswith("Warning: after 60 epochs, a model copies from its corpus.")

@@ -104,7 +104,7 @@ def test_it_speaks_tls(start, tmp_path):
     [
         (["--certfile", __file__, "--keyfile", __file__], "must be a certificate and its key"),
         (["--host", "0.0.0.0"], "--api-key-file"),
-        (["--certfile", __file__], "go together"),
+        (["--certfile", __file__], "must be given together"),
         (["--reload", "never"], "must be a duration"),
     ],
 )

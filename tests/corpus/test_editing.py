@@ -48,5 +48,5 @@ def test_rows_are_edited_too(tmp_path):
 
 
 def test_a_kind_that_does_not_exist_is_refused():
-    with pytest.raises(ConfigError, match=r"redact must be among email, iban, .* Received: "):
+    with pytest.raises(ConfigError, match=r"redact must be one or more of email, .* Received: "):
         CorpusConfig(redact=("names",))

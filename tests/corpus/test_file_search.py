@@ -101,7 +101,7 @@ def test_minus_is_standard_input(monkeypatch):
     [
         ("missing.txt", r"No such file or folder: '.*missing\.txt'\."),
         ("*.none", r"No file matches '.*\*\.none'\."),
-        ("empty", r"The folder '.*empty' holds no text file\."),
+        ("empty", r"The folder '.*empty' contains no text file\."),
     ],
 )
 def test_nothing_found_is_an_error_that_names_the_path(tmp_path, path, message):

@@ -75,7 +75,7 @@ def test_copies_of_documents_are_counted(look):
     text = f"{paragraph}\n\nsomething else\n\n{paragraph}\n\n{near}\n"
     finding = found(look(text, split_documents="blank-line"))["duplicates"]
     assert finding.settings == {"deduplicate": True}
-    assert finding.what.startswith("Copies of earlier documents: 1 exact, 1 nearly so")
+    assert finding.what.startswith("Copies of earlier documents: 1 exact, 1 near")
 
 
 def test_a_file_that_cannot_be_read_does_not_hide_the_others(look, tmp_path):

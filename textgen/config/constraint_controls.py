@@ -102,7 +102,7 @@ REGEX = Pattern(
 )
 ACROSTIC = Text(
     stage=Stage.CONSTRAINT,
-    help="A text that the first letters of the lines spell; spaces in it do not count.",
+    help="A text that the first letters of the lines spell; spaces in it are ignored.",
 )
 NOVEL = Integer(
     default=None,

@@ -55,8 +55,8 @@ class Control:
         help: What it does, in one phrase that stands alone.
         off: The value that turns it off. A control with such a value and a filter in
             `textgen.sampling` switches that filter.
-        clamp: Lowest and highest value that the graph computes with; `None` if it takes all.
-        absent: What stands for `None` in the graph's input.
+        clamp: Lowest and highest value that the graph computes with; `None` if there is no limit.
+        absent: The value of the graph's input that means `None`.
         warmup: A value that switches it on, for the warmup request of an exported model; `None`
             leaves the default.
     """
@@ -207,7 +207,7 @@ class Texts(Control):
 
     def checked(self, value: Any) -> Any:
         """Return the strings as a tuple."""
-        # A string is a sequence of strings too, but never the one that was meant.
+        # A string is a sequence of strings, too, but its characters are never what was meant.
         self._check(isinstance(value, (list, tuple)), self.rule, value)
         texts = tuple(value)
         self._check(all(isinstance(text, str) and text for text in texts), self.rule, texts)
@@ -238,7 +238,7 @@ class Biases(Control):
         return "pairs of non-empty strings and numbers"
 
     def checked(self, value: Any) -> Any:
-        """Return the pairs as tuples; a dictionary is taken too."""
+        """Return the pairs, or the items of a dictionary, as tuples."""
         pairs = value.items() if isinstance(value, Mapping) else value
         try:
             values = tuple((text, bias) for text, bias in pairs)

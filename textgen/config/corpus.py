@@ -30,21 +30,21 @@ class CorpusConfig(Record):
         text_column: Name of the column (CSV, TSV) or key (JSON) that holds the text; the number
             of the column, from 1, if there is no header. Defaults to `"text"`. Every row is a
             document.
-        prompt_column: Name or number of the column that holds the prompt to which the text is the
-            answer. Only answers are learned.
+        prompt_column: Name or number of the column that holds the prompt. The text is its answer,
+            and only answers are learned.
         label_column: Name or number of the column that holds the label of the text, such as its
             style. The label is the prompt.
         label_files: Make the name of each file, without its extension, the label of its
             documents.
-        template: How a prompt is put before its answer, as a Jinja template of `prompt`, or of
-            `messages` as chat templates are. Jinja drops a newline at the end of a template. If
-            `None`, that of the model to begin from, or a plain one.
+        template: Jinja template of what comes before an answer, with `prompt`, or with `messages`
+            as in chat templates. Jinja drops a newline at the end of a template. Defaults to the
+            template of the model to begin from, or a plain one.
         skip_bad_rows: Skip and count malformed rows of tables instead of raising an error.
-        deduplicate: Leave out documents that are copies of earlier ones, or nearly.
+        deduplicate: Leave out documents that are exact or near copies of earlier ones.
         redact: Kinds of personal data to replace by their names in brackets: `"email"`,
             `"iban"`, `"id"` (identity numbers), `"card"`, `"phone"`, `"ip"`.
         validation_split: Fraction of the corpus, at its end, that is kept for validation; 0 to
-            train on everything. If `None`, 0.1, or 0 if that is too little to judge by.
+            train on everything. If `None`, 0.1, or 0 if a tenth is too little to validate with.
 
     Example:
         >>> textgen.CorpusConfig(lowercase=True, split_documents="line").cleans
@@ -77,14 +77,15 @@ class CorpusConfig(Record):
         )
         for name in ("text_column", "prompt_column", "label_column"):
             value = getattr(self, name)
-            check(value is None or isinstance(value, str), f"{name} must be a name", value)
+            rule = f"{name} must be a string, the name or number of a column"
+            check(value is None or isinstance(value, str), rule, value)
         fits = self.template is None or is_text(self.template)
-        check(fits, "template must be a text", self.template)
+        check(fits, "template must be a non-empty string of Unicode text", self.template)
         if sum([self.prompt_column is not None, self.has_labels]) > 1 or (
             self.label_column is not None and self.label_files
         ):
             raise ConfigError(
-                "A corpus has a prompt_column, a label_column or label_files. Received: several"
+                "prompt_column, label_column and label_files cannot be combined. Received: several"
             )
         if self.label_files and self.split_documents == "none":
             raise ConfigError(
@@ -93,7 +94,8 @@ class CorpusConfig(Record):
             )
         kinds = (self.redact,) if isinstance(self.redact, str) else tuple(self.redact)
         for kind in kinds:
-            check(kind in PERSONAL_DATA, f"redact must be among {', '.join(PERSONAL_DATA)}", kind)
+            known = ", ".join(PERSONAL_DATA)
+            check(kind in PERSONAL_DATA, f"redact must be one or more of {known}", kind)
         self._fill_in(redact=kinds)
         split = self.validation_split
         fits = split is None or (isinstance(split, (int, float)) and 0 <= split < 1)

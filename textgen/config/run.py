@@ -123,7 +123,7 @@ _PARTS: dict[str, Any] = {"corpus": CorpusConfig, "model": ModelConfig, "trainin
 def given_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a user gave, with `size` replaced by those it stands for.
 
-    Settings given beside a size win over its own.
+    Settings given next to a size take precedence over those of the size.
 
     Raises:
         ConfigError: If the model's family has no such size.

@@ -156,8 +156,8 @@ class SamplingConfig(ControlRecord):
             default=-1,
             low=-1,
             stage=Stage.PENALTY,
-            help="Number of newest tokens of prompt and text that are the history of all "
-            "penalties; -1, the most, is the context length.",
+            help="Number of newest tokens, prompt included, that all penalties look at; -1, the "
+            "maximum, is the context length.",
             warmup=-1,
         )
     )
@@ -222,7 +222,7 @@ class SamplingConfig(ControlRecord):
             clamp=(0, 0.5),
             invalid=0.5,
             stage=Stage.TRUNCATION,
-            help="Probability from which a token is likely for XTC; above 0.5, XTC is off.",
+            help="Probability from which XTC counts a token as likely; above 0.5, XTC is off.",
         )
     )
     mirostat_tau: float = row(

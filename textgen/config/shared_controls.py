@@ -17,6 +17,6 @@ STOP = Texts(
 )
 BANNED = Texts(
     stage=Stage.BIAS,
-    help="Characters that are never generated. BPE tokens may still spell one that is not ASCII "
-    "byte by byte, if the corpus has taught them to.",
+    help="Characters that are never generated. A model with BPE may still spell one that is not "
+    "ASCII byte by byte, if it has learned to.",
 )

@@ -59,16 +59,16 @@ class TrainingConfig(Record):
         patience: Validations without improvement before training stops. If `None`, it never
             stops early.
         mixed_precision: Whether to compute in bfloat16 and keep weights in float32. If `None`,
-            on GPUs that are made for it, if the model's family gains from it; a plan decides
-            for CPUs.
+            that is so on GPUs that are made for it, if the model's family is faster with it; on
+            CPUs, a plan decides.
         strategy: `"auto"`, `"none"`, `"mirrored"` or `"multi-worker"`; see
             `textgen.training.distribution.build_strategy`.
-        jit_compile: Whether to compile the step with XLA. If `None`, wherever it is faster.
+        jit_compile: Whether to compile the step with XLA. If `None`, if that is faster.
         keep_checkpoints: Number of newest checkpoints to keep on disk.
         window_length: Tokens per training window. If `None`, the model's context length.
         freeze_layers: Keep the embeddings and this many of the first layers as they are.
         adapter_rank: Rank of adapters to train instead of the weights; 0 to train the weights.
-            If `None`, what the plan chooses.
+            If `None`, the plan decides.
         replay_fraction: Fraction of the windows that are cut from the older text, if the run has
             one.
 
@@ -145,7 +145,7 @@ class TrainingConfig(Record):
 
     @property
     def is_partial(self) -> bool:
-        """Whether some weights stay those of the model that the run begins from."""
+        """Whether some weights of the model that the run begins from are not trained."""
         return self.freeze_layers > 0 or bool(self.adapter_rank)
 
     def window(self, context_length: int) -> int:

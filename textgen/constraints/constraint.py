@@ -46,7 +46,7 @@ class ConstraintBuilder:
         Args:
             config: The settings.
             prompt: UTF-8, what the text continues. A phrase to avoid may begin in it.
-            usable: bool[V], the tokens that the model can write.
+            usable: bool[V], the tokens that the model can generate.
 
         Returns:
             The inputs `automaton` and `automaton_state` of an exported graph.
@@ -108,13 +108,13 @@ def _avoiding(avoid: tuple[str, ...], avoid_regex: tuple[str, ...], ignore_case:
 
 
 def _check(config: SamplingConfig, distance: int) -> None:
-    """Check that there is a text to write, and room for it."""
+    """Check that a text can satisfy the constraints within the maximum number of tokens."""
     names = ("regex", "acrostic", "avoid", "avoid_regex")
     given = " and ".join(name for name in names if getattr(config, name))
     if distance == UNREACHABLE:
-        raise ConfigError(f"{given} must leave a text that the model can write")
+        raise ConfigError(f"{given} must leave a text that the model can generate")
     if distance > config.max_new_tokens:
         raise ConfigError(
-            f"max_new_tokens must be at least {distance}, the fewest tokens that fulfill {given}. "
+            f"max_new_tokens must be at least {distance} to satisfy {given}. "
             f"Received: {config.max_new_tokens}"
         )

@@ -85,7 +85,7 @@ def _add_characters(layer, position, ignore_case, edges, child):
 def _complete(edges: list[dict[int, int]]) -> Automaton:
     """Return the automaton in which every state has a transition for every byte.
 
-    A node without one of its own for a byte does what the node does that it fails to.
+    A node without its own transition for a byte has that of the node that it fails to.
     """
     num_states = len(edges)
     table = np.zeros((num_states, 256), np.int32)
@@ -96,7 +96,7 @@ def _complete(edges: list[dict[int, int]]) -> Automaton:
     for node in queue:
         row = table[fails[node]].copy() if node else table[0]
         for byte, target in edges[node].items():
-            # A shorter phrase may end where the longer one goes on.
+            # A shorter phrase may end where the longer one continues.
             if row[byte] == DEAD or target == DEAD:
                 row[byte] = DEAD
                 continue

@@ -1,7 +1,7 @@
 """Everything private of `re` that textgen uses: how it parses and compiles a pattern.
 
 No other module may name a private part of it. tests/constraints/test_regex_internals.py says what
-is needed where a new Python has changed one.
+to do if a new Python has changed one.
 """
 
 from __future__ import annotations

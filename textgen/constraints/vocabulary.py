@@ -11,7 +11,7 @@ from textgen.errors import ConfigError
 
 # The distance of a state from which no text can be finished.
 UNREACHABLE = 2**31 - 1
-# Following all tokens from all states takes a second for so many bytes.
+# Following all tokens from all states takes a second for this many bytes.
 _MAX_STEPS = 300_000_000
 _STATES_AT_A_TIME = 64
 
@@ -53,8 +53,8 @@ class TokenWalk:
 
         Args:
             automaton: The automaton.
-            usable: bool[V], the tokens that the model can write.
-            can_end: Whether the model can write its EOS token.
+            usable: bool[V], the tokens that the model can generate.
+            can_end: Whether the model can generate its EOS token.
 
         Returns:
             int32[S], 0 where the text may end and, unless it is complete, continue too;

@@ -66,9 +66,9 @@ def read_corpus(
     after `int(length * (1 - validation_split))` characters. Of several documents, validation
     gets the last whole ones, as many as come closest to the fraction in characters. Each part
     gets at least one character or one document, but if the fraction is 0 validation gets none.
-    So it is if no fraction is given and a tenth is too short to judge a model by, or there are few
-    rows with a prompt, which are to be known by heart. Of labeled documents, validation gets the
-    last in every ten, or whatever the fraction is, of each label.
+    Validation also gets none if no fraction is given and a tenth is too short to judge a model by,
+    or if there are few rows with a prompt, which are to be memorized. Of labeled documents,
+    validation gets the last in every ten of each label, or another fraction if one is given.
 
     Args:
         sources: From `find_files`.

@@ -17,13 +17,13 @@ _CSV_DELIMITERS = (",", ";", "\t", "|")
 # The csv module's default of 131,072 is less than a book. A limit is needed, because after an
 # unclosed quote the rest of the file is one field.
 _MAX_FIELD_CHARACTERS = 1 << 24
-# Quotes that wrap a field: those inside are doubled.
+# A field in quotes: quotes inside it are doubled.
 _WRAPPED = re.compile(r'"(?:[^"]|"")*"')
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where a table's texts are.
+    """The layout of a table: where its texts are.
 
     Attributes:
         delimiter: Separates the fields of a row.
@@ -84,7 +84,7 @@ def tsv_texts(
     """Yield the texts of each row; see `textgen.corpus.tables.read_records`.
 
     Most programs write TSV without quoting, so a line with the right number of fields is a row
-    as it stands. Others quote as CSV does: a row is read so if it would not fit otherwise.
+    as it is. Others quote as CSV does: a row is read in that way if it would not fit otherwise.
     """
     lines = _Lines(chunks)
     layout = _read_header(lines, columns, ("\t",), bad_rows)

@@ -1,11 +1,11 @@
-"""What bytes are if they are not the text that was expected, so that errors can say so."""
+"""Recognize what bytes are if they are not the expected text, so that errors can say so."""
 
 from __future__ import annotations
 
 import itertools
 import re
 
-# Magic numbers, what they stand for, and what to do.
+# Magic numbers, the kinds of files that begin with them, and what to do with such a file.
 _BINARY_KINDS = (
     (rb"%PDF-", "a PDF", "extract its text, for example with pdftotext"),
     (rb"PK\x03\x04.{26}mimetypeapplication/epub", "an EPUB book", "convert it to plain text"),

@@ -24,11 +24,11 @@ from textgen.corpus.exchanges import to_exchanges
 from textgen.errors import CorpusError
 
 _VALIDATION_SPLIT = 0.1
-# The losses of characters spread by about 2 nats, so the mean of so many is known to
-# 2 / sqrt(200) = 0.14 nats. What is told apart by less is chosen by chance.
+# The loss of a character has a standard deviation of about 2 nats, so the mean over this many is
+# known to within 2 / sqrt(200) = 0.14 nats. Smaller differences are chance.
 _MIN_VALIDATION_CHARACTERS = 200
-# The answers to other questions say little about the answer to one, so few rows are learned by
-# heart, and none of them can be spared.
+# The answers to other questions say little about the answer to one. So few rows are memorized, and
+# none of them can be spared.
 _MIN_VALIDATION_ROWS = 100
 
 _logger = logging.getLogger(__name__)

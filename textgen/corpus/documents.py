@@ -48,7 +48,7 @@ def read_blocks(
         config: Encoding, cleaning, text column and document split.
         tracker: Counts the bytes as they are read.
         notices: Collects warnings about files and rows.
-        editor: Replaces personal data before cleaning, which may take its marks away.
+        editor: Replaces personal data before cleaning, which may remove what it is recognized by.
         maker: Makes documents of rows with a prompt. Defaults to one that makes ordinary
             texts of them.
 

@@ -1,4 +1,4 @@
-"""Documents that occur twice, or nearly.
+"""Find documents that are exact or near copies of earlier ones.
 
 A document's sketch is the smallest hash of its shingles (five words or eight characters in a row)
 in each of 32 bins. Two documents that share most shingles share most of these, so near duplicates
@@ -20,7 +20,7 @@ _BINS = 32
 _BAND = 4
 _WORDS, _CHARACTERS = 5, 8
 _EMPTY = 0xFFFFFFFF
-# Shorter documents have too few shingles to be nearly anything.
+# Shorter documents have too few shingles to be near copies of anything.
 _MIN_SHINGLES = 32
 SIMILARITY = 0.8
 

@@ -1,4 +1,4 @@
-"""What is taken out of a corpus while it is read: copies of documents, and personal data."""
+"""Take copies of documents and personal data out of a corpus while it is read."""
 
 from __future__ import annotations
 

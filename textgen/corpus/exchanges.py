@@ -94,7 +94,7 @@ class ExchangeMaker:
             if len(self._label_prompts) == _MAX_LABELS:
                 raise CorpusError(
                     f"A corpus must have at most {_MAX_LABELS:,} labels. Received: more, such as "
-                    f"{label!r:.40}; is it the column of the labels?"
+                    f"{label!r:.40}; is this the column of the labels?"
                 )
             self._label_prompts[label] = self._prompt([{"role": "user", "content": label}])
         return self._document([(self._label_prompts[label], text)])

@@ -55,7 +55,7 @@ def find_files(
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]  # A bare string is also a sequence, of one-letter paths.
     if not isinstance(paths, Iterable):
-        raise CorpusError(f"A corpus must be paths of files or folders. Received: {paths!r}")
+        raise CorpusError(f"A corpus must be a list of files or folders. Received: {paths!r}")
     if not paths:
         raise CorpusError("A corpus needs at least one file, folder, glob or - (standard input).")
     may_hold_nul = check_encoding(encoding).startswith(("utf-16", "utf-32"))
@@ -155,7 +155,7 @@ class _Search:
             else:
                 sources.append(source)
         if not sources:
-            raise CorpusError(f"The folder {folder!r} holds no text file.")
+            raise CorpusError(f"The folder {folder!r} contains no text file.")
         return sources
 
     def _files_below(self, folder: str) -> Iterator[str]:

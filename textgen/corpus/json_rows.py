@@ -13,7 +13,7 @@ from textgen.corpus.delimited_rows import DEFAULT_COLUMN
 from textgen.errors import CorpusError
 from textgen.unicode import lone_surrogate, to_plain_text
 
-# An element of an array must end within so many characters; after a mistake none does.
+# An element of an array must end within this many characters; after a mistake, none does.
 _MAX_ELEMENT_CHARACTERS = 1 << 24
 _SPACE = " \t\n\r"
 # The key of a dialogue's messages.

@@ -1,9 +1,9 @@
-"""Leave one of equal constants and one of equal functions in a graph.
+"""Merge the equal constants and the equal functions of a graph.
 
-Tracing makes a constant wherever a number is used, and the functions of every loop anew for every
-signature. Half of a graph and more is such copies, and a program that opens the model takes time
-and memory for each. Names inside functions are replaced by numbers, which also makes the same
-model the same bytes: TensorFlow numbers functions through the life of a process.
+Tracing makes a new constant wherever a number is used, and new functions for the loops of every
+signature. Such copies are half of a graph or more, and a program that opens the model needs time
+and memory for each. Names inside functions are replaced by numbers. Because TensorFlow numbers
+functions throughout a process, this also makes every export of the same model the same bytes.
 """
 
 from __future__ import annotations

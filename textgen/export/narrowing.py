@@ -2,9 +2,9 @@
 
 The graph stays as it is, and computes with float32 as before. Only what loads the weights
 changes: the variables are assigned what a file of int8 becomes, cast and multiplied by its
-scale, with the zeros of pruned matrices put in. A model takes a quarter of the disk so, and no
-time per token. Weights that stay int8 in memory would be cast again for each token, which takes
-four times as long as the product itself.
+scale, with the zeros of pruned matrices put in. So a model takes a quarter of the disk
+space, and no more time per token. Weights that stay int8 in memory would be cast again for each
+token, which takes four times as long as the product itself.
 """
 
 from __future__ import annotations

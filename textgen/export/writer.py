@@ -45,7 +45,7 @@ def write_saved_model(
             are freed as soon as they are in the session.
         tokenizer: The tokenizer of the host, for warnings about unknown characters.
         card: What people and programs should know about the model.
-        chat_template: How a dialogue becomes a prompt, as a Jinja template, if the model talks.
+        chat_template: How a dialogue becomes a prompt, as a Jinja template, if the model has one.
 
     Raises:
         OSError: If the folder cannot be written.
@@ -56,7 +56,7 @@ def write_saved_model(
             # Initial values that are fed leave no copy of the weights in the graph.
             fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
             decoder = generator.decoder.with_weights(fed)
-            # One by one, so that of a large model memory holds no copy more than it must.
+            # One by one, so that memory never holds a second copy of all weights of a large model.
             for name, variable in decoder.weights.items():
                 session.run(variable.initializer, {fed[name]: weights.pop(name)})
                 if isinstance(generator.decoder.weights[name], np.ndarray):
@@ -64,7 +64,7 @@ def write_saved_model(
             saver = _v1.train.Saver(sharded=True, allow_empty=True)
             variables = folder / "variables"
             variables.mkdir(parents=True)
-            # The largest file comes first: if the disk is full, nothing slow was in vain.
+            # The largest file comes first, so that a full disk is noticed before the slow work.
             saver.save(
                 session, str(variables / "variables"), write_meta_graph=False, write_state=False
             )

@@ -1,4 +1,4 @@
-"""From prompts to texts: the decode loop over any model that keeps the contract."""
+"""From prompts to texts: the decode loop, over any model that fulfills the contract."""
 
 from textgen.generation.draft_table import DraftTable
 from textgen.generation.generator import Generator

@@ -1,9 +1,10 @@
 """Texts that follow an automaton over their bytes: what they must, or must not, contain.
 
 `textgen.constraints` builds the automata, and its `encoding` has their format. One token is drawn
-freely, and its bytes are followed; only if they lead nowhere, all tokens are followed and one of
-the valid ones is drawn. That is the distribution in which the others have no probability: rejection
-with a second draw. And it is cheap, because a token that must not come next is seldom drawn.
+freely, and its bytes are followed. Only if they lead nowhere, all tokens are followed and one of
+the valid ones is drawn. This is rejection with a second draw, so it samples the distribution in
+which the other tokens have no probability. It is cheap, because a token that must not come next is
+seldom drawn.
 
 Letters in shapes: B rows, U different automata, W words of the largest, V vocabulary, L bytes of
 the longest token.
@@ -114,8 +115,8 @@ class AutomatonFollower:
         return self._is_valid(after, token, remaining[:, None])
 
     def _is_valid(self, after, token, remaining):
-        """Whether texts may continue after tokens: an end at once, or when others have followed."""
-        # The EOS token has no bytes, and a text may end where its end is no token away.
+        """Whether texts may continue after tokens: they can end at once, or after more tokens."""
+        # The EOS token has no bytes, and a text may end if its end is no token away.
         limit = tf.where(self._is_eos(token), 0, remaining - 1)
         return self._fact(after, _DISTANCE) <= limit
 

@@ -1,8 +1,8 @@
 """How much of the end of a text is copied from the corpus, by a table in the graph.
 
-A copy of a corpus has all its passages of `GRAM_BYTES` bytes in the corpus's table
-(`textgen.gram_table`), so a text without as many of them in a row has no longer copy. It may be
-the other way round once in a while: then a text is kept from something that it has not copied.
+All passages of `GRAM_BYTES` bytes of a copy are in the table of the corpus (`textgen.gram_table`).
+So a text that has too few of them in a row contains no long copy. The converse is not always true,
+because the table makes mistakes: now and then, a text is kept from something that is no copy.
 
 Letters in shapes: B rows, K `GRAM_BYTES`, L bytes, W a row of K and L together.
 """
@@ -111,7 +111,7 @@ class CopyGuard:
             tf.bitwise.bitwise_and,
             tf.bitwise.bitwise_xor,
         )
-        # Both at once, because what counts is the number of operations.
+        # Both at once, because the time depends on the number of operations.
         place = tf.cast(tf.stack(bits), tf.int64)
         byte = tf.cast(tf.gather(self._table(), place // 8), tf.int32)
         shifted = tf.bitwise.right_shift(byte, tf.cast(place % 8, tf.int32))

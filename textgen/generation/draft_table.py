@@ -1,8 +1,8 @@
 """Guesses of a text's next tokens, from what followed the same few tokens in the corpus.
 
 A guess is drawn like a token, with the same random number. A draw orders the tokens by their ids,
-so two distributions put most numbers into the same token if they are similar. For characters that
-is right more often than guessing the most likely one (coupled draws: M. Daliri, C. Musco and
+so two similar distributions turn most random numbers into the same token. For characters, such a
+guess is right more often than the most likely character (coupled draws: M. Daliri, C. Musco and
 A. Suresh, "Coupling without Communication and Drafter-Invariant Speculative Decoding", 2024,
 https://arxiv.org/abs/2408.07978).
 """
@@ -32,7 +32,7 @@ _TOKEN_FACTOR = 0xD1342543DE82EF95
 
 
 class DraftTable(NamedTuple):
-    """What follows every sequence of tokens.
+    """The tokens that follow every sequence of tokens in a corpus.
 
     Sequences with the same hash share a row. A guess may be wrong anyway, so that does no harm.
 

@@ -1,9 +1,9 @@
 """The decode loop of a single text whose next tokens are drafted.
 
 A pass of a large model over four tokens takes little longer than over one. So three are guessed,
-and one pass computes the logits after each. The text continues by what these draw, up to the first
-token that was not guessed: it is the text that is generated without drafts, because a draw is a
-function of the logits, the seed and the token's index alone.
+and one pass computes the logits after each. From these, the next tokens are drawn, up to the first
+one that was not guessed. The result is the text that is generated without drafts, because a draw
+is a function of the logits, the seed and the token's index alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from textgen.sampling import Chain, uniform
 
 _NUM_DRAFTS = 3
 _NUM_TOKENS = 1 + _NUM_DRAFTS
-# Drafts pay if they would have been right for this share of the newest tokens. A new text counts
-# as if half of a few tokens had been.
+# Drafts pay if they would have been right for this fraction of the newest tokens. A new text
+# starts as if half of a few tokens had been right.
 _MIN_RIGHT, _NUM_ASSUMED = 0.35, 8
 
 

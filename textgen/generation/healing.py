@@ -1,4 +1,4 @@
-"""Token healing: a prompt may end anywhere, even where no token of the training text ends.
+"""Token healing: a prompt may end anywhere, even inside a token of the training text.
 
 BPE makes " world" one token. After the prompt "the wor", which ends with the tokens " w" and
 "or", the model has never seen "ld"; after "the ", which ends with the token " ", it has never
@@ -8,8 +8,9 @@ their bytes, and the first token that is generated must begin with these bytes.
     "the wor" --> "the", then one of " world", " worship", " word", ...
     "the "    --> "the", then any token that begins with a space
 
-How many tokens are taken off is what the model finds most likely. The text that is returned
-does not contain the bytes of the prompt. Sampling and both searches follow these rules.
+The model decides how many tokens are taken off: as many as make what follows most likely. The text
+that is returned does not contain the bytes of the prompt. Sampling and both searches follow these
+rules.
 
 Letters in shapes: B batch, P tokens of the prompt, K tokens taken off at most, V vocabulary.
 """

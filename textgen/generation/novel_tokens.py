@@ -1,4 +1,4 @@
-"""Tokens that complete no copy of the corpus; see `textgen.generation.copy_guard`."""
+"""Choose tokens that do not complete a copy of the corpus; see `textgen.generation.copy_guard`."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class NovelTokens:
         mu: tf.Tensor,
         followed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Sample again where the next token completes a copy, until it doesn't.
+        """Sample again in rows whose next token completes a copy, until it doesn't.
 
-        This draws from the distribution in which such tokens have no probability. A text of which
-        every continuation is a copy ends.
+        This draws from the distribution in which such tokens have no probability. If every
+        continuation of a text is a copy, the text ends.
 
         Args:
             state: The texts so far.

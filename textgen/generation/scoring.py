@@ -8,7 +8,7 @@ from textgen.generation.outputs import ScoreOutput, TokenScoreOutput
 from textgen.generation.prefill import CHUNK
 from textgen.models.base import Decoder
 
-# At a time, which is 128 MB.
+# The logits that are computed at a time, 128 MB of them.
 _MAX_LOGITS = 2**25
 
 
@@ -38,8 +38,8 @@ def score(decoder: Decoder, token_ids: tf.Tensor, lengths: tf.Tensor) -> ScoreOu
 def score_tokens(decoder: Decoder, token_ids: tf.Tensor) -> TokenScoreOutput:
     """Score tokens in windows of the caller's choice, as training does.
 
-    The caller decides what each token is predicted from, and may include BOS and EOS, which no
-    text can. So a program can measure a model under any protocol.
+    The caller decides from which tokens each one is predicted, and may include BOS and EOS, which
+    no text contains. So a program can measure a model under any protocol.
 
     Args:
         decoder: A snapshot of the model.

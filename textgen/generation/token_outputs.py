@@ -1,4 +1,4 @@
-"""What the decode loop records of every token."""
+"""What the decode loop records for every token."""
 
 from __future__ import annotations
 

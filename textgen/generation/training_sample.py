@@ -1,4 +1,4 @@
-"""Samples of a model in training: from the same prompt, with the same seed, every time."""
+"""Samples of a model in training, always from the same prompt and with the same seed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class SampleGenerator:
         self._generator: Generator | None = None
 
     def __call__(self, model: LanguageModel) -> str:
-        """Return what the model, the same one in every call, generates from the prompt."""
+        """Return what the model generates from the prompt. Every call must pass the same model."""
         if self._generator is None:
             # A whole prompt needs no healing, which is half of the graph.
             self._generator = Generator.of_model(

@@ -72,15 +72,15 @@ class ConstraintFeeds:
         if "automaton" not in self._model.signatures["generate"].inputs:
             given = next(name for name in _NAMES if getattr(config, name))
             raise GenerationError(
-                f"{given} needs a model that a newer textgen has exported: resume its training "
-                "or train it again"
+                f"{given} needs a model exported by a newer version of textgen: resume its "
+                "training, or train it again"
             )
         usable = self._usable(config.banned, config.logit_bias)
         texts = (text.encode() if isinstance(text, str) else text for text in prompts)
         built = [self._builder.build(config, text, usable) for text in texts]
         contents = [content for content, _ in built]
         if len(set(map(id, contents))) == 1:
-            contents = contents[:1]  # one row stands for all, and it may have megabytes
+            contents = contents[:1]  # one row applies to all, and it may have megabytes
         return {
             **inputs,
             "automaton": np.array(contents, object),
@@ -90,7 +90,7 @@ class ConstraintFeeds:
     def _ask_usable(
         self, banned: tuple[str, ...], logit_bias: tuple[tuple[str, float], ...]
     ) -> np.ndarray:
-        """The tokens that the model may write at all, bool[V]: it says so itself."""
+        """The tokens that the model may generate at all, bool[V], as the model itself reports."""
         feeds = sampling_feeds(SamplingConfig(banned=banned, logit_bias=logit_bias), [0])
         inputs = {name: feeds[name] for name in ("banned", "bias_text", "bias")}
         state = self._model.run_tensors("prefill", prompts=[""], **inputs)

@@ -14,7 +14,7 @@ def clean_controls(config: Any, clean: Callable[[str], str]) -> Any:
 
     Args:
         config: A `SamplingConfig`, or a config of a search.
-        clean: Cleans a text. Controls of whose text nothing is left are dropped.
+        clean: Cleans a text. Control texts of which nothing is left are dropped.
 
     Example:
         >>> clean_controls(SamplingConfig(stop=["The End"]), str.lower).stop
@@ -34,7 +34,7 @@ def clean_controls(config: Any, clean: Callable[[str], str]) -> Any:
 def ineffective_controls(
     config: Any, clean: Callable[[str], str], unknown_characters: Callable[[str], list[str]]
 ) -> list[tuple[str, str]]:
-    """Return the control texts that can never act, each after the name of its setting.
+    """Return the control texts that have no effect, each after the name of its setting.
 
     Nothing is left of them after cleaning, or the model lacks a character of a stop string or a
     text to avoid, or every character of a banned or biased text.

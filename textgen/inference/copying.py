@@ -1,4 +1,4 @@
-"""What a finished model copies from its corpus in texts that it writes unasked."""
+"""How much a finished model copies from its corpus in texts that it generates without a prompt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textgen.inference.text_generator import TextGenerator
 from textgen.originality import RunIndex, Trace, trace
 from textgen.run import Run
 
-# What a model writes, if it is fast enough to do so in the time.
+# What a model generates, if it is fast enough to do so in the time.
 NUM_CHARACTERS, MAX_SECONDS = 20_000, 5.0
 # Sixteen texts take hardly longer than one, and each is long enough to hold a long copy.
 _NUM_ROWS, _MIN_TOKENS, _MAX_TOKENS = 16, 16, 512
@@ -22,15 +22,15 @@ _MAX_CORPUS = 50_000_000
 
 
 def measure_copies(folder: Path, run: Run) -> CopiesSummary | None:
-    """Let a model write, and measure what of it stands in its corpus.
+    """Let a model generate texts, and measure how much of them is in its corpus.
 
     Args:
         folder: The folder of the model's SavedModel.
         run: The training run that produced it.
 
     Returns:
-        What it copies. `None` if that takes too long or fails: a model without the figure is
-        better than none.
+        What it copies. `None` if that takes too long or fails, because a model without the figure
+        is better than no model.
     """
     if run.corpus.train_characters > _MAX_CORPUS:
         return None
@@ -58,7 +58,7 @@ def measure_copies(folder: Path, run: Run) -> CopiesSummary | None:
 
 
 def _write_texts(model: TextGenerator, tokens_per_character: float) -> list[str]:
-    """Return what a model writes from nothing with default settings."""
+    """Return texts that a model generates without a prompt, with default settings."""
     end = time.monotonic() + MAX_SECONDS
     texts: list[str] = []
     missing = NUM_CHARACTERS

@@ -1,4 +1,4 @@
-"""What continues the prompts of one model in chunks."""
+"""Decoders that continue the prompts of one model in chunks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Decoders:
         self._constrain = constrain
 
     def __call__(self, config: SamplingConfig, inputs: dict[str, Any]) -> ChunkDecoder:
-        """Process prompts, and return what continues them.
+        """Process prompts, and return a decoder that continues them.
 
         Args:
             config: The settings.
@@ -59,8 +59,8 @@ class Decoders:
         run = own_run(self._entry)
         if run is None:
             raise GenerationError(
-                f"novel needs the corpus of {self._entry.name}, and its training run is not there "
-                "any more, or has been replaced by another; a model with a table of its corpus "
-                "needs none from 20 characters on"
+                f"novel needs the corpus of {self._entry.name}, but its training run was deleted "
+                "or replaced by another one; only a model that contains an index of its corpus "
+                "needs no run, from 20 characters on"
             )
         return RunIndex(run).open()

@@ -1,4 +1,4 @@
-"""Answering dialogues: from messages to the tokens of a prompt, and to an answer."""
+"""Answer dialogues: turn messages into a prompt, and generate the answer."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Chat:
     def prompt(self, messages: Sequence[Mapping[str, str]], max_new_tokens: int) -> str:
         """Return the prompt that asks for the assistant's next message.
 
-        The oldest turns are left out if the dialogue is too long. The system's message stays.
+        The oldest turns are left out if the dialogue is too long. The system message stays.
 
         Args:
             messages: The dialogue.
@@ -112,8 +112,8 @@ class Chat:
             starts = [i for i, each in enumerate(turns) if i and each["role"] == "user"]
             if not starts:
                 raise ConfigError(
-                    f"The last message must leave room for an answer: {room} tokens of the "
-                    f"model's {self._context_length}. Received: {size} tokens"
+                    f"The last message must leave room for an answer, so it may have {room} of the "
+                    f"model's {self._context_length} tokens. Received: {size} tokens"
                 )
             turns = turns[starts[0] :]
 

@@ -1,4 +1,4 @@
-"""Texts that copy nothing long from the corpus of their model."""
+"""Texts that copy no long passages from the corpus of their model."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Constrain = Callable[[SamplingConfig, Sequence[bytes]], Mapping[str, np.ndarray]
 class NovelDecoder(ChunkDecoder):
     """Decodes a batch of prompts in chunks, and none of their texts copies the corpus.
 
-    A chunk that completes a copy of `novel` characters is decoded again from its beginning, with
-    everything avoided that would complete one there. So a text is what the model would have
-    written up to that place.
+    A chunk that completes a copy of `novel` characters is decoded again from its beginning, while
+    everything that would complete a copy there is avoided. So up to that position, the text is
+    what the model would have generated anyway.
 
     Args:
         model: An exported model.
@@ -59,7 +59,7 @@ class NovelDecoder(ChunkDecoder):
         size = min(num_tokens, max(_TOKENS_PER_LOOK // len(self._texts), _MIN_TOKENS))
         phrases: list[set[str]] = [set() for _ in self._texts]
         if self._has_phrases:
-            # Those of the chunk before are behind the text.
+            # The phrases of the previous chunk no longer matter.
             self._state = {**self._state, **self._automata(phrases)}
         self._has_phrases = False
         beginning, tokens_left = self._state, self._tokens_left
@@ -93,7 +93,7 @@ class NovelDecoder(ChunkDecoder):
         }
 
     def _copied(self, text: bytes, new: bytes) -> set[str]:
-        """Return what must not come next where a text would complete a copy in its new part."""
+        """Return the phrases that would complete a copy in the new part of a text."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         # A character that has begun in the old part ends in the new one.
         old = decoder.decode(text)[1 - self._length :]
@@ -111,7 +111,7 @@ class NovelDecoder(ChunkDecoder):
         return copied
 
     def _may_copy(self, text: str) -> bool:
-        """Whether any stretch of half the length stands in the corpus: a copy holds one whole."""
+        """Whether any stretch of half the length is in the corpus: every copy contains one."""
         size = (self._length + 1) // 2
         starts = range(0, len(text) - size + 1, size)
         return any(self._index.find(text[at : at + size].encode()) is not None for at in starts)

@@ -31,7 +31,7 @@ def open_saved_model(entry: ModelEntry, num_threads: int | None = None) -> Saved
     for flaw in contract_flaws(model.signatures):
         raise ModelDamagedError(
             f"{entry.path}: the SavedModel has {flaw}. It may have been exported by an "
-            "older textgen: train it again, or resume its training."
+            "older version of textgen: train it again, or resume its training."
         )
     return model
 

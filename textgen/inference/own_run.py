@@ -1,4 +1,4 @@
-"""The training run that a model is from."""
+"""The training run that produced a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textgen.run import ModelRuns, Run, reopen_run
 
 
 def own_run(entry: ModelEntry) -> Run | None:
-    """Return the run with the corpus of a model, or `None` if it is not there any more."""
+    """Return the run with the corpus of a model, or `None` if it is gone."""
     if entry.version is None:
         return None
     folder = ModelRuns(entry.path.parent).newest

@@ -1,8 +1,8 @@
-"""From what a caller asks to the prompt that a model continues.
+"""Turn what a caller asks into the prompt that a model continues.
 
-A model that learned answers to prompts is asked as it learned: with its template around the prompt.
-One that learned texts under labels is given the label, then the beginning of the text. All
-others continue a prompt as it stands.
+If a model learned to answer prompts, its template is put around the prompt, as in training. If it
+learned texts under labels, it gets the label, then the beginning of the text. All other models
+continue a prompt as it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PromptMaker:
         tokenizer: The model's tokenizer.
 
     Attributes:
-        labels: The labels that the model learned; empty without.
+        labels: The labels that the model learned; empty if there are none.
         answers: Whether the model learned to answer prompts, not to continue them.
     """
 
@@ -59,13 +59,13 @@ class PromptMaker:
         Args:
             prompts: What the caller asks, or how the texts begin.
             label: The label of the texts.
-            raw: Whether to continue the prompts as they stand.
+            raw: Whether to continue the prompts as they are.
 
         Returns:
             The prompts, and whether texts of special tokens in them are to be parsed.
 
         Raises:
-            ConfigError: If the label is none of the model's, or the template refuses a prompt.
+            ConfigError: If the model does not have the label, or the template refuses a prompt.
             GenerationError: If the template takes too long.
         """
         if label is not None and (raw or not self.labels):

@@ -147,7 +147,7 @@ class Score:
 
     @property
     def bits(self) -> float:
-        """-logprob / ln 2, and for each character that the model lacks what naming it costs."""
+        """-logprob / ln 2, plus the bits to name each character that the model does not know."""
         num_unknown = int((self.token_ids == self.tokenizer.special.own_unknown).sum())
         price = unknown_nats(self.tokenizer.vocab_size)
         return bits(max(-self.logprob, 0.0) + num_unknown * price)

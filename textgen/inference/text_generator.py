@@ -150,8 +150,8 @@ class TextGenerator:
         Args:
             prompts: Any texts.
             config: How to sample. Defaults to `SamplingConfig()`.
-            label: The label under which to generate, for a model that learned some.
-            raw: Whether to continue the prompts as they stand, although the model answers them.
+            label: The label of the texts, if the model learned labels.
+            raw: Whether to continue the prompts as they are, even if the model answers prompts.
             parse_special: Whether the prompts are rendered templates, where `<|im_end|>` is a
                 token. `ImportedTokenizer.protect` keeps what a person typed from it.
             **settings: Fields of `SamplingConfig`, which replace those of `config`.
@@ -235,7 +235,7 @@ class TextGenerator:
 
         Args:
             prompt: Any text. Characters that the model has never seen count as unknown.
-            config: How to search; its class says which way. Defaults to `BeamSearchConfig()`.
+            config: How to search; its class chooses the kind. Defaults to `BeamSearchConfig()`.
             label: See `generate_batch`.
             raw: See `generate_batch`.
             **settings: Fields of the config's class, which replace those of `config`.

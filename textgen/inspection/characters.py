@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from textgen.inspection.finding import Finding, count
 
 _MAX_EXAMPLES = 5
-# A character that occurs less often is not learned.
+# A model cannot learn a character that occurs less often.
 _RARE = 5
 _REPLACEMENT = "\ufffd"
 # UTF-8 that was decoded as latin-1 or cp1252: a lead byte as a letter, then a continuation byte,
@@ -90,7 +90,7 @@ def character_findings(counts: Mapping[str, int], mojibake: Counter[str]) -> Ite
             "control characters",
             controls.total(),
             f"There are control characters: {controls.total():,}.",
-            "Remove them, or the model will write them.",
+            "Remove them, or the model will generate them.",
             examples=_shown(controls),
         )
     invisible = _of_categories(counts, ("Cf", "Co", "Cn", "Zl", "Zp"), "\u200c\u200d")

@@ -1,4 +1,4 @@
-"""Counts what the documents of a corpus hold while they pass."""
+"""Counts characters, lines and findings while the documents of a corpus are read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MIN_REPEATED_CHARACTERS, _MIN_REPEATS = 30, 5
 _MAX_LINES_REMEMBERED = 1_000_000
 # Longer documents are not compared with others.
 _MAX_COMPARED = 10_000_000
-# So much is enough to know what counting characters predicts.
+# This much text is enough for a model that counts characters.
 _SAMPLE_CHARACTERS = 5_000_000
 _QUANTILES = (0, 0.05, 0.5, 0.95, 1)
 _NAMES = {
@@ -69,7 +69,7 @@ class Inspection:
 
 
 class Reading:
-    """Counts what the documents hold while they pass."""
+    """Counts characters, lines and findings while documents are read."""
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
@@ -180,7 +180,7 @@ class Reading:
                     "unreadable files",
                     len(self.unreadable),
                     f"Not {config.encoding} text: {count(len(self.unreadable), 'file')}.",
-                    "Give their encoding, or leave them out.",
+                    "Name their encoding, or leave them out.",
                     examples=tuple(self.unreadable[:_MAX_EXAMPLES]),
                 )
             )
@@ -191,8 +191,8 @@ class Reading:
                 Finding(
                     "duplicates",
                     exact + near,
-                    f"Copies of earlier documents: {exact:,} exact, {near:,} nearly so.",
-                    "Leave them out, or the model memorizes them and validation is too kind.",
+                    f"Copies of earlier documents: {exact:,} exact, {near:,} near.",
+                    "Leave them out, or the model memorizes them and validation looks too good.",
                     {"deduplicate": True},
                     tuple(self._copies),
                 )
@@ -206,7 +206,8 @@ class Reading:
                     "personal data",
                     self._personal.total(),
                     f"Likely personal data: {' and '.join(_joined(counted))}.",
-                    "Replace them, or the model may write them. Names have no pattern to find.",
+                    "Replace them, or the model may generate them. Names cannot be found by a "
+                    "pattern.",
                     {"redact": ",".join(kinds)},
                     tuple(f"{kind}: {text}" for kind, text in self._personal_examples.items()),
                 )
@@ -223,8 +224,8 @@ class Reading:
                     "repeated lines",
                     repeated.total(),
                     f"Long lines that occur {_MIN_REPEATS} times or more: {len(repeated):,}, "
-                    f"{repeated.total():,} times together.",
-                    "Remove headers, menus and licenses, or the model writes them most of all.",
+                    f"{repeated.total():,} times in all.",
+                    "Remove headers, menus and licenses, or the model will generate them often.",
                     examples=tuple(
                         f"{number:,} x {_one_line(text)}"
                         for text, number in repeated.most_common(_MAX_EXAMPLES)

@@ -1,7 +1,7 @@
 """The families of language models and their common contract.
 
 Importing this package, a config or a profile loads no TensorFlow; `build_model` does. A new
-family is a folder beside `lstm` and a line here; see `textgen.models.profile`.
+family is a folder next to `lstm` and a line here; see `textgen.models.profile`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Low-rank adapters: small matrices that learn while the model's own stay as they are.
+"""Low-rank adapters: small matrices that are trained while the model's own do not change.
 
 A kernel W becomes W + A B, where A and B have only a few columns and rows (Hu et al. 2021,
 https://arxiv.org/abs/2106.09685). A begins random and B with zeros, so that training begins at
@@ -61,8 +61,8 @@ class Adapters:
         }
         if not self._layers:
             raise ConfigError(
-                "adapter_rank needs a model whose layers are matrices of attention or feed-forward "
-                f"layers. Received: {rank}"
+                "adapter_rank needs a model with attention or feed-forward layers. "
+                f"Received: {rank}"
             )
         for index, layer in enumerate(self._layers.values()):
             enable_adapter(layer, rank)
@@ -103,7 +103,7 @@ class Adapters:
 class MergedWeights(Mapping[str, np.ndarray]):
     """The weights of a model by name, with its adapters added, float32.
 
-    Each is copied when it is read: of a large model there must not be one copy more.
+    Each is copied when it is read, because memory may not hold a second copy of a large model.
 
     Args:
         variables: The variables of the model by name.

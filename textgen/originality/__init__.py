@@ -1,4 +1,4 @@
-"""Which passages of a text stand in the corpus of a model: whether it writes or copies."""
+"""Find the passages of a text that are copied from the corpus of a model."""
 
 from textgen.originality.copies import Passage, Trace, trace
 from textgen.originality.corpus_index import CorpusIndex

@@ -1,4 +1,4 @@
-"""The passages of a text that stand in a corpus."""
+"""The passages of a text that are also in a corpus."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from textgen.errors import ConfigError
 from textgen.originality.corpus_index import CorpusIndex
 
-# Shorter passages are the language's, not the corpus's.
+# Shorter passages are common phrases of the language.
 MIN_CHARACTERS = 20
 
 
 class Passage(NamedTuple):
-    """A passage that stands in the corpus, as long as it can be.
+    """A passage that is also in the corpus, as long as it can be.
 
     Attributes:
         start: Its first character in the text.
@@ -33,11 +33,11 @@ class Passage(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What of a text stands in the corpus.
+    """The passages of a text that are also in a corpus.
 
     Attributes:
         text: The text.
-        passages: Where it copies, in order; they may overlap.
+        passages: The copied passages, in order; they may overlap.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Trace(NamedTuple):
 
 
 def trace(index: CorpusIndex, text: str, min_characters: int = MIN_CHARACTERS) -> Trace:
-    """Find every passage of a text that stands in the corpus.
+    """Find every passage of a text that is also in the corpus.
 
     Args:
         index: The corpus.

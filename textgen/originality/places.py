@@ -1,4 +1,4 @@
-"""Where passages stand in the files that a corpus was read from."""
+"""Find passages in the files that a corpus was read from."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Place(NamedTuple):
 def find_places(
     files: Sequence[str], config: CorpusConfig, passages: Iterable[str]
 ) -> dict[str, Place]:
-    """Return where passages stand in files, each in the first file that holds it.
+    """Return where passages are in files, each in the first file that contains it.
 
     The files are read and cleaned again as the corpus was, line by line. So a passage is not found
-    if its file has gone or changed, or if it came from markup or from an escaped field of a table.
+    if its file is gone or has changed, or if it came from markup or an escaped field of a table.
 
     Args:
         files: Paths. Those that cannot be read any more are skipped.

@@ -1,4 +1,4 @@
-"""The index of what a training run learned from, kept in the run's folder."""
+"""The index of the text that a training run learned from, kept in the run's folder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RunIndex:
         return text[:num_characters]
 
     def places(self, passages: Iterable[str]) -> dict[str, Place]:
-        """Return where passages stand in the files of the corpus; see `find_places`."""
+        """Return where passages are in the files of the corpus; see `find_places`."""
         return find_places(self._run.files, self._run.config.corpus, passages)
 
     def _texts(self, tokens: np.ndarray) -> Iterator[bytes]:

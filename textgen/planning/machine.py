@@ -35,8 +35,8 @@ class Machine:
         num_devices: Number of devices that train together.
         activations: Activations per second, forward and backward through a GELU, a softmax and
             a normalization. If `None`, in proportion to `flops`.
-        contention: How many times as long as alone everything takes at the moment, because
-            other programs use the processor.
+        contention: How many times longer work takes at the moment than on the idle machine,
+            because other programs use the processor.
         memory_bytes: The memory that training may take. `None` if it is unknown.
         bfloat16_flops: The same as `flops`, for a product in bfloat16; on a CPU outside XLA,
             which does not use the units that some CPUs have for it. `None` if that is no faster.

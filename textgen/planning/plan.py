@@ -64,7 +64,7 @@ class Plan:
 
     @property
     def memorizes(self) -> bool:
-        """Whether the model will know parts of its corpus by heart, whatever its dropout."""
+        """Whether the model will memorize parts of its corpus, whatever its dropout."""
         return self.epochs > _MEMORIZED_EPOCHS * self.corpus.rereading
 
     @property

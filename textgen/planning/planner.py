@@ -32,7 +32,7 @@ _TRAINED_DROPOUTS = ((0.0, 2.0), (0.1, 4.0))
 _MAX_TRAINED_WINDOW = 256
 # Rows with prompts are planned to fit into a window, unless they are longer than this.
 _MAX_ROW_WINDOW = 1024
-# Without the time for so many steps of all weights, adapters of this rank are trained instead.
+# If there is no time for this many steps of all weights, adapters of this rank are trained instead.
 _MIN_STEPS_OF_FULL_UPDATE, _ADAPTER_RANK = 300, 8
 _ADAPTER_EPOCHS = 1.0
 # Dropout slows learning: it pays if it allows more than this many times the tokens.
@@ -47,14 +47,14 @@ _MIN_STEPS, _MIN_STEPS_OF_LARGER_SHAPE = 20, 300
 # cost of a step is an estimate, and to be stopped before the rate has come down is worse than to
 # end a little early.
 _PLANNED_FRACTION = 0.9
-# A corpus without a validation part is to be memorized: at least so often, and in so many steps.
+# A corpus without a validation part is memorized: the least epochs and steps for that.
 _MEMORIZING_EPOCHS, _MEMORIZING_STEPS = 100, 500
 _MAX_WARMUP_STEPS = 100
 # The fraction of the time for validations.
 _VALIDATION_FRACTION = 0.06
 _MIN_VALIDATIONS, _MAX_VALIDATIONS = 2, 10
-# A validation that would take more than this fraction of the time predicts fewer tokens, but at
-# least so many.
+# A validation that would take more than this fraction of the time predicts fewer tokens, but not
+# fewer than this.
 _MAX_VALIDATION_FRACTION, _MIN_VALIDATION_TOKENS = 0.04, 2**11
 
 
@@ -174,7 +174,7 @@ class _Planner:
             epochs = windows / self.corpus.windows_per_epoch(window)
             dropouts = [(0.0, max(_MEMORIZING_EPOCHS, epochs))]
         if self.config.training.adapter_rank:
-            # Published models were trained without it, and adapters soon learn a text by heart.
+            # Published models were trained without it, and adapters soon memorize a text.
             dropouts = [(0.0, _ADAPTER_EPOCHS * rereading)]
         if "dropout" in self.fixed:
             dropouts = [(model.dropout, dropouts[-1][1])]

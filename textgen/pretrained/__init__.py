@@ -2,7 +2,7 @@
 
     hugging_face, gguf_file, keras_preset    one module per kind of source
     hub                                      addresses, downloaded first
-    settings, weights                        theirs to ours, by the tables of the families
+    settings, weights                        converted by the tables of the families
     tokenizer_json, vocabulary               their tokenizers
 
 Everything in these files is untrusted. No pickle is read.

@@ -16,7 +16,7 @@ _FILES = ("*.json", "*.jinja", "README.md", "merges.txt", "*.safetensors", "*.h5
 
 
 def is_address(source: str) -> bool:
-    """Return whether a source is an address on a hub, or meant as one.
+    """Return whether a source is meant as an address on a hub.
 
     Example:
         >>> is_address("hf://HuggingFaceTB/SmolLM2-135M-Instruct")

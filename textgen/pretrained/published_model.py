@@ -1,4 +1,4 @@
-"""A published model, read: all that an exported model is made of."""
+"""A published model that has been read: everything that an exported model is made of."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PublishedModel:
         weights: The weights by the names of `LanguageModel.named_variables`, read one by one.
         num_parameters: Number of weights.
         tokenizer: The tokenizer.
-        chat_template: How a dialogue becomes a prompt, as a Jinja template, if it says.
+        chat_template: How a dialogue becomes a prompt, as a Jinja template, if the source has one.
         summary: Where the model comes from.
     """
 

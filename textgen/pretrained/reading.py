@@ -1,4 +1,4 @@
-"""Reading a published model, whatever it comes in."""
+"""Read a published model from any kind of source."""
 
 from __future__ import annotations
 

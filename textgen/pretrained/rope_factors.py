@@ -1,4 +1,4 @@
-"""How Llama 3.1 stretches its rotations, from the factors that a GGUF file holds."""
+"""Llama 3.1's RoPE scaling, from the factors in a GGUF file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from textgen.errors import PublishedModelError
 
-# The same for all models that have it; only the factor differs.
+# All models with this scaling have these settings; only the factor differs.
 _LOW, _HIGH, _ORIGINAL = 1.0, 4.0, 8192
 
 
@@ -18,7 +18,7 @@ def scaling_of_factors(factors: np.ndarray, theta: float) -> dict[str, float]:
         theta: The base of the wavelengths.
 
     Raises:
-        PublishedModelError: If the factors are others.
+        PublishedModelError: If the factors are those of another scaling.
     """
     factor = float(factors.max())
     wavelengths = 2 * np.pi * theta ** (np.arange(factors.size) / factors.size)
@@ -26,7 +26,7 @@ def scaling_of_factors(factors: np.ndarray, theta: float) -> dict[str, float]:
     expected = 1 / ((1 - smooth) / factor + smooth)
     if not np.allclose(factors.ravel(), expected, rtol=1e-3):
         raise PublishedModelError(
-            "Models that stretch their rotations in another way than Llama 3.1 are not supported."
+            "Models with another RoPE scaling than Llama 3.1's are not supported."
         )
     return {
         "factor": factor,

@@ -71,9 +71,9 @@ def find_safetensors(source: SourceFolder) -> SafetensorsTensors:
         pickles = [name for name in _PICKLES if source.path(name) is not None]
         if pickles:
             raise PublishedModelError(
-                f"{source.folder / pickles[0]} is a pickle, which can run any code when it is "
-                "read, so it is not. Convert the model to safetensors, with save_pretrained of "
-                "transformers, say, or look for a newer copy of it."
+                f"{source.folder / pickles[0]} is a pickle. It is not read, because a pickle "
+                "can run any code. Convert the model to safetensors, for example with "
+                "save_pretrained of transformers, or look for a newer copy of it."
             )
         raise PublishedModelError(f"{source.folder} has no weights: there is no {_WHOLE}.")
     names = index.get("weight_map")

@@ -22,7 +22,7 @@ class SentencePieceVocabulary(NamedTuple):
         added: Ids of tokens that BPE does not make, and whether they are special.
         merges: Texts of the two tokens of each merge, in order.
         prefix: When a text begins with one more space; see `SentencePieceTokenizer`.
-        unknown: Id of the token of what has no other, if there is one.
+        unknown: Id of the token for characters without another one, if there is one.
         bos: Id of the token that precedes every text, if one does.
         eos: Ids of the tokens that end a text or a turn, the usual one first.
     """

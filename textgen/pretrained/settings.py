@@ -1,4 +1,4 @@
-"""From the settings of a checkpoint to a config of ours, by the family's table."""
+"""Turn the settings of a checkpoint into a config, by the family's table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCALING = ("factor", "low_freq_factor", "high_freq_factor", "original_max_posit
 
 
 def find_format(name: FormatName, kind: object) -> tuple[str, Format]:
-    """Return our family, and how to read it, of what a checkpoint calls its kind of model.
+    """Return the family of a checkpoint's kind of model, and how to read it.
 
     Raises:
         PublishedModelError: If the kind is not supported.
@@ -79,10 +79,10 @@ def _look_up(values: Mapping[str, Any], name: str) -> Any:
 
 
 def read_rope_scaling(value: Any) -> dict[str, float] | None:
-    """Return how the rotations are stretched, from a setting of Hugging Face.
+    """Return the RoPE scaling, from a setting of Hugging Face.
 
     Raises:
-        PublishedModelError: If it is a way that is not supported.
+        PublishedModelError: If this scaling is not supported.
 
     Example:
         >>> read_rope_scaling({"rope_type": "default", "rope_theta": 10_000.0})

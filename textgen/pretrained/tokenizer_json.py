@@ -101,12 +101,12 @@ def _first_of_template(post_processor: Mapping[str, Any]) -> str | None:
 
 
 def _normalizes(normalizer: Any) -> bool:
-    """Return whether texts are brought into Unicode's form NFC first."""
+    """Return whether texts are first normalized to Unicode's form NFC."""
     steps = normalizer.get("normalizers", [normalizer]) if normalizer else []
     for step in steps:
         if step["type"] != "NFC":
             raise PublishedModelError(
-                "The tokenizer must change no text before it cuts it, except into Unicode's NFC. "
+                "The tokenizer must not normalize text, except to Unicode's form NFC. "
                 f"Received: {step['type']}"
             )
     return bool(steps)

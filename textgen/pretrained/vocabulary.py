@@ -22,13 +22,13 @@ class Vocabulary(NamedTuple):
     Attributes:
         tokens: The text of every token by id, in GPT-2's symbols unless it is added.
         added: Ids of tokens that BPE does not make, and whether they are special: whether they
-            stand for no text. Theirs is plain.
+            stand for no text. Their texts are not spelled in symbols.
         merges: Texts of the two tokens of each merge, in order.
         pattern: How texts are cut into words; see `textgen.tokenizer`.
         keeps_whole_words: Whether a word that is a token is never merged of parts.
         bos: Id of the token that precedes every text, if one does.
         eos: Ids of the tokens that end a text or a turn, the usual one first.
-        normalizes: Whether texts are brought into Unicode's form NFC first.
+        normalizes: Whether texts are first normalized to Unicode's form NFC.
     """
 
     tokens: Sequence[str | None]
@@ -108,7 +108,7 @@ def check_ids(size: int, **named: int | Sequence[int] | None) -> None:
 
 
 def writable_tokens(tokenizer: ImportedTokenizer) -> np.ndarray:
-    """Return which tokens a model may write, bool[V]: those with bytes, and those that end texts.
+    """Return which tokens a model may generate, bool[V]: those with bytes or that end texts.
 
     The others are special, or never occurred in the text that the model was trained on.
     """

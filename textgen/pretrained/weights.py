@@ -1,4 +1,4 @@
-"""From the tensors of a checkpoint to the weights of a family, by the family's table."""
+"""Turn the tensors of a checkpoint into the weights of a family, by the family's table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textgen.errors import PublishedModelError
 from textgen.models.published import DIMENSIONS, Format, Weight
 from textgen.pretrained.tensors import Tensors
 
-# A number of weights that no machine of today trains or serves with this package.
+# More weights than any machine today trains or serves with this package.
 MAX_PARAMETERS = 20_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""A new run: its corpus becomes a tokenizer and tokens, unless the newest run has them."""
+"""Begin a run: make tokenizer and tokens from its corpus, or reuse those of the newest run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_or_reuse(
         others: The files of other parts, by the names of `read_corpus`'s arguments.
 
     Returns:
-        The corpus, or the run whose tokens serve.
+        The corpus, or the run whose tokens can be reused.
 
     Raises:
         CorpusError: If a source cannot be read or decoded.
@@ -51,8 +51,8 @@ def read_or_reuse(
         reporter.phase("reusing")
         return previous
     models = runs.model_folder.parent
-    # A corpus larger than memory is kept where its tokens will need the space anyway. For a
-    # mere plan, the models folder need not exist.
+    # A corpus larger than memory is kept on the disk where its tokens will need space anyway. For
+    # a plan alone, the models folder need not exist.
     folder = models if os.access(models, os.W_OK) else None
     tokenizer = parent.tokenizer if parent else None
     with PromptTemplate(template_source(config, parent), tokenizer) as template:
@@ -77,7 +77,7 @@ def begin_run(
     *,
     writes: bool = True,
 ) -> Run:
-    """Begin a run in `runs.new`, with the tokens that `read_or_reuse` found or made possible.
+    """Begin a run in `runs.new`, with the corpus or the tokens that `read_or_reuse` returned.
 
     Args:
         source: What `read_or_reuse` returned. A corpus is closed.

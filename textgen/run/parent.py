@@ -33,7 +33,7 @@ class Parent:
         tokenizer: Its tokenizer.
         folder: The folder with its weights: a SavedModel, or what a run keeps of it.
         license: The license that it was published under, if known.
-        chat_template: How a dialogue becomes a prompt, if it talks.
+        chat_template: How a dialogue becomes a prompt, if it has a chat template.
         unseen: Ids of the tokens that it has not learned, if known.
     """
 
@@ -107,7 +107,7 @@ class Parent:
         return {name: getattr(self, name) for name in names}
 
     def keep(self, folder: Path) -> None:
-        """Link the weights into a folder, or copy them, so that deleting the model does no harm.
+        """Link or copy the weights into a folder, so that the model may be deleted.
 
         Raises:
             OSError: If the folder cannot be written.

@@ -39,7 +39,7 @@ def find_run_to_reuse(
     parent: Parent | None = None,
     others: Mapping[str, Sequence[Source]] = NO_OTHERS,
 ) -> Run | None:
-    """Return the run in `folder`, with a new config, if its tokens are what they would be now.
+    """Return the run in `folder`, with a new config, if a new run would have the same tokens.
 
     Args:
         folder: The previous run's folder, which need not exist.
@@ -56,8 +56,8 @@ def find_run_to_reuse(
         previous = reopen_run(folder)
     except TextgenError:
         return None  # There is no such run, or it is damaged.
-    # Every setting that belongs neither to the model nor to its training shapes the tokens. A
-    # parent shapes them by its tokenizer, whatever it is called.
+    # Every setting that belongs neither to the model nor to its training affects the tokens. A
+    # parent affects them by its tokenizer, whatever its name.
     shaping = dataclasses.replace(
         config,
         model=previous.config.model,
@@ -97,7 +97,7 @@ def has_same_corpus(
     reporter: Reporter,
     others: Mapping[str, Sequence[Source]] = NO_OTHERS,
 ) -> bool:
-    """Return whether sources hold a run's corpus, if need be compressed differently.
+    """Return whether sources hold a run's corpus, even if they are compressed differently.
 
     Args:
         run: The run.

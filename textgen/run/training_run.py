@@ -57,14 +57,14 @@ class Run:
         return self.corpus.has_documents
 
     def bits_per_character(self, loss: float) -> float:
-        """Return a loss on the text that the model is judged by in bits per character.
+        """Return a loss on the text that the model is validated with, in bits per character.
 
         Args:
             loss: In nats per token.
 
         Returns:
-            Bits, which compare models with different tokenizers: each character that the model
-            lacks also costs what naming it would.
+            Bits, which are comparable across tokenizers: each character that the model does not
+            know also costs the bits to name it.
         """
         return bits(loss) * self._per_character[0] + self._per_character[1]
 
@@ -82,13 +82,13 @@ class Run:
 
     @property
     def chat_template(self) -> str | None:
-        """How a prompt or a dialogue is put before its answer; `None` if the model has none."""
+        """The template of prompts or dialogues; `None` if the model has none."""
         template = template_source(self.config, self.parent)
         has_prompts = self.corpus.has_prompts
         return template if has_prompts or (self.parent and self.parent.chat_template) else None
 
     def seen_tokens(self) -> np.ndarray | None:
-        """Return which tokens the model has learned, bool[V]. `None` if its parent is silent."""
+        """Return the tokens that the model has learned, bool[V], or `None` if unknown."""
         is_seen = self.store.seen(self.tokenizer.vocab_size)
         if self.parent is None:
             return is_seen

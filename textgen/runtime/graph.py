@@ -1,4 +1,4 @@
-"""What a graph is made of: its operations, what they depend on, and its constants.
+"""The parts of a graph: its operations, what they depend on, and its constants.
 
 Read from the bytes of `saved_model.pb`, because the list of operations in its header may lie.
 The field numbers are those of tensorflow/core/framework: graph.proto, function.proto,

@@ -1,4 +1,4 @@
-"""All filters in their one order, then the draw."""
+"""Apply all filters in order, then draw a token."""
 
 from __future__ import annotations
 

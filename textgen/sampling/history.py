@@ -1,4 +1,4 @@
-"""What a row says so far: its newest tokens, how often each occurs, and what repeats.
+"""The history of a row: its newest tokens, how often each occurs, and what repeats.
 
 Here history is int32[B, R]: the newest tokens of prompt and text, the last one on the
 right, and -1 if there are fewer.

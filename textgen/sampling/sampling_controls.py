@@ -33,10 +33,10 @@ class SamplingControls(_Tensors):
         def __getattr__(self, name: str) -> tf.Tensor: ...
 
     def clamped(self) -> SamplingControls:
-        """Return the controls with every value replaced, row by row, that is out of range.
+        """Return the controls with values that are out of range replaced, row by row.
 
-        The nearest valid value takes its place; the one that turns the control off if the
-        value is NaN, or if no valid value is near. The host checks values beforehand
+        Such a value becomes the nearest valid one. If it is NaN, or if no valid value is near, it
+        becomes the value that turns the control off. The host checks values beforehand
         (`SamplingConfig`). A value that it did not see must not raise an error in the graph,
         because inside a server's merged batch that would fail the other requests.
         """

@@ -37,8 +37,8 @@ class PublishedTokenizer(ImportedTokenizer):
             special one as `unknown`: it fills what is over, and is never sampled.
         special_texts: Names of all special tokens, by id, as a prompt template spells them.
         keeps_whole_words: Whether a word that is a token is never merged of parts.
-        normalizes: Whether texts are brought into Unicode's form NFC first. The graph does not:
-            programs that feed it send NFC.
+        normalizes: Whether texts are first normalized to Unicode's form NFC. The graph does not do
+            that: programs that feed it must send NFC.
         more_eos: Ids of special tokens that end a text as `special.eos` does.
 
     Raises:
@@ -97,7 +97,7 @@ class PublishedTokenizer(ImportedTokenizer):
             special_texts: Names of all special tokens, by id.
             keeps_whole_words: Whether a word that is a token is never merged of parts
                 (`ignore_merges` in tokenizer.json).
-            normalizes: Whether texts are brought into Unicode's form NFC first.
+            normalizes: Whether texts are first normalized to Unicode's form NFC.
             more_eos: Ids of special tokens that end a text as `special.eos` does.
 
         Raises:

@@ -45,7 +45,7 @@ class Tokenizer(ABC):
 
     @property
     def special_texts(self) -> dict[int, str]:
-        """What the tokens that stand for no text are called, by id.
+        """The names of the tokens that stand for no text, by id.
 
         Such a text in a prompt is ordinary text.
         """
@@ -78,7 +78,7 @@ class Tokenizer(ABC):
     def encode_pairs(
         self, prompts: Sequence[str], answers: Sequence[str]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Encode prompts with their answers, as the model meets them when it answers.
+        """Encode prompts with their answers, as the model sees them when it answers.
 
         The last tokens of a prompt that join the answer belong to the answer, because they are
         taken off the prompt before the answer is generated; see `textgen.generation.healing`.

@@ -1,4 +1,4 @@
-"""Weights, optimizer slots and progress of a run, brought to disk and back."""
+"""Save weights, optimizer slots and progress of a run, and restore them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class State:
-    """The progress of a run: what a checkpoint keeps besides weights and slots.
+    """The progress of a run: what a checkpoint stores in addition to weights and slots.
 
     Attributes:
         schedule: The points of the learning rate, if the clock decides on them; see

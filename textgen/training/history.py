@@ -16,7 +16,7 @@ from textgen.reporter import Validation
 
 
 class History:
-    """Writes history.jsonl, and samples and TensorBoard events if their places are given.
+    """Writes history.jsonl, and samples and TensorBoard events if their paths are given.
 
     Args:
         path: The .jsonl file.
@@ -62,7 +62,7 @@ class History:
             self._record_scalars(values)
 
     def record_sample(self, step: int, text: str) -> None:
-        """Append a text that the model generated. On a full disk it is left out."""
+        """Append a text that the model generated. If the disk is full, it is left out."""
         if self._samples is None:
             return
         with contextlib.suppress(OSError):

@@ -80,7 +80,7 @@ class Trainer:
         self._to_bits = to_bits
         self._has_parent = has_parent
         self.windows, self.validation = windows.training, windows.validation
-        # What the model trains on says nothing about which weights are better.
+        # The loss on the training part does not tell which weights are better.
         self._keeps_last = not windows.is_validated
         self._step = Step(model_config, config, vocab_size, strategy, has_parent, parent_weights)
         self.model, self.optimizer = self._step.model, self._step.optimizer
@@ -100,7 +100,7 @@ class Trainer:
         closing_seconds: float = EXPORT_SECONDS,
         extend: bool = False,
     ) -> TrainingResult:
-        """Train until steps or time are used up, patience runs out, or `should_stop` says so.
+        """Train until steps or time are used up, patience runs out, or `should_stop` asks to stop.
 
         Args:
             resume: Whether to continue from the newest checkpoint, if there is one. A run that
@@ -118,7 +118,7 @@ class Trainer:
         Raises:
             CheckpointError: If no checkpoint can be read, or the run has ended and its model is
                 exported.
-            TrainingDivergedError: If loss or weights stop being finite; no checkpoint has them.
+            TrainingDivergedError: If loss or weights stop being finite. They are not saved.
         """
         if resume:
             self._state = self._checkpoint_manager.restore()

@@ -57,7 +57,7 @@ def peak_rate(config: TrainingConfig, model: ModelConfig, *, is_trained: bool = 
 
 
 class _Peak(keras.optimizers.schedules.LearningRateSchedule):
-    """Stands for a rate that the training step passes to the optimizer.
+    """A placeholder for the rate that the training step passes to the optimizer.
 
     As a number, Keras would keep it in a variable, which the checkpoints do not have.
     """

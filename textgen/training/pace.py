@@ -22,11 +22,11 @@ from textgen.training.schedule import (
     warmup_steps,
 )
 
-# Validations take at most this fraction of the time, and there are at most so many.
+# Validations take at most this fraction of the time, and there are at most this many.
 _VALIDATION_FRACTION, _MIN_VALIDATIONS, _MAX_VALIDATIONS = 0.06, 2, 10
 # Seconds by which the first validation takes longer than its steps, because it compiles.
 _COMPILE_SECONDS = 2.0
-# An export takes as long as so many first samples, and a later sample this fraction of one.
+# An export takes as long as this many first samples, and a later sample this fraction of one.
 _SAMPLES_PER_EXPORT, _LATER_SAMPLE = 2.0, 0.1
 # There are no samples if the first would take more than this fraction of the time.
 _MAX_SAMPLE_FRACTION = 0.1
@@ -230,7 +230,7 @@ class Pace:
     @property
     def _missing_steps(self) -> int:
         """The steps without which the time so far is wasted: as many as a delay may take."""
-        # A model that the run began from is of use without any.
+        # A model that the run began from is useful without any.
         needed = _MIN_STEPS if self._state.initial_loss is None else 0
         missing = max(0, needed - (self._state.step - self._state.leg_start))
         seconds_per_step = self._clock.seconds_per_step
@@ -293,7 +293,7 @@ class Pace:
 
 
 def contention() -> float:
-    """Return how many times as long as alone a thread takes, because others want its core."""
+    """Return how many times longer a thread takes than alone, because others use its core."""
     started, used = time.monotonic(), time.thread_time()
     while time.thread_time() - used < _PROBE_SECONDS:
         pass

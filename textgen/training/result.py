@@ -56,6 +56,6 @@ class TrainingResult:
         if self.validation_loss > _MAX_GUESSES * guess:
             raise TrainingDivergedError(
                 f"Training diverged: the best loss is {self.validation_loss:.3g} nats per token, "
-                f"and that of a guess is {guess:.3g}. Nothing is exported. Try a lower "
+                f"but a guess has only {guess:.3g}. Nothing is exported. Try a lower "
                 "learning_rate or the optimizer adamw."
             )

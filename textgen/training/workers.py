@@ -1,4 +1,4 @@
-"""What the workers of a run exchange, besides gradients."""
+"""What the workers of a run exchange in addition to gradients."""
 
 from __future__ import annotations
 

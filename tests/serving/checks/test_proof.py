@@ -23,9 +23,9 @@ TITLES = {
     "signatures": "the documented signatures, with their types",
     "batch": "every input and output has the batch first",
     "defaults": "every input but the prompts has a default",
-    "digests": "every file is as it was written",
+    "digests": "no file has changed since it was written",
     "card": "the model card is complete",
-    "tokenizer": "the tokenizer is the card's",
+    "tokenizer": "the tokenizer is the one in the model card",
     "load": "TensorFlow loads it with XLA forbidden",
     "warmup": "the warmup requests run, at least one per signature",
     "sample": "the sample of a REST request runs",
@@ -164,9 +164,9 @@ def test_an_answer_that_a_batch_spoils_is_named(exported, monkeypatch, name):
 
         monkeypatch.setattr(model, "run", spoil)
         for title in (
-            "a batch is its rows, one by one",
-            "requests that a server merges are answered as if alone",
-            "JSON can hold every answer",
+            "a batch returns what its rows return alone",
+            "merged requests return what they return alone",
+            "every output can be sent as JSON",
         ):
             with pytest.raises(FlawError, match=name):
                 MODEL_CHECKS[title](model)
@@ -174,7 +174,7 @@ def test_an_answer_that_a_batch_spoils_is_named(exported, monkeypatch, name):
 
 @pytest.mark.parametrize(
     "title",
-    ["a batch is its rows, one by one", "requests that a server merges are answered as if alone"],
+    ["a batch returns what its rows return alone", "merged requests return what they return alone"],
 )
 def test_one_draw_that_rounding_decided_is_no_flaw(exported, monkeypatch, title):
     with SavedModel(exported.path) as model:

@@ -185,7 +185,7 @@ def test_models_are_chosen_by_name(server):
         ({"logprobs": 21}, 400, "logprobs", "at most 20"),
         ({"logit_bias": {"x": 1}}, 400, "logit_bias", "token ids"),
         ({"logit_bias": {"9999": 1}}, 400, "logit_bias", "Token ids must be"),
-        ({"novel": 30}, 400, "novel", "novel needs a model with a table of its corpus"),
+        ({"novel": 30}, 400, "novel", "novel needs a model with an index of its corpus"),
         ({"stream": "yes"}, 400, "stream", "true or false"),
         ({"seed": -1}, 400, "seed", "seed must be"),
         ({"model": "none"}, 404, "model", "no model 'none'"),

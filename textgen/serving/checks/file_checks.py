@@ -60,8 +60,8 @@ def _card(path: Path) -> None:
 def _tokenizer(path: Path) -> None:
     tokenizer = load_tokenizer(path / TOKENIZER_PATH)
     card = ModelEntry(path.name, None, path).card.tokenizer
-    told, found = (f"{each.kind}, {each.vocab_size} tokens" for each in (card, tokenizer))
-    expect(told == found, f"the card tells of {told}, the file is {found}")
+    described, found = (f"{each.kind}, {each.vocab_size} tokens" for each in (card, tokenizer))
+    expect(described == found, f"the card describes {described}, the file has {found}")
 
 
 def _digests(path: Path) -> None:
@@ -74,7 +74,7 @@ FILE_CHECKS = {
     "the documented signatures, with their types": _signatures,
     "every input and output has the batch first": _batch_first,
     "every input but the prompts has a default": _defaults,
-    "every file is as it was written": _digests,
+    "no file has changed since it was written": _digests,
     "the model card is complete": _card,
-    "the tokenizer is the card's": _tokenizer,
+    "the tokenizer is the one in the model card": _tokenizer,
 }

@@ -55,7 +55,7 @@ def _empty_batch(model: SavedModel) -> None:
         if empty:
             result = model.run(name, **empty)
             rows = {key: value.shape[0] for key, value in result.items() if value.shape[0]}
-            expect(not rows, f"{name} gives rows for no prompt: {', '.join(rows)}")
+            expect(not rows, f"{name} returns rows for no prompt: {', '.join(rows)}")
     model.run("decode", num_tokens=[], **model.run("prefill", prompts=[]))
 
 
@@ -145,14 +145,14 @@ def _streams(model: SavedModel) -> None:
     state = model.run("prefill", **request)
     pieces: list[dict[str, np.ndarray]] = []
     while not pieces or not all(pieces[-1]["finish_reason"]):
-        expect(len(pieces) <= _NUM_TOKENS, "decode comes to no end")
+        expect(len(pieces) <= _NUM_TOKENS, "decode does not end")
         pieces.append(model.run("decode", num_tokens=[5], **state))
         state = {name: pieces[-1][name] for name in state}
     for row in range(len(_TEXTS)):
         text = b"".join(piece["text_bytes"][row] for piece in pieces)
         expect(text == whole["text_bytes"][row], f"row {row} differs")
         reason = pieces[-1]["finish_reason"][row]
-        expect(reason == whole["finish_reason"][row], f"row {row} ends otherwise")
+        expect(reason == whole["finish_reason"][row], f"row {row} ends for another reason")
 
 
 def _json(model: SavedModel) -> None:
@@ -162,7 +162,7 @@ def _json(model: SavedModel) -> None:
     }
     for name, answer in answers.items():
         for key, value in answer.items():
-            expect(len(value) == len(_TEXTS), f"{name}.{key} does not have a row a prompt")
+            expect(len(value) == len(_TEXTS), f"{name}.{key} does not have one row per prompt")
             if value.dtype.kind == "f":
                 expect(bool(np.isfinite(value).all()), f"{name}.{key} holds NaN or infinity")
             elif value.dtype.kind == "O" and not key.endswith("_bytes"):
@@ -228,9 +228,9 @@ MODEL_CHECKS = {
     "the sample of a REST request runs": _sample_request,
     "an empty batch is answered": _empty_batch,
     "prompts that are not UTF-8 are answered": _bad_utf8,
-    "prompts of a wrong rank are refused, and the model goes on": _wrong_rank,
-    "a batch is its rows, one by one": _rows,
-    "requests that a server merges are answered as if alone": _merged,
-    "prefill and decode write what generate writes": _streams,
-    "JSON can hold every answer": _json,
+    "prompts of a wrong rank are refused, and the model still works": _wrong_rank,
+    "a batch returns what its rows return alone": _rows,
+    "merged requests return what they return alone": _merged,
+    "prefill and decode return the text of generate": _streams,
+    "every output can be sent as JSON": _json,
 }

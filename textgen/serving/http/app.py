@@ -1,4 +1,4 @@
-"""The application: routes, and what each of them answers."""
+"""The application: its routes, and the response of each."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class App:
     Args:
         shelf: The models.
         limits: How much requests may ask for.
-        access: Who may ask.
+        access: Who may send requests.
         metrics: Where requests are counted; the shelf's observer.
         log_prompts: Whether to log the prompts of completions.
 
@@ -178,7 +178,7 @@ class App:
             raise ApiError(400, "prompt must be a string", param="prompt")
         parsed = parse_completion({"prompt": prompt, "model": body.get("model")}, self._limits)
         with self._shelf.use(parsed.model) as (_, served):
-            # A special token is one only where it is the whole text: no corpus writes it.
+            # A special token is one only if it is the whole text, because no corpus contains it.
             if prompt in served.special_ids:
                 ids = [served.special_ids[prompt]]
             else:

@@ -13,7 +13,7 @@ from textgen.serving.http.errors import ApiError
 from textgen.serving.http.limits import Limits
 from textgen.serving.http.served import ServedModel
 
-# What /v1/completions has and a dialogue has not, or in another form.
+# Fields of /v1/completions that a dialogue does not have, or has in another form.
 _OWN = ("prompt", "echo", "suffix", "best_of", "logprobs", "top_logprobs")
 
 
@@ -54,7 +54,7 @@ class ChatRequest:
 
 
 def parse_chat(body: Any, limits: Limits) -> ChatRequest:
-    """Check the JSON of a request, but for its messages, which need the model.
+    """Check the JSON of a request, except its messages, whose check needs the model.
 
     Args:
         body: What the JSON says. The fields are those of `/v1/completions`, with `messages` in

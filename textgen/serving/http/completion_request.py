@@ -57,7 +57,7 @@ def parse_completion(body: Any, limits: Limits) -> CompletionRequest:
     """Check the JSON of a request.
 
     Args:
-        body: What the JSON says. Unknown fields are ignored, and `null` is a field left out.
+        body: The JSON of the request. Unknown fields are ignored, and so are those that are `null`.
         limits: How much it may ask for.
 
     Raises:

@@ -22,8 +22,8 @@ from textgen.serving.http.row import Piece, Row, make_piece
 logger = logging.getLogger(__name__)
 
 # How much processor time a block should take. Rows join and leave only between blocks, and a call
-# costs a millisecond or two beside its tokens. Not the time on the clock: while other programs
-# are busy, short blocks would cost most of what is left.
+# costs a millisecond or two in addition to its tokens. Wall time would not do: while other programs
+# are busy, blocks would become short, and their overhead would cost most of what is left.
 _SECONDS_PER_BLOCK = 0.03
 _MAX_TOKENS_PER_BLOCK = 32
 # Prompts that are processed in one call; padding them to the longest costs time.
@@ -40,7 +40,7 @@ class EngineClosedError(TextgenError):
 
 
 class Observer:
-    """What the engine reports about its work; this one ignores it all."""
+    """Receives reports of the engine's work; this one ignores them."""
 
     def decoded(self, num_rows: int, num_tokens: int, seconds: float) -> None:
         """A block is done: rows in it, tokens generated in all of them, and its time."""
@@ -51,8 +51,8 @@ class Engine:
 
     Args:
         model: An exported model.
-        max_rows: Rows decoded at a time.
-        max_waiting: Rows that may wait for a place.
+        max_rows: Maximum number of rows decoded at a time.
+        max_waiting: Maximum number of rows that wait.
         num_threads: Threads that decode, each with a batch of its own. Defaults to the number of
             CPU cores, up to 4.
         observer: Receives a report of every block.
@@ -127,7 +127,7 @@ class Engine:
         Blocks while the worker has nothing to do.
 
         Returns:
-            So many rows that all workers have about as many; `None` when the engine is closed.
+            As many rows as balance the workers; `None` when the engine is closed.
         """
         with self._changed:
             while True:
@@ -145,7 +145,7 @@ class Engine:
                 self._changed.wait()
 
     def freed(self) -> None:
-        """Let the other workers see that there is room again."""
+        """Notify the other workers that there is capacity again."""
         if self._waiting:
             with self._changed:
                 self._changed.notify_all()

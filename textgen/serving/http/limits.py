@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for, and the server may hold.
+    """Limits of one request, and of the server as a whole.
 
     Attributes:
         max_body_bytes: Size of a request's body.
@@ -22,7 +22,7 @@ class Limits:
         max_seconds: Time to generate one text.
         max_read_seconds: Time a client may take to send its request.
         max_rows: Texts decoded together.
-        max_waiting: Texts waiting for a place among them.
+        max_waiting: Texts waiting to be decoded.
     """
 
     max_body_bytes: int = 4 * 2**20

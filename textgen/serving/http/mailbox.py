@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Mailbox:
-    """Passes calls to an event loop, all those that wait with one wake-up.
+    """Passes calls to an event loop, which wakes up once for all that are waiting.
 
     A block ends in all rows at once. To wake the loop for each would cost a system call and a
     change of threads per row.

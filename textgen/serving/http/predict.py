@@ -241,7 +241,7 @@ def _type_error(value: Any, dtype: np.dtype) -> str:
 
 
 def _check(inputs: dict[str, np.ndarray], limits: Limits) -> None:
-    """Refuse what would keep the server busy for too long."""
+    """Refuse requests that would keep the server busy for too long."""
     for name, value in inputs.items():
         if name in ("prompts", "texts"):
             if value.ndim and len(value) > limits.max_texts:

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving's REST API answers, as JSON."""
+"""The responses of TensorFlow Serving's REST API, as JSON."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Outputs = dict[str, np.ndarray]
 
 # How long a block may take: a client that is gone is noticed after it.
 _SECONDS_PER_BLOCK = 0.1
-# What stands after a row's end, in outputs whose second dimension is the token.
+# The filler after a row's end, in outputs whose second dimension is the token.
 _FILLERS = {"token_ids": -1, "logprobs": 0.0, "top_token_ids": -1, "top_logprobs": 0.0}
 
 

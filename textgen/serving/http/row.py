@@ -1,4 +1,4 @@
-"""A text that the engine writes, and the pieces it arrives in."""
+"""A text that the engine generates, and the pieces in which it arrives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Piece:
 
 
 class Row:
-    """One text that the engine writes.
+    """One text that the engine generates.
 
     Args:
         prompt: What it starts from.

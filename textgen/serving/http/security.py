@@ -1,4 +1,4 @@
-"""Who may ask: API keys, host names, origins; and what every response says to browsers."""
+"""Who may send requests: API keys, host names, origins. Also the headers of all responses."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Access:
-    """Who may ask.
+    """Who may send requests.
 
     Attributes:
-        api_keys: Any of them opens the API; empty leaves it open.
-        hosts: Names that the Host header may have; empty allows any. Served on the loopback
-            interface only, the names of that interface keep out pages whose name was pointed to it.
+        api_keys: Keys, any of which opens the API. If empty, the API is open.
+        hosts: Names that the Host header may have; empty allows any. On the loopback interface,
+            its own names keep out web pages whose host name was pointed to it (DNS rebinding).
         origins: Web pages of other origins that may call the API.
     """
 
@@ -45,7 +45,7 @@ class SecurityMiddleware:
 
     Args:
         app: The application.
-        access: Who may ask.
+        access: Who may send requests.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -76,7 +76,7 @@ class SecurityMiddleware:
     def _refusal(self, scope: Scope, headers: Headers) -> ApiError | None:
         host = _host_name(headers.get("host", ""))
         if self._access.hosts and host not in self._access.hosts:
-            return ApiError(403, "This host name is not served; allow it with allowed_hosts")
+            return ApiError(403, "This host name is not among those that the server allows")
         origin = headers.get("origin")
         if origin is not None and not self._is_allowed(origin, headers.get("host", "")):
             return ApiError(403, "Pages of this origin may not call the server")

@@ -1,4 +1,4 @@
-"""One loaded model: its tokenizer, its engine, and prompts as its engine takes them."""
+"""One loaded model: its tokenizer, its engine, and the prompts that its engine expects."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ServedModel:
 
     @cached_property
     def chat(self) -> Chat | None:
-        """What answers dialogues, or `None` if the model has no chat template."""
+        """The `Chat` that renders dialogues, or `None` if the model has no chat template."""
         try:
             return Chat(self.generator)
         except ConfigError:
@@ -150,7 +150,7 @@ class ServedModel:
         if request.config.novel is not None:
             if not self.generator.constraint_feeds.keeps_novel(request.config):
                 message = (
-                    f"novel needs a model with a table of its corpus, and at least {GRAM_BYTES} "
+                    f"novel needs a model with an index of its corpus, and at least {GRAM_BYTES} "
                     f"characters. Received: {request.config.novel}"
                 )
                 raise ApiError(400, message, param="novel")

@@ -67,7 +67,7 @@ class Shelf:
 
     @contextmanager
     def use(self, model_id: str | None) -> Iterator[tuple[str, ServedModel]]:
-        """Give a model that stays loaded during the block.
+        """Yield a model that stays loaded during the block.
 
         Args:
             model_id: The model's id; `None` is the first model.

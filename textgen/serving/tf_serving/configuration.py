@@ -66,7 +66,7 @@ prometheus_config {
 
 
 def write_configuration(folder: Path, name: str) -> None:
-    """Write models.config, batching_params.pbtxt and monitoring.config where they are absent.
+    """Write models.config, batching_params.pbtxt and monitoring.config if they do not exist.
 
     Args:
         folder: The model's folder, which holds its versions.

@@ -26,7 +26,7 @@ def publish(entry: ModelEntry, folder: str | os.PathLike[str]) -> Path:
 
     Raises:
         ConfigError: If the copy would be inside the original.
-        ModelDamagedError: If a file is not as it was written.
+        ModelDamagedError: If a file has changed since it was written.
         OSError: If a file cannot be read or written, or is not a plain file; nothing appears.
     """
     catalog = Catalog(folder)

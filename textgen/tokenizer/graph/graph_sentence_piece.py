@@ -123,5 +123,5 @@ class SentencePieceGraphTokenizer(BytePairGraphTokenizer):
 
 
 def _shifted(marks: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Return marks, bool[N - 1], behind a true one; none if `like`, [N], is empty."""
+    """Return marks, bool[N - 1], preceded by a true one; none if `like`, [N], is empty."""
     return tf.concat([[True], marks], 0)[: tf.size(like)]

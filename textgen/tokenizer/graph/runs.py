@@ -1,4 +1,4 @@
-"""Counts, distances and ways along a vector, as TensorFlow ops."""
+"""Counts, distances and paths along a vector, as TensorFlow ops."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class SpecialFinder:
             starts, starts + tf.gather(self._sizes, which), tf.gather(self._ids, which)
         )
         token = tf.tensor_scatter_nd_update(tf.fill([size], -1), starts[:, None], tokens)
-        # +1 where a token begins, -1 behind its end.
+        # +1 at the beginning of a token, -1 after its end.
         edges = tf.concat([starts, ends], 0)[:, None]
         steps = tf.concat([tf.ones_like(starts), -tf.ones_like(ends)], 0)
         is_inside = tf.cumsum(tf.scatter_nd(edges, steps, [size + 1]))[:-1] > 0
