@@ -95,7 +95,7 @@ def describe(limits: Limits) -> dict[str, Any]:
                 },
                 "parameters": [name, version],
             },
-            "/health": {"get": _operation("Say whether the server is ready.", 503)},
+            "/health": {"get": _operation("Return whether the server is ready.", 503)},
             "/metrics": {
                 "get": {
                     "summary": "Return figures for Prometheus.",
@@ -157,7 +157,11 @@ def _completion_request(limits: Limits) -> dict[str, Any]:
             "description": "Texts per prompt; each has the seed after the previous one's.",
         },
         echo={"type": "boolean", "default": False, "description": "Return the prompt, too."},
-        stream={"type": "boolean", "default": False, "description": "Send events."},
+        stream={
+            "type": "boolean",
+            "default": False,
+            "description": "Send the text as server-sent events.",
+        },
         stream_options=_object([], include_usage={"type": "boolean"}),
         **settings,
     )
