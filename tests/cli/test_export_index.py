@@ -45,7 +45,7 @@ def test_it_copies_nothing_without_its_training_run(run, indexed):
     assert kept.stdout not in ("l\n", "\n")
     too_short = run("generate", *ASKED, "-m", "fox", "--novel", 19, "--models-dir", folder)
     assert too_short.exit_code == 1
-    assert "needs none from 20 characters on" in too_short.stderr
+    assert "needs no run, from 20 characters on" in too_short.stderr
 
 
 def test_it_writes_as_before_otherwise(models, indexed):

@@ -202,8 +202,8 @@ def test_unseen_characters_are_named_and_nothing_crashes(write):
         (["--max-time", "0"], 2, "--max-time must be a finite number > 0. Received: 0.0"),
         (["--min-new-tokens", "201"], 2, "--min-new-tokens must be at most --max-new-tokens"),
         (["--logprobs", "3"], 2, "--logprobs needs --json"),
-        (["--stream", "--json"], 2, "--stream prints one text"),
-        (["--stream", "--num-samples", "2"], 2, "--stream prints one text"),
+        (["--stream", "--json"], 2, "--stream prints a single text"),
+        (["--stream", "--num-samples", "2"], 2, "--stream prints a single text"),
         (["--interactive", "--json"], 2, "--interactive cannot be combined"),
     ],
 )

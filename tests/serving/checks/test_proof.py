@@ -128,7 +128,7 @@ def test_a_card_whose_numbers_are_none_is_told(copy):
     [
         (lambda file: file.unlink(), "there is no tokenizer file"),
         (lambda file: file.write_text("null"), "damaged"),
-        (CharacterTokenizer.learn(["another"]).save, "the card tells of"),
+        (CharacterTokenizer.learn(["another"]).save, "the card describes"),
     ],
 )
 def test_a_tokenizer_that_is_not_the_models_is_told(copy, damage, told):
