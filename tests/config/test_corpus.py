@@ -18,7 +18,7 @@ NAN, INF = math.nan, math.inf
             "must be none, line, blank-line, file or one line of text",
             ["", " ", "a\nb", None],
         ),
-        ("text_column", "must be a string, the name", [1, b"text", ("text",)]),
+        ("text_column", "must be a string, the name or number of a column", [1, b"text", ("a",)]),
         ("validation_split", "must be in [0, 1)", [1, -0.1, 1.5, NAN, INF, "0.1"]),
     ],
 )
