@@ -34,7 +34,7 @@ _FLAGS = {
 }
 # A longer text to ban is a list of characters, not a word or a phrase.
 _MAX_PHRASE = 40
-_DEFAULTS = {"seed": "random", "max_time": "no limit", "novel": "any"}
+_DEFAULTS = {"seed": "random", "max_time": "no limit", "novel": "off"}
 
 
 def controls(command: Callable) -> Callable:

@@ -102,20 +102,20 @@ _OPTIONS = (
     _table(
         "--prompt-column",
         metavar="NAME",
-        help="CSV column or JSON key of the prompt, to which the text is the answer. Only answers "
-        "are learned.",
+        help="CSV column or JSON key of the prompt. The text is its answer, and only answers are "
+        "learned.",
     ),
     _table(
         "--label-column",
         metavar="NAME",
         help="CSV column or JSON key of the text's label, such as its style.",
     ),
-    _table("--label-files", is_flag=True, help="Use the name of each file as its label."),
+    _table("--label-files", is_flag=True, help="Use each file's name as the label of its texts."),
     _table(
         "--template",
         type=_Template(),
         metavar="TEXT",
-        help="Jinja template of what comes before an answer, with {{ prompt }}; \\n is a line "
+        help="Jinja template of what comes before an answer, with {{prompt}}; \\n is a line "
         "end.  [default: that of --from, or a plain one]",
     ),
     _table("--skip-bad-rows", is_flag=True, help="Skip and count malformed rows of tables."),

@@ -88,8 +88,8 @@ def train(
 ) -> None:
     """Train a model on CORPUS: files, folders, globs, or - for standard input.
 
-    Plans size and length of the run for the corpus, this machine and the time. Options
-    that you set are kept. Writes the next version of the model, a SavedModel, to
+    Plans the size of the model and the length of the run for the corpus, this machine and
+    the time. Options that you set are kept. Writes the next version of the model, a SavedModel, to
     saved_models/NAME. Ctrl-C stops early and still exports the best model so far.
     """
     started = time.monotonic()

@@ -90,7 +90,7 @@ AVOID = Texts(
 )
 AVOID_REGEX = Patterns(
     stage=Stage.CONSTRAINT,
-    help="Patterns that match nothing in the text, and nothing that begins in the prompt.",
+    help="Patterns that match nothing in the text, not even if the match begins in the prompt.",
 )
 IGNORE_CASE = Switch(
     stage=Stage.CONSTRAINT,

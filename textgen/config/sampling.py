@@ -128,8 +128,8 @@ class SamplingConfig(ControlRecord):
             clamp=(1 / LARGE, LARGE),
             is_positive=True,
             stage=Stage.PENALTY,
-            help="Above 1, makes tokens of the history less likely by dividing their logits; 1 is "
-            "off.",
+            help="Above 1, makes tokens that occurred before less likely by dividing their logits; "
+            "1 is off.",
             warmup=1.1,
         )
     )
@@ -139,7 +139,7 @@ class SamplingConfig(ControlRecord):
             off=0,
             clamp=(-LARGE, LARGE),
             stage=Stage.PENALTY,
-            help="Subtracted from the logits of tokens of the history; 0 is off.",
+            help="Subtracted from the logits of tokens that occurred before; 0 is off.",
         )
     )
     frequency_penalty: float = row(
@@ -148,7 +148,7 @@ class SamplingConfig(ControlRecord):
             off=0,
             clamp=(-LARGE, LARGE),
             stage=Stage.PENALTY,
-            help="Subtracted from a token's logit once per occurrence in the history; 0 is off.",
+            help="Subtracted from a token's logit once per earlier occurrence; 0 is off.",
         )
     )
     repeat_last_n: int = row(
