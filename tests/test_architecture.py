@@ -31,9 +31,12 @@ ALLOWED = {
     "arrays": {"files"},
     "splitmix": set(),
     "gram_table": {"splitmix"},
+    "adaptation": {
+        *("catalog", "errors", "evaluation", "inference", "inheritance", "models", "runtime"),
+    },
     "indexing": {
-        *("card_parts", "catalog", "errors", "export", "generation", "gram_table", "inference"),
-        *("inheritance", "originality", "run", "runtime", "serving.tf_serving"),
+        *("card", "card_parts", "catalog", "errors", "export", "generation", "gram_table"),
+        *("inference", "inheritance", "originality", "run", "runtime", "serving.tf_serving"),
     },
     "checks": {"errors", "unicode"},
     "record": {"errors"},
@@ -62,8 +65,8 @@ ALLOWED = {
         *("models.base", "pretrained", "runtime", "serving.tf_serving"),
     },
     "shrinking": {
-        *("card_parts", "catalog", "config", "errors", "evaluation", "export", "inference"),
-        *("models.precision", "runtime", "serving.tf_serving"),
+        *("card", "card_parts", "catalog", "config", "errors", "evaluation", "export"),
+        *("inference", "models.precision", "run", "runtime", "serving.tf_serving"),
     },
     "card_parts": set(),
     "card": {"card_parts", "metrics", "run", "training", "version"},
@@ -101,7 +104,7 @@ ALLOWED = {
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "report": {
         *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference"),
-        *("originality", "run", "tokenizer"),
+        *("inheritance", "originality", "run", "runtime", "tokenizer"),
     },
 }
 STANDARD_LIBRARY_ONLY = {
@@ -124,7 +127,15 @@ STANDARD_LIBRARY_ONLY = {
 FAMILY_FACTS = {"__init__.py", "attention_profile.py", "config.py", "profile.py", "registry.py"}
 # Modules outside these parts need TensorFlow; inside, only functions may import it.
 LAZY = STANDARD_LIBRARY_ONLY | {
-    *("arrays", "gram_table", "indexing", "inheritance", "prompt_template", "row_windows"),
+    *(
+        "adaptation",
+        "arrays",
+        "gram_table",
+        "indexing",
+        "inheritance",
+        "prompt_template",
+        "row_windows",
+    ),
     *("windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",

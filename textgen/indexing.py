@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+from textgen.card import current_versions, now
 from textgen.card_parts import CopyTable
 from textgen.catalog import ADAPTER_PATH, Catalog
 from textgen.errors import CorpusError
@@ -79,7 +80,17 @@ def add_index(
         drafts=DraftTable.for_decoder(decoder, run.store.train, run.store.validation),
     )
     known = CopyTable(num_bytes=table.size, false_positive_rate=false_positive_rate(table))
-    card = dataclasses.replace(entry.card, copy_table=known)
+    storage = entry.card.storage
+    if storage is not None:  # The weights are float32 again, and what was pruned is still zero.
+        storage = dataclasses.replace(storage, precision="float32") if storage.pruned else None
+    card = dataclasses.replace(
+        entry.card,
+        name=entry.name,
+        storage=storage,
+        copy_table=known,
+        created=now(),
+        versions=current_versions(),
+    )
 
     def write(folder: Path) -> None:
         write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)

@@ -8,13 +8,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from textgen.card import current_versions, now
 from textgen.card_parts import StorageSummary
 from textgen.catalog import Catalog, ModelEntry, check_name
 from textgen.config import SamplingConfig
 from textgen.errors import ConfigError
 from textgen.models.precision import PRECISIONS
 from textgen.runtime.banner import hidden_banner
+
+if TYPE_CHECKING:
+    from textgen.run import Run
 
 MAX_LOSS = 0.02
 _PROMPT = "Once upon a time"
@@ -113,8 +118,12 @@ def shrink(
         raise ConfigError(f"max_loss must be 0 or more. Received: {max_loss}")
     catalog = Catalog(models_dir)
     entry = catalog.find(name_or_path)
+    from textgen.inference.copying import measure_copies
+    from textgen.inference.own_run import own_run
+
+    run = own_run(entry)
     if not texts:
-        _check_own_text(entry)
+        _check_own_text(entry, run)
     changes = ("pruned" if prune else None, precision)
     name = check_name(name or "-".join([entry.name, *filter(None, changes)]))
     measured: list[tuple[str, int, list[Figures]]] = []
@@ -124,8 +133,14 @@ def shrink(
             from textgen.export import write_card, write_narrow
         report("writing")
         write_narrow(entry.path, folder, precision, prune)
-        storage = StorageSummary(precision=precision or "float32", pruned=prune or None)
-        write_card(folder, dataclasses.replace(entry.card, name=name, storage=storage))
+        card = dataclasses.replace(
+            entry.card,
+            name=name,
+            storage=StorageSummary(precision=precision or "float32", pruned=prune or None),
+            created=now(),
+            versions=current_versions(),
+        )
+        write_card(folder, card)
         report("measuring")
         measured.append(_measure(entry, folder, texts, models_dir))
         before, after = (each.bits_per_character for each in measured[0][2])
@@ -134,6 +149,9 @@ def shrink(
                 f"{name} may lose {max_loss} bits per character at most on {measured[0][0]}. "
                 f"Received: {after - before:.3f} more, {after:.3f} instead of {before:.3f}"
             )
+        if run is not None:
+            # Other weights write other texts.
+            write_card(folder, dataclasses.replace(card, copies=measure_copies(folder, run)))
 
     path = catalog.add_version(name, write)
     text, num_characters, (before, after) = measured[0]
@@ -143,11 +161,8 @@ def shrink(
     return Shrunk(path, text, num_characters, before, after)
 
 
-def _check_own_text(entry: ModelEntry) -> None:
+def _check_own_text(entry: ModelEntry, run: Run | None) -> None:
     """Refuse early what could not be measured after all weights were written."""
-    from textgen.inference.own_run import own_run
-
-    run = own_run(entry)
     store = None if run is None else run.store
     if store is None or not (store.validation if store.test is None else store.test).size:
         raise ConfigError(

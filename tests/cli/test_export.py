@@ -2,7 +2,8 @@
 
 import shutil
 
-from textgen.catalog import DIGESTS_PATH
+from textgen.card_parts import CopiesSummary
+from textgen.catalog import DIGESTS_PATH, Catalog
 from textgen.digests import record_digests
 
 
@@ -82,14 +83,30 @@ def test_a_model_in_fewer_bits_is_measured_and_published(run, models, corpus, tm
     assert "must have float32 weights" in again.stderr
 
 
-def test_a_pruned_model_says_so(run, models, tmp_path):
+def test_a_pruned_model_says_so_and_is_measured_anew(run, models, tmp_path, monkeypatch):
     shutil.copytree(models / "fox", tmp_path / "fox")
+    # The figures of other weights would be no longer true.
+    copies = CopiesSummary(
+        num_characters=777,
+        longest=7,
+        fraction=0.5,
+        held_out_characters=0,
+        held_out_longest=0,
+        held_out_fraction=0.0,
+    )
+    monkeypatch.setattr("textgen.inference.copying.measure_copies", lambda folder, run: copies)
     arguments = ("--max-loss", 9, "--models-dir", tmp_path)
     result = run("export", "fox", "--prune", 0.3, "--quantize", "float16", *arguments)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(f"Written as {tmp_path / 'fox-pruned-float16' / '1'}\n")
     info = run("info", "fox-pruned-float16", "--models-dir", tmp_path).stdout
     assert ", stored as float16, 30% of each matrix pruned\n" in info
+    assert "50.0% of 777 characters that it wrote, the longest 7\n" in info
+    before, after = (Catalog(tmp_path).find(name).card for name in ("fox", "fox-pruned-float16"))
+    assert before.copies not in (None, copies)
+    assert after.created > before.created
+    kept = {"model", "num_parameters", "tokenizer", "corpus", "training", "steps", "best_step"}
+    assert all(before.to_dict()[name] == after.to_dict()[name] for name in kept)
     for fraction in ("1", "-0.1", "nan"):
         refused = run("export", "fox", "--prune", fraction, "--models-dir", tmp_path)
         assert refused.exit_code == 2

@@ -1,11 +1,16 @@
 """A model that knows its corpus: no copies without the training run, and on a server."""
 
+import dataclasses
+import json
 import re
 import shutil
 
 import pytest
 
 import textgen
+from textgen.card_parts import StorageSummary
+from textgen.catalog import CARD_PATH, DIGESTS_PATH
+from textgen.digests import record_digests
 from textgen.run import ModelRuns, exported_step, exported_version
 from textgen.serving.http.batch import Batch
 
@@ -19,6 +24,10 @@ def indexed(run, models, tmp_path_factory):
     """A models folder whose second version has the index, and no training run; the output."""
     folder = tmp_path_factory.mktemp("indexed") / "models"
     shutil.copytree(models, folder)
+    entry = textgen.Catalog(folder).find("fox")
+    narrow = dataclasses.replace(entry.card, storage=StorageSummary(precision="float16"))
+    (entry.path / CARD_PATH).write_text(json.dumps(narrow.to_dict()), "utf-8")
+    record_digests(entry.path, entry.path / DIGESTS_PATH)
     result = run("export", "fox", "--with-index", "--models-dir", folder)
     assert result.exit_code == 0, result.output
     newest = ModelRuns(folder / "fox").newest
@@ -31,7 +40,12 @@ def test_it_is_the_next_version_and_says_what_it_costs(run, indexed):
     folder, output = indexed
     assert f"Written as {folder / 'fox' / '2'}" in output
     assert re.search(r"Its index has [\d,]+ kB, and mistakes \d+\.\d% of other passages", output)
-    table = textgen.Catalog(folder).find("fox").card.copy_table
+    before, after = (textgen.Catalog(folder).find(name).card for name in ("fox/1", "fox"))
+    assert before.storage is not None
+    assert after.storage is None  # its weights are float32 again
+    assert after.copies == before.copies
+    assert after.created > before.created
+    table = after.copy_table
     assert table.num_bytes > 0
     assert 0 < table.false_positive_rate < 0.03
 
