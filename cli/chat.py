@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from textgen.cli import options
 from textgen.cli.line_input import LineInput
-from textgen.cli.sampling import controls
+from textgen.cli.sampling import controls, sampling_config
 from textgen.cli.screen import TextPrinter, say, visible
 
 from textgen.chat_template import check_messages
@@ -52,7 +52,7 @@ def chat(
 
     Type a message and press Enter. /help shows the commands.
     """
-    config = SamplingConfig(**sampling)
+    config = sampling_config(sampling)
     dialogue = Dialogue(Path(history) if history is not None else None, system)
     from textgen.inference import load
     from textgen.inference.dialogue import Chat

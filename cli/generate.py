@@ -14,7 +14,13 @@ import click
 from textgen.cli import options
 from textgen.cli.copies import CopyPrinter
 from textgen.cli.interrupt import on_interrupt
-from textgen.cli.sampling import controls, explain_controls, no_token_left, read_phrases
+from textgen.cli.sampling import (
+    controls,
+    explain_controls,
+    no_token_left,
+    read_phrases,
+    sampling_config,
+)
 from textgen.cli.screen import TextPrinter, is_terminal, print_text, say, visible
 from textgen.cli.search import search_config, search_options
 from textgen.cli.unseen import warn_of_ineffective, warn_of_long, warn_of_unseen
@@ -114,7 +120,7 @@ def generate(
     )
     if avoid_file is not None:
         sampling["avoid"] += read_phrases(avoid_file)
-    config = SamplingConfig(**sampling)
+    config = sampling_config(sampling)
     if trace and (interactive or stream):
         raise click.UsageError("--trace cannot be combined with --interactive or --stream.")
     if save is not None and not interactive:

@@ -12,7 +12,7 @@ from textgen.cli.options import SectionedOption
 from textgen.cli.screen import say
 
 from textgen.config import SamplingConfig
-from textgen.config.constraint_controls import Pattern, Patterns, Switch, Text
+from textgen.config.constraint_controls import Pattern, Patterns, Schema, Switch, Text
 from textgen.config.controls import Biases, Control, Stage, Texts, controls_of
 from textgen.errors import GenerationError
 
@@ -61,6 +61,8 @@ def _option(control: Control, section: str) -> Callable:
     elif isinstance(control, Texts | Biases):
         settings |= {"multiple": True, "metavar": "TEXT", "callback": _unescape_all}
         settings["help"] += r" May be given several times; \n, \t and \\ are escapes."
+    elif isinstance(control, Schema):
+        settings |= {"metavar": "FILE", "type": click.Path(exists=True, dir_okay=False)}
     elif isinstance(control, Switch):
         settings |= {"is_flag": True}
     elif isinstance(control, Text):
@@ -98,12 +100,21 @@ def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         raise click.BadParameter(rule, ctx, param) from None
 
 
+def sampling_config(sampling: dict[str, Any]) -> SamplingConfig:
+    """Return the config of the options that `controls` gave a command."""
+    schema = sampling["json_schema"]
+    return SamplingConfig(**{**sampling, "json_schema": None if schema is None else _read(schema)})
+
+
 def read_phrases(file: str) -> tuple[str, ...]:
     """Return the lines of a file of phrases that are not empty."""
+    return tuple(line for line in _read(file).splitlines() if line.strip())
+
+
+def _read(file: str) -> str:
     from textgen.corpus import decode_chunks
 
-    text = "".join(decode_chunks([Path(file).read_bytes()], "utf-8", file))
-    return tuple(line for line in text.splitlines() if line.strip())
+    return "".join(decode_chunks([Path(file).read_bytes()], "utf-8", file))
 
 
 def explain_controls(generator: TextGenerator, config: SamplingConfig) -> None:

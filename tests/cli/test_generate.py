@@ -145,10 +145,17 @@ def test_what_must_not_and_must_appear(write, tmp_path):
     verse = write("The ", "-n", 60, "--no-echo", "--acrostic", "Tee").stdout
     assert [line[0].lower() for line in verse.strip("\n").split("\n")] == ["t", "e", "e"]
     assert re.fullmatch("[the]{5}", write("a", "--no-echo", "--regex", "[the]{5}").stdout.strip())
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "null"}', "utf-8")
+    impossible = write("The ", "--json-schema", schema)
+    assert "--json-schema must leave a text that the model can" in impossible.stderr
     refused = write("The ", "--num-beams", 2, "--avoid-file", file)
     assert refused.stderr.count("--num-beams cannot be combined with --avoid-file.") == 1
     wrong = write("The ", "--regex", "(")
     assert wrong.stderr.strip() == "Error: --regex must be a regular expression. Received: '('"
+    file.write_text("[]", "utf-8")
+    wrong = write("The ", "--json-schema", file)
+    assert "Error: --json-schema must be a JSON schema, which is an object." in wrong.stderr
 
 
 def test_json_tells_probabilities_only_if_asked(write):

@@ -39,6 +39,11 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ("avoid_regex", "must be a list of regular expressions", [["("], ["a{2,1}"]]),
         ("ignore_case", "must be true or false", [1, None]),
         ("regex", "must be a regular expression", ["", "*", 3]),
+        (
+            "json_schema",
+            "must be a JSON schema, which is an object",
+            ["", "{", "[]", '{"const": NaN}', 3, {"const": NAN}, {"const": {1}}],
+        ),
         ("acrostic", "must be a non-empty string of Unicode text", ["", 3]),
         ("novel", "must be an integer in [10, 100]", [9, 101, "20", 2.5]),
         ("banned", "must be a list of non-empty strings", ["abc", None]),

@@ -1,8 +1,10 @@
 """Texts that must not, or must, contain something: through the exported graph."""
 
+import json
 import re
 from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -104,6 +106,27 @@ def test_byte_pairs_match_a_pattern_too(byte_pair_model):
         assert re.fullmatch(r"(?:low|字|\w)+ .", result.text), result.text
 
 
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 8},
+        "kinds": {"type": "array", "items": {"enum": ["low", "字"]}, "maxItems": 3},
+        "count": {"type": ["integer", "null"]},
+    },
+    "required": ["name", "count"],
+}
+
+
+def test_texts_are_values_of_a_schema(byte_pair_model):
+    for schema in (SCHEMA, json.dumps(SCHEMA)):
+        rows = byte_pair_model.generate_batch(
+            ["low"] * 50, json_schema=schema, max_new_tokens=80, temperature=1.5, seed=4
+        )
+        for row in rows:
+            assert row.finish_reason == "stop"
+            jsonschema.validate(json.loads(row.text), SCHEMA)
+
+
 def test_the_lines_of_an_acrostic_begin_with_its_letters(model):
     for prompt in ("", "ab", "ab\n"):
         result = model.generate(prompt, acrostic="Bad 字", max_new_tokens=60, seed=3)
@@ -137,6 +160,8 @@ def test_every_row_follows_its_own_prompt(model):
     [
         ({"avoid": list("\n .abcdé。字😀")}, "avoid must leave a text that the model can"),
         ({"regex": "x"}, "regex must leave a text"),
+        ({"json_schema": {"type": "null"}}, "json_schema must leave a text"),
+        ({"json_schema": {"allOf": []}}, "json_schema must say the type of every value"),
         ({"regex": "a{9}", "max_new_tokens": 8}, "max_new_tokens must be at least 9"),
         ({"regex": "(?=a)b"}, "regex must have no lookaround"),
         ({"avoid_regex": ["a*"]}, "avoid_regex must not match the empty text"),

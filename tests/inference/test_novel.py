@@ -72,5 +72,5 @@ def test_without_a_corpus_it_says_so(model):
 
 
 def test_it_does_not_go_with_a_shape():
-    with pytest.raises(ConfigError, match="novel cannot be combined with regex or acrostic"):
+    with pytest.raises(ConfigError, match="novel cannot be combined with regex, json_schema"):
         SamplingConfig(novel=20, regex="a+")

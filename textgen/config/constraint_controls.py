@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from textgen.checks import is_text
@@ -58,6 +60,28 @@ class Pattern(Text):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Schema(Text):
+    """A control whose value is a JSON schema: JSON text, or an object that becomes it."""
+
+    @property
+    def rule(self) -> str:
+        """The values it may have."""
+        return "a JSON schema, which is an object"
+
+    def checked(self, value: Any) -> Any:
+        """Return the schema as JSON text."""
+        if isinstance(value, Mapping):
+            try:
+                value = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            except (TypeError, ValueError, RecursionError):
+                self._check(False, self.rule, value)
+        return super().checked(value)
+
+    def _fits(self, value: Any) -> bool:
+        return super()._fits(value) and _is_object(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Switch(Control):
     """A control that is on or off."""
 
@@ -84,6 +108,17 @@ def _is_pattern(value: str) -> bool:
     return True
 
 
+def _is_object(value: str) -> bool:
+    try:
+        return isinstance(json.loads(value, parse_constant=_refuse), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity are no JSON
+
+
 AVOID = Texts(
     stage=Stage.CONSTRAINT,
     help="Texts that never appear, not even if one begins in the prompt.",
@@ -99,6 +134,10 @@ IGNORE_CASE = Switch(
 REGEX = Pattern(
     stage=Stage.CONSTRAINT,
     help="A pattern that the text matches as a whole; the text ends when it is complete.",
+)
+JSON_SCHEMA = Schema(
+    stage=Stage.CONSTRAINT,
+    help="A JSON schema that the text is a value of; the text ends when it is complete.",
 )
 ACROSTIC = Text(
     stage=Stage.CONSTRAINT,

@@ -270,6 +270,7 @@ class SamplingConfig(ControlRecord):
     avoid_regex: tuple[str, ...] = row(constraint_controls.AVOID_REGEX)
     ignore_case: bool = row(constraint_controls.IGNORE_CASE)
     regex: str | None = row(constraint_controls.REGEX)
+    json_schema: str | None = row(constraint_controls.JSON_SCHEMA)
     acrostic: str | None = row(constraint_controls.ACROSTIC)
     novel: int | None = row(constraint_controls.NOVEL)
     logprobs: int | None = row(
@@ -287,6 +288,6 @@ class SamplingConfig(ControlRecord):
         super().__post_init__()
         fits = self.min_new_tokens <= self.max_new_tokens
         check(fits, "min_new_tokens must be at most max_new_tokens", self.min_new_tokens)
-        is_shaped = self.regex is not None or self.acrostic is not None
-        fits = self.novel is None or not is_shaped
-        check(fits, "novel cannot be combined with regex or acrostic", self.novel)
+        shapes = (self.regex, self.json_schema, self.acrostic)
+        fits = self.novel is None or not any(shapes)
+        check(fits, "novel cannot be combined with regex, json_schema or acrostic", self.novel)

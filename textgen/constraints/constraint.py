@@ -11,6 +11,7 @@ import numpy as np
 from textgen.config import SamplingConfig
 from textgen.constraints.automaton import Automaton, intersect
 from textgen.constraints.encoding import EncodedAutomaton, encode_automaton
+from textgen.constraints.json_schema import schema_pattern
 from textgen.constraints.letter_case import case_variants
 from textgen.constraints.patterns import avoid_patterns, match_pattern
 from textgen.constraints.phrases import avoid_phrases
@@ -70,9 +71,9 @@ class ConstraintBuilder:
         return TokenWalk(self._pieces)
 
     def _encode(
-        self, avoided: tuple, patterns: tuple[str, ...], state: int, usable: bytes
+        self, avoided: tuple, patterns: tuple[tuple[str, str], ...], state: int, usable: bytes
     ) -> tuple[EncodedAutomaton, np.ndarray]:
-        automata = [_matching(pattern) for pattern in patterns]
+        automata = [_matching(*each) for each in patterns]
         automaton = automata[0] if automata else _avoiding(*avoided)
         for other in automata[1:]:
             automaton = intersect(automaton, other, (0, 0))
@@ -83,20 +84,22 @@ class ConstraintBuilder:
         return encode_automaton(automaton, distances), distances
 
 
-def _patterns(config: SamplingConfig, prompt: bytes) -> tuple[str, ...]:
-    """The patterns that the text must match as a whole."""
-    patterns = () if config.regex is None else (config.regex,)
+def _patterns(config: SamplingConfig, prompt: bytes) -> tuple[tuple[str, str], ...]:
+    """The patterns that the text must match as a whole, each after the name of its setting."""
+    given = (("regex", config.regex), ("json_schema", config.json_schema))
+    patterns = tuple((name, text) for name, text in given if text is not None)
     letters = "".join((config.acrostic or "").split())
     if not letters:
         return patterns
     lines = (f"[{''.join(map(re.escape, case_variants(letter)))}].+" for letter in letters)
     # The first letter stands at the beginning of a line.
-    return (*patterns, ("\n" if prompt and not prompt.endswith(b"\n") else "") + "\n".join(lines))
+    begin = "\n" if prompt and not prompt.endswith(b"\n") else ""
+    return (*patterns, ("acrostic", begin + "\n".join(lines)))
 
 
 @functools.lru_cache(maxsize=16)
-def _matching(pattern: str) -> Automaton:
-    return match_pattern(pattern)
+def _matching(name: str, text: str) -> Automaton:
+    return match_pattern(schema_pattern(text) if name == "json_schema" else text, name)
 
 
 @functools.lru_cache(maxsize=16)
@@ -109,7 +112,7 @@ def _avoiding(avoid: tuple[str, ...], avoid_regex: tuple[str, ...], ignore_case:
 
 def _check(config: SamplingConfig, distance: int) -> None:
     """Check that a text can satisfy the constraints within the maximum number of tokens."""
-    names = ("regex", "acrostic", "avoid", "avoid_regex")
+    names = ("regex", "json_schema", "acrostic", "avoid", "avoid_regex")
     given = " and ".join(name for name in names if getattr(config, name))
     if distance == UNREACHABLE:
         raise ConfigError(f"{given} must leave a text that the model can generate")

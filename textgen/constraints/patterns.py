@@ -30,11 +30,12 @@ _BEGINNINGS = (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING)
 _ENDINGS = (codes.AT_END, codes.AT_END_STRING)
 
 
-def match_pattern(pattern: str) -> Automaton:
+def match_pattern(pattern: str, name: str = "regex") -> Automaton:
     """Return the automaton of the texts that a pattern matches as a whole.
 
     Args:
         pattern: A regular expression of `re`.
+        name: The setting that it comes from, for messages.
 
     Raises:
         ConfigError: If it is not one, or no automaton can follow it.
@@ -44,9 +45,9 @@ def match_pattern(pattern: str) -> Automaton:
         >>> automaton.ends[automaton.run(b"42")] == End.COMPLETE
         True
     """
-    graph = _PositionGraph("regex")
+    graph = _PositionGraph(name)
     start, end = graph.node(), graph.node()
-    graph.add(_parse("regex", pattern), start, end)
+    graph.add(_parse(name, pattern), start, end)
     return graph.automaton(start, lambda nodes: nodes >> end & 1, End.COMPLETE, End.FORBIDDEN)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.serving.http.conftest import running
 from tests.waiting import wait_until
+from textgen.serving.http.chat import parse_chat
+from textgen.serving.http.completion_request import parse_completion
 from textgen.serving.http.limits import Limits
 
 URL = "/v1/completions"
@@ -148,6 +150,17 @@ def test_logit_bias_takes_token_ids_or_texts(server, generator):
     assert by_id == by_text == "ddddd"
 
 
+def test_a_response_format_is_a_json_schema():
+    schema = {"type": "object", "properties": {"a": {"type": "null"}}}
+    asked = {"type": "json_schema", "json_schema": {"name": "it", "schema": schema}}
+    for fields in ({"response_format": asked}, {"json_schema": schema}):
+        config = parse_completion(fields, Limits()).config
+        assert json.loads(config.json_schema) == schema
+    assert parse_completion({"response_format": {"type": "text"}}, Limits()).config.regex is None
+    chat = parse_chat({"messages": [], "response_format": asked}, Limits())
+    assert chat.request.config.json_schema == config.json_schema
+
+
 def test_null_and_unknown_fields_are_ignored(server):
     plain = text_of(server, prompt="a", seed=1)
     body = {"prompt": "a", "seed": 1, "user": "me", "nonsense": [1], "stop": None, "suffix": None}
@@ -186,6 +199,10 @@ def test_models_are_chosen_by_name(server):
         ({"logit_bias": {"x": 1}}, 400, "logit_bias", "token ids"),
         ({"logit_bias": {"9999": 1}}, 400, "logit_bias", "Token ids must be"),
         ({"novel": 30}, 400, "novel", "novel needs a model with an index of its corpus"),
+        ({"response_format": {"type": "json_object"}}, 400, "response_format", "the type"),
+        ({"response_format": "json_schema"}, 400, "response_format", "must be"),
+        ({"json_schema": {"type": "null"}}, 400, None, "must leave a text"),
+        ({"json_schema": {"type": "null", "title": "a" * 40_000}}, 400, None, "length of json"),
         ({"stream": "yes"}, 400, "stream", "true or false"),
         ({"seed": -1}, 400, "seed", "seed must be"),
         ({"model": "none"}, 404, "model", "no model 'none'"),

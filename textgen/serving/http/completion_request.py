@@ -104,6 +104,8 @@ def parse_completion(body: Any, limits: Limits) -> CompletionRequest:
 def _sampling(fields: dict[str, Any], limits: Limits) -> SamplingConfig:
     names = {OPENAI_NAMES.get(name, name): name for name in fields}
     values = {setting: fields[name] for setting, name in names.items() if setting in _SETTINGS}
+    if (schema := _response_schema(fields.get("response_format"))) is not None:
+        values["json_schema"] = schema
     if isinstance(values.get("stop"), str):
         values["stop"] = [values["stop"]]
     try:
@@ -125,9 +127,26 @@ def _sampling(fields: dict[str, Any], limits: Limits) -> SamplingConfig:
     for name in ("regex", "acrostic"):
         length = len(getattr(config, name) or "")
         _at_most(f"the length of {name}", length, limits.max_stop_characters)
+    characters = len(config.json_schema or "")
+    _at_most("the length of json_schema", characters, limits.max_avoid_characters)
     characters = sum(map(len, config.avoid))
     _at_most("the length of avoid", characters, limits.max_avoid_characters)
     return dataclasses.replace(config, max_time=config.max_time or limits.max_seconds)
+
+
+def _response_schema(value: Any) -> Any:
+    """Return the JSON schema of OpenAI's `response_format`, if it has one."""
+    kind = value.get("type") if isinstance(value, dict) else value
+    if kind in (None, "text"):
+        return None
+    described = value.get("json_schema") if kind == "json_schema" else None
+    if not isinstance(described, dict) or not isinstance(described.get("schema"), dict):
+        message = (
+            'response_format must be {"type": "text"}, or have the type "json_schema" and a '
+            '"schema" in its "json_schema"'
+        )
+        raise _refuse("response_format", message)
+    return described["schema"]
 
 
 def _translate(message: str, names: dict[str, str]) -> ApiError:

@@ -16,7 +16,7 @@ class Limits:
         max_texts: Texts per request: prompts times `n`.
         max_stop_strings: Stop strings per request, and banned texts.
         max_stop_characters: Length of one of them, and of a pattern.
-        max_avoid_characters: Length of all texts to avoid together.
+        max_avoid_characters: Length of all texts to avoid together, and of a JSON schema.
         max_logit_biases: Entries of `logit_bias`.
         max_logprobs: Alternatives per token.
         max_seconds: Time to generate one text.

@@ -141,6 +141,7 @@ def _completion_request(limits: Limits) -> dict[str, Any]:
         {"type": "array", "items": {"type": "array"}},
     ]
     settings["logit_bias"]["description"] += " An object holds token ids instead of texts."
+    settings["json_schema"]["anyOf"].append({"type": "object"})
     ids = {"type": "array", "items": {"type": "integer", "minimum": 0}}
     return _object(
         [],
@@ -163,6 +164,11 @@ def _completion_request(limits: Limits) -> dict[str, Any]:
             "description": "Send the text as server-sent events.",
         },
         stream_options=_object([], include_usage={"type": "boolean"}),
+        response_format={
+            "type": "object",
+            "description": 'OpenAI\'s form of json_schema: {"type": "json_schema", '
+            '"json_schema": {"schema": ...}}.',
+        },
         **settings,
     )
 
