@@ -4,9 +4,11 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from textgen.report import render, write_report
+from textgen.report.charts import attention_chart, distance_chart
 from textgen.report.contents import Contents, Passage, Sample, collect
 from textgen.report.run_history import read_samples
 from textgen.run import RunFolder
@@ -47,7 +49,7 @@ def test_the_page_holds_everything_and_loads_nothing(contents):
     assert not re.search(r"url\((?!#)|@import|https?://(?!www\.w3\.org)", text)
     shown = "".join(page.text)
     titles = ("What it writes", "How it learned to write", "What surprises it", "The model")
-    for title in (*titles, "Make it again"):
+    for title in (*titles, "Where its heads look", "Make it again"):
         assert title in shown
     assert page.tags.count("svg") >= 2
     assert shown.count("characters of it stand in a row in the corpus.") + shown.count(
@@ -59,6 +61,25 @@ def test_the_same_contents_are_the_same_page(contents):
     assert render(contents) == render(contents)
 
 
+def test_all_attention_is_at_some_distance_and_in_the_past(contents):
+    attention = contents.attention
+    np.testing.assert_allclose(attention.by_distance.sum(-1), 1, atol=1e-5)
+    assert [first for first, _ in attention.distances] == [0, 1, 2, 3, 4]
+    assert attention.distances[-1] == (4, 7)
+    np.testing.assert_allclose(attention.weights.sum(-1), 1, atol=1e-5)
+    assert not np.triu(attention.weights, 1).any()
+    assert len(attention.tokens) == len(attention.weights) == 8
+
+
+def test_charts_of_attention_are_small():
+    layers, heads, tokens = 12, 12, 24
+    weights = np.random.default_rng(0).dirichlet([0.2] * tokens, tokens)
+    by_distance = np.random.default_rng(0).dirichlet([1] * 10, (layers, heads))
+    distances = [(2**power, 2 ** (power + 1) - 1) for power in range(10)]
+    charts = distance_chart(by_distance, distances), attention_chart(["é"] * tokens, weights)
+    assert sum(len(chart.encode()) for chart in charts) < 300_000
+
+
 def test_what_texts_contain_is_no_markup(contents):
     evil = '<script>alert("1")</script>&amp;'
     changed = dataclasses.replace(
@@ -67,6 +88,7 @@ def test_what_texts_contain_is_no_markup(contents):
         samples=(Sample(1.0, evil, evil, None),),
         growth=((1, evil),),
         passages=(Passage(evil, ((evil, 3.0),)),),
+        attention=dataclasses.replace(contents.attention, tokens=(evil,) * 8),
         embedding=tuple((f"$<b>{i}&$", float(i), float(i * i)) for i in range(5)),
         recipe=(evil,),
         notes=(evil,),
@@ -80,7 +102,9 @@ def test_what_texts_contain_is_no_markup(contents):
 def test_a_model_that_was_not_trained_here_has_a_shorter_report(contents):
     training = ("training", "corpus", "steps", "best_step", "validation_loss")
     card = {name: value for name, value in contents.card.items() if name not in training}
-    nothing = Contents("bare", None, card, (), contents.samples, (), None, (), (), (), ("No run.",))
+    nothing = Contents(
+        "bare", None, card, (), contents.samples, (), None, (), None, (), (), ("No run.",)
+    )
     assert "No run." in render(nothing)
 
 

@@ -38,3 +38,8 @@ class AttentionProfile(Profile[Config]):
         """Return the shape with its heads; see `Profile`."""
         heads = shape.get("num_heads")  # a card may be damaged
         return shape_text(shape, *([f"{heads} heads"] if heads else []))
+
+    def attention(self, config, vocab_size, weights, token_ids):
+        """Return where the heads of a model look; see `Profile`."""
+        decoder = self.model_class().decoder_class(config, vocab_size, weights)
+        return decoder.attention(token_ids)

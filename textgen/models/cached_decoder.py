@@ -1,10 +1,12 @@
 """A decoder whose state is a cache of the keys and values of attention.
 
-Letters in shapes: B batch, G heads of keys and values, C capacity, K width of a head.
+Letters in shapes: B batch, H heads, G heads of keys and values, T time, C capacity, K width of a
+head.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from textgen.models.base import Decoder
@@ -18,6 +20,7 @@ class CachedDecoder(Decoder):
     """
 
     _first_indices: tf.Tensor | None = None
+    _seen: list[np.ndarray] | None = None
 
     @property
     def num_cached_heads(self) -> int:
@@ -55,6 +58,40 @@ class CachedDecoder(Decoder):
         copy.weights = self.weights
         copy._first_indices = _first_indices(num_rows, self.num_cached_heads)
         return copy
+
+    def attend(self, q, k, v, bias):
+        """Return values mixed by dot-product attention (Vaswani et al. 2017, section 3.2.1).
+
+        Args:
+            q: Queries [B, G, N, K], divided by sqrt(K).
+            k: Keys [B, G, C, K].
+            v: Values, likewise.
+            bias: What is added to the scores, and masks.
+        """
+        weights = tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + bias)
+        if self._seen is not None:
+            self._seen.append(weights.numpy())
+        return tf.matmul(weights, v)
+
+    def attention(self, token_ids: np.ndarray) -> np.ndarray:
+        """Return where each head looks, outside of any graph.
+
+        Args:
+            token_ids: int32[T], T up to 256 and to `max_positions`.
+
+        Returns:
+            float32[layers, H, T, T], for the token at each position how much of its attention
+            goes to each position up to its own; rows sum to 1.
+        """
+        watched = type(self)(self.config, self.vocab_size, {})
+        watched.weights = self.weights
+        seen: list[np.ndarray] = []
+        object.__setattr__(watched, "_seen", seen)  # not tracked as a part of the module
+        time = len(token_ids)
+        watched.prefill(tf.constant([token_ids]), tf.constant([time]))
+        # Several heads may share keys: the queries of each group are in the order of time.
+        by_group = np.stack(seen).reshape(len(seen), self.num_cached_heads, time, -1, time)
+        return by_group.swapaxes(2, 3).reshape(len(seen), -1, time, time)
 
     def indices_at(self, positions: tf.Tensor) -> tf.Tensor:
         """Return where `put` puts the newest tokens: the (row, head, position) of each vector.

@@ -69,6 +69,23 @@ class Profile(ABC, Generic[Config]):
         """Return how models of the family are published in a format, if at all."""
         return ()
 
+    def attention(
+        self, config: Config, vocab_size: int, weights: Mapping[str, Any], token_ids: Any
+    ) -> Any:
+        """Return where the heads of a model look, or `None` if it has none. Loads TensorFlow.
+
+        Args:
+            config: The shape of the model.
+            vocab_size: Number of tokens.
+            weights: The decoder's weights, float32 arrays by name.
+            token_ids: int32[T], T up to 256 and to the context length.
+
+        Returns:
+            float32[layers, heads, T, T], for the token at each position how much of its attention
+            goes to each position up to its own; rows sum to 1.
+        """
+        return None
+
     def learning_rate(self, optimizer: str, config: Config) -> float:
         """Return the peak learning rate that suits a model.
 

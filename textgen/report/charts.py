@@ -13,11 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from textwrap import shorten
 from typing import Any
 
+import numpy as np
+
 # Colors that no chart has by itself, and the variables they stand for.
 _INK, _GRID, _FIRST, _SECOND = "#010203", "#040506", "#070809", "#0a0b0c"
 _VARIABLES = {_INK: "ink", _GRID: "line", _FIRST: "first", _SECOND: "second"}
 _FONT = "font"
-_MAX_NAME = 24
+_MAX_NAME, _MAX_LABEL = 24, 8
+# Cells of a few shades are far fewer bytes than each with its own.
+_SHADES = 8
 
 
 def curve_chart(history: Sequence[Mapping[str, Any]]) -> str:
@@ -81,6 +85,91 @@ def map_chart(points: Sequence[tuple[str, float, float]]) -> str:
         axes.margins(0.04)
 
     return _draw(draw, (5.4, 4.6), "Tokens by the two main components of their embeddings")
+
+
+def distance_chart(by_distance: np.ndarray, distances: Sequence[tuple[int, int]]) -> str:
+    """Draw how much each head looks at tokens at some distances, a row per head.
+
+    Args:
+        by_distance: float[layers, heads, ranges].
+        distances: The first and the last distance of each range.
+    """
+    layers, heads, ranges = by_distance.shape
+
+    def draw(axes: Any) -> None:
+        _shade(axes, by_distance.reshape(-1, ranges))
+        names = [
+            f"{first}" if first == last else f"{first}\N{EN DASH}{last}"
+            for first, last in distances
+        ]
+        axes.set_xticks(range(ranges), names, fontsize=8)
+        axes.set_yticks([heads * i + (heads - 1) / 2 for i in range(layers)], range(1, layers + 1))
+        for index in range(1, layers):
+            axes.axhline(heads * index - 0.5, color=_GRID, linewidth=1)
+        axes.set_xlabel("tokens back; 0 is the token itself")
+        axes.set_ylabel("layer")
+
+    height = min(0.8 + 0.13 * layers * heads, 6.0)
+    return _draw(draw, (5.4, height), "Attention of each head by distance")
+
+
+def attention_chart(tokens: Sequence[str], weights: np.ndarray) -> str:
+    """Draw where one head looks.
+
+    Args:
+        tokens: The texts of N tokens.
+        weights: float[N, N], for each token how much of its attention goes to each token.
+    """
+
+    def draw(axes: Any) -> None:
+        _shade(axes, weights)
+        short = [
+            each if len(each) <= _MAX_LABEL else f"{each[: _MAX_LABEL - 1]}…" for each in tokens
+        ]
+        # A token of several characters is written from bottom to top.
+        axes.set_xticks(range(len(tokens)), short, fontsize=7.5)
+        if max(map(len, short)) > 1:
+            axes.tick_params(axis="x", rotation=90)
+        axes.set_yticks(range(len(tokens)), short, fontsize=7.5)
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        axes.set_aspect("equal")
+
+    return _draw(draw, (5.4, 5.2), "Attention of one head from each token to those before it")
+
+
+def label(piece: bytes) -> str:
+    """Return the text of a token with marks for what cannot be seen.
+
+    Example:
+        >>> label(b" the")
+        '\u2423the'
+    """
+    text = piece.decode("utf-8", "replace")
+    marked = text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in marked)
+
+
+def _shade(axes: Any, matrix: np.ndarray) -> None:
+    """Draw a matrix as squares, the first row on top; the darkest is its largest number."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    shades = np.rint(_SHADES * matrix / max(float(matrix.max()), 1e-9)).astype(int)
+    for shade in range(1, _SHADES + 1):
+        corners = [
+            (column + x, row + y)
+            for row, column in np.argwhere(shades == shade).tolist()
+            for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5))
+        ]
+        if corners:
+            square = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY]
+            path = Path(corners, square * (len(corners) // len(square)))
+            style: Any = {"facecolor": _FIRST, "alpha": shade / _SHADES, "linewidth": 0}
+            axes.add_patch(PathPatch(path, **style))
+    axes.set_xlim(-0.5, matrix.shape[1] - 0.5)
+    axes.set_ylim(matrix.shape[0] - 0.5, -0.5)
+    axes.grid(visible=False)
 
 
 def _draw(draw: Callable[[Any], None], size: tuple[float, float], title: str) -> str:

@@ -15,9 +15,10 @@ from textgen.errors import CorpusError, ModelDamagedError
 from textgen.evaluation import Evaluation, evaluate, own_run, read_evaluations, spell
 from textgen.inference import Score, TextGenerator
 from textgen.originality import RunIndex, Trace, trace
+from textgen.report.attention import Attention, read_attention
+from textgen.report.charts import label
 from textgen.report.run_history import read_history, read_samples
 from textgen.run import Run, exported_version
-from textgen.tokenizer import Tokenizer
 
 TEMPERATURES = (0.5, 0.8, 1.0)
 _SAMPLE_TOKENS = 200
@@ -82,6 +83,7 @@ class Contents:
         growth: Steps of the training, and what the model wrote then.
         evaluation: The model on the text that it was not trained on; `None` without such a text.
         passages: A typical passage, and the most surprising ones.
+        attention: Where the model's heads look; `None` if it has none.
         embedding: Tokens with their place on a map of two dimensions.
         recipe: How to train the model again.
         notes: What could not be shown, and why.
@@ -95,6 +97,7 @@ class Contents:
     growth: tuple[tuple[int, str], ...]
     evaluation: Evaluation | None
     passages: tuple[Passage, ...]
+    attention: Attention | None
     embedding: tuple[tuple[str, float, float], ...]
     recipe: tuple[str, ...]
     notes: tuple[str, ...]
@@ -142,6 +145,13 @@ def collect(
             notes.append(str(error))
         if run is not None and run.store.validation.size:
             passages = _passages(model, run)
+    attention = None
+    if run is not None:
+        on_progress("watching its attention")
+        try:
+            attention = read_attention(entry, run)
+        except ModelDamagedError as error:
+            notes.append(str(error))
     saved = read_evaluations(entry)
     if saved:
         notes.append(f"{len(saved):,} evaluations are saved next to the model.")
@@ -154,6 +164,7 @@ def collect(
         tuple(read_samples(run.folder, _NUM_STEPS)) if run else (),
         evaluation,
         passages,
+        attention,
         _embedding(run) if run else (),
         _recipe(entry.name, run),
         tuple(notes),
@@ -219,7 +230,7 @@ def _embedding(run: Run) -> tuple[tuple[str, float, float], ...]:
     _, _, directions = np.linalg.svd(centered, full_matrices=False)
     places = centered @ directions[:2].T
     return tuple(
-        (_label(run.tokenizer, int(i)), float(x), float(y))
+        (label(run.tokenizer.pieces[i]), float(x), float(y))
         for i, (x, y) in zip(kept, places, strict=True)
     )
 
@@ -235,12 +246,6 @@ def _embedding_table(run: Run) -> np.ndarray | None:
         if len(table) == run.tokenizer.vocab_size:
             return table.astype(np.float32) if np.isfinite(table).all() else None
     return None
-
-
-def _label(tokenizer: Tokenizer, token_id: int) -> str:
-    text = tokenizer.pieces[token_id].decode("utf-8", "replace")
-    marked = text.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
-    return "".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in marked)
 
 
 def _recipe(name: str, run: Run | None) -> tuple[str, ...]:

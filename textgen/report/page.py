@@ -10,7 +10,13 @@ from pathlib import Path
 
 from textgen.errors import ConfigError
 from textgen.files import write_atomically
-from textgen.report.charts import bar_chart, curve_chart, map_chart
+from textgen.report.charts import (
+    attention_chart,
+    bar_chart,
+    curve_chart,
+    distance_chart,
+    map_chart,
+)
 from textgen.report.contents import Contents, collect
 
 # Bits at which a token is as surprising as the colors can show.
@@ -68,7 +74,7 @@ def render(contents: Contents) -> str:
     )
     source = files("textgen.report").joinpath("template.html").read_text("utf-8")
     evaluation, history = contents.evaluation, contents.history
-    charts = dict.fromkeys(("curves", "baselines", "map"), "")
+    charts = dict.fromkeys(("curves", "baselines", "distances", "attention", "map"), "")
     if len(history) > 1:
         charts["curves"] = curve_chart(history)
     if evaluation is not None and evaluation.baselines:
@@ -76,6 +82,9 @@ def render(contents: Contents) -> str:
         bars = [(each.name, each.bits_per_character.value) for each in evaluation.baselines]
         bars.append((contents.name, model.figures["bits_per_character"].value))
         charts["baselines"] = bar_chart(bars, contents.name)
+    if (attention := contents.attention) is not None:
+        charts["distances"] = distance_chart(attention.by_distance, attention.distances)
+        charts["attention"] = attention_chart(attention.tokens, attention.weights)
     if len(contents.embedding) > 2:
         charts["map"] = map_chart(contents.embedding)
     return environment.from_string(source).render(

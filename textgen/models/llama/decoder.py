@@ -91,7 +91,7 @@ class LlamaDecoder(CachedDecoder):
                 for cache, new in zip(cached, (k, v), strict=True)
             )
             q = tf.transpose(tf.reshape(q, by_time), (0, 2, 1, 3, 4))
-            mixed = _attend(tf.reshape(q, rows), keys, values, mask)
+            mixed = self.attend(tf.reshape(q, rows), keys, values, mask)
             mixed = tf.transpose(tf.reshape(mixed, by_group), (0, 2, 1, 3, 4))
             x = self._finish_block(x, tf.reshape(mixed, (-1, heads * head_width)), block)
             new_caches += [keys, values]
@@ -112,7 +112,7 @@ class LlamaDecoder(CachedDecoder):
             keys = put(state[2 * index], indices, tf.expand_dims(k, 2))
             values = put(state[2 * index + 1], indices, tf.expand_dims(v, 2))
             q = tf.reshape(q, (-1, groups, self.config.num_heads // groups, head_width))
-            mixed = _attend(q, keys, values, mask)
+            mixed = self.attend(q, keys, values, mask)
             mixed = tf.reshape(mixed, (-1, self.config.num_heads * head_width))
             x = self._finish_block(x, mixed, block)
             new_state += [keys, values]
@@ -206,8 +206,3 @@ class LlamaDecoder(CachedDecoder):
 def _score_mask(positions, capacity):
     """Return what is added to the scores of keys, float32[T, capacity], for queries int32[T]."""
     return tf.where(positions[:, None] < tf.range(capacity), _MASK, 0.0)
-
-
-def _attend(q, k, v, mask):
-    """Dot-product attention of queries that were divided by sqrt(K)."""
-    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + mask), v)

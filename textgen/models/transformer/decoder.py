@@ -42,7 +42,7 @@ class TransformerDecoder(CachedDecoder):
             qkv = tf.reshape(qkv, (batch_size, time, 3, heads, width // heads))
             q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # (B, H, T, K)
             q, k = rotate(q), rotate(k)
-            mixed = tf.transpose(_attend(q, k, v, biases[index]), (0, 2, 1, 3))
+            mixed = tf.transpose(self.attend(q, k, v, biases[index]), (0, 2, 1, 3))
             x = self._finish_block(x, tf.reshape(mixed, tf.shape(x)), f"block_{index}")
             caches += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(caches)
@@ -81,7 +81,7 @@ class TransformerDecoder(CachedDecoder):
             q, k = rotate(q), rotate(k)
             keys = write(state[2 * index], indices, k)
             values = write(state[2 * index + 1], indices, v)
-            mixed = swap(_attend(q, keys, values, biases[index]))
+            mixed = swap(self.attend(q, keys, values, biases[index]))
             x = self._finish_block(x, tf.reshape(mixed, (-1, width)), f"block_{index}")
             new_state += [keys, values]
         return self._norm(x), tuple(new_state)
@@ -138,11 +138,6 @@ class TransformerDecoder(CachedDecoder):
         """Normalize centered vectors, without scale and offset; see `fuse`."""
         variance = tf.reduce_mean(tf.square(x), -1, keepdims=True)
         return x * tf.math.rsqrt(variance + LAYER_NORM_EPSILON)
-
-
-def _attend(q, k, v, bias):
-    """Dot-product attention of [B, H, T, K] queries (Vaswani et al. 2017, section 3.2.1)."""
-    return tf.matmul(tf.nn.softmax(tf.matmul(q, k, transpose_b=True) + bias), v)
 
 
 def _swap(x):
