@@ -85,6 +85,24 @@ def test_the_rows_of_a_table_are_added_up(score, tmp_path, models):
     assert values["logprob"] == pytest.approx(sum(each.logprob for each in scores))
 
 
+def test_what_a_text_teaches_is_in_the_same_table(score, file, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("fox fox fox fox fox fox fox fox fox fox", encoding="utf-8")
+    title, *rows = score(file, other, "--adapt").stdout.splitlines()
+    assert title.split() == ["Chars", "Tokens", "Bits/char", "Adapting", "Gain", "File"]
+    numbers = [[float(cell) for cell in row.split()[:5]] for row in rows]
+    for _, _, fixed, adapting, gain in numbers:
+        assert gain == pytest.approx(fixed - adapting, abs=2e-3)
+    assert numbers[2][:2] == [numbers[0][i] + numbers[1][i] for i in range(2)]
+    plain, adapted = (json.loads(score(file, "--json", *more).stdout) for more in ([], ["--adapt"]))
+    assert adapted.keys() - plain.keys() == {
+        *("adapting_bits", "adapting_bits_per_character", "gain")
+    }
+    assert adapted["bits"] == pytest.approx(plain["bits"], rel=1e-4)
+    refused = score(file, "--adapt", "--heat")
+    assert "--heat cannot be combined with --json or --adapt." in refused.stderr
+
+
 def test_heat_prints_the_text_and_colors_what_surprises(score, file):
     plain = score(file, "--heat")
     assert plain.stdout == TEXT + "\n"

@@ -102,7 +102,7 @@ def distance_chart(by_distance: np.ndarray, distances: Sequence[tuple[int, int]]
             f"{first}" if first == last else f"{first}\N{EN DASH}{last}"
             for first, last in distances
         ]
-        axes.set_xticks(range(ranges), names, fontsize=8)
+        axes.set_xticks(range(ranges), names)
         axes.set_yticks([heads * i + (heads - 1) / 2 for i in range(layers)], range(1, layers + 1))
         for index in range(1, layers):
             axes.axhline(heads * index - 0.5, color=_GRID, linewidth=1)
@@ -127,10 +127,10 @@ def attention_chart(tokens: Sequence[str], weights: np.ndarray) -> str:
             each if len(each) <= _MAX_LABEL else f"{each[: _MAX_LABEL - 1]}…" for each in tokens
         ]
         # A token of several characters is written from bottom to top.
-        axes.set_xticks(range(len(tokens)), short, fontsize=7.5)
+        axes.set_xticks(range(len(tokens)), short, fontsize=9)
         if max(map(len, short)) > 1:
             axes.tick_params(axis="x", rotation=90)
-        axes.set_yticks(range(len(tokens)), short, fontsize=7.5)
+        axes.set_yticks(range(len(tokens)), short, fontsize=9)
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
         axes.set_aspect("equal")

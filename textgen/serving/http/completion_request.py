@@ -136,10 +136,12 @@ def _sampling(fields: dict[str, Any], limits: Limits) -> SamplingConfig:
 
 def _response_schema(value: Any) -> Any:
     """Return the JSON schema of OpenAI's `response_format`, if it has one."""
-    kind = value.get("type") if isinstance(value, dict) else value
-    if kind in (None, "text"):
+    if value is None:
         return None
-    described = value.get("json_schema") if kind == "json_schema" else None
+    fields = value if isinstance(value, dict) else {}
+    if fields.get("type") == "text":
+        return None
+    described = fields.get("json_schema") if fields.get("type") == "json_schema" else None
     if not isinstance(described, dict) or not isinstance(described.get("schema"), dict):
         message = (
             'response_format must be {"type": "text"}, or have the type "json_schema" and a '
