@@ -25,7 +25,8 @@ def import_model(source: str, name: str | None, models_dir: str | None) -> None:
 
     path = import_model(source, name, models_dir, report=report)
     click.echo(visible(f"Imported as {path}"))
-    say(visible(f'Try it: textgen generate -m {path.parent.name} "Once upon a time"'))
+    chosen = options.choosing(path.parent.name, models_dir)
+    say(visible(f'Try it: textgen generate {chosen} "Once upon a time"'))
 
 
 def report(phase: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -55,6 +57,23 @@ models_dir = click.option(
     show_envvar=True,
     help="Models folder.  [default: ./saved_models]",
 )
+
+
+def choosing(name: str, models_dir: str | None) -> str:
+    """Return the options that choose a model, as a user types them in this shell.
+
+    Args:
+        name: The model's name.
+        models_dir: The value of --models-dir.
+
+    Example:
+        >>> choosing("mine", "/tmp/my models")
+        "-m mine --models-dir '/tmp/my models'"
+    """
+    if models_dir is None or models_dir == os.environ.get(MODELS_VARIABLE):
+        return f"-m {shlex.quote(name)}"
+    return f"-m {shlex.quote(name)} --models-dir {shlex.quote(models_dir)}"
+
 
 model = click.option(
     "-m",

