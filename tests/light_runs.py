@@ -23,7 +23,10 @@ def without_samples(patch=setattr):
 
 def without_graph(patch=setattr):
     """Let runs export weights, tokenizer and card, but trace no graph."""
+    from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+
     from textgen.export import writer
 
-    patch(writer, "build_signatures", lambda generator: {})
+    patch(writer, "build_signatures", lambda generator: [("prefill", SignatureDef())])
+    patch(writer, "sample_state", lambda *arguments: {})
     patch(writer, "write_requests", lambda *arguments: None)

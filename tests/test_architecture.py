@@ -62,7 +62,7 @@ ALLOWED = {
     },
     "importing": {
         *("card", "card_parts", "catalog", "chat_template", "errors", "export", "generation"),
-        *("models.base", "pretrained", "runtime", "serving.tf_serving"),
+        *("pretrained", "runtime", "serving.tf_serving"),
     },
     "shrinking": {
         *("card", "card_parts", "catalog", "config", "errors", "evaluation", "export"),
@@ -80,7 +80,8 @@ ALLOWED = {
         "reporter",
     },
     "export": {
-        *("card", "catalog", "config", "errors", "generation", "models.precision", "tokenizer"),
+        *("card", "catalog", "config", "errors", "generation", "models.base"),
+        *("models.precision", "tokenizer"),
     },
     "runtime": {"errors"},
     "serving": {"catalog", "errors", "files", "inference", "runtime", "tokenizer"},

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from tests.pretrained.checkpoints import IDS, TEMPLATE, llama_tensors, write_gguf
+from tests.pretrained.checkpoints import IDS, TEMPLATE, decoder_of, llama_tensors, write_gguf
 from textgen.catalog import CHAT_TEMPLATE_PATH, Catalog
 from textgen.config import CorpusConfig
 from textgen.corpus import find_files, read_corpus
 from textgen.dataset import TokenStore
 from textgen.errors import ConfigError
-from textgen.importing import import_model, make_decoder
+from textgen.importing import import_model
 from textgen.inference import load
 from textgen.inference.dialogue import Chat
 from textgen.inheritance import find_parent
@@ -83,7 +83,7 @@ def test_it_streams_and_scores(generator):
 def most_likely(source, ids, count):
     """The most likely continuation of some tokens, by the decoder alone."""
     with open_published(source) as published:
-        decoder, tokenizer = make_decoder(published), published.tokenizer
+        decoder, tokenizer = decoder_of(published), published.tokenizer
     new = []
     for _ in range(count):
         given = np.array([[*ids, *new]], np.int32)

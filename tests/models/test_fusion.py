@@ -66,3 +66,29 @@ def test_weights_of_another_shape_are_refused(trained):
     other = build_model(trained.config, VOCAB_SIZE + 1)
     with pytest.raises(ValueError, match="weights must be those of a decoder of this shape"):
         other.load_decoder_weights(trained.decoder_weights())
+
+
+class Read(dict):
+    """Weights that remember which of them were read."""
+
+    def __init__(self, weights):
+        super().__init__(weights)
+        self.names = []
+
+    def __getitem__(self, name):
+        self.names.append(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("name", ["transformer", "llama"])
+def test_large_models_are_fused_a_block_at_a_time(name):
+    """And taken apart again: their memory may not hold one copy more."""
+    config = next(each for each in SHAPES.values() if each.architecture == name)
+    model = build_model(config, VOCAB_SIZE)
+    own = {name: np.asarray(variable) for name, variable in model.named_variables().items()}
+    for convert, weights in ((model.fuse, own), (model.unfuse, model.decoder_weights())):
+        read = Read(weights)
+        for found, _ in convert(read):
+            if found.startswith("block_0/"):
+                assert not [each for each in read.names if each.startswith("block_1/expand")]
+                assert not [each for each in read.names if each.startswith("block_1/gate")]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from textgen.models.precision import PRECISIONS, narrow, widen
+from textgen.models.precision import PRECISIONS, WideWeights, narrow
 
 MATRICES = arrays.arrays(
     np.float32,
@@ -21,7 +21,7 @@ def test_int8_moves_no_weight_by_more_than_half_a_step(matrix):
     scale = stored["kernel/scale"]
     assert stored["kernel"].dtype == np.int8
     assert sum(scale.shape) == 1 + max(scale.shape)
-    moved = np.abs(widen(stored)["kernel"] - matrix)
+    moved = np.abs(WideWeights(stored)["kernel"] - matrix)
     assert (moved <= scale * 0.5001).all()
 
 
@@ -30,7 +30,7 @@ def test_floats_keep_their_first_digits(precision, digits):
     matrix = np.random.default_rng(1).normal(size=(5, 7)).astype(np.float32)
     stored = dict(narrow([("token_embedding", matrix)], precision))
     assert stored["token_embedding"].dtype.itemsize == 2
-    assert widen(stored)["token_embedding"] == pytest.approx(matrix, rel=2.0**-digits)
+    assert WideWeights(stored)["token_embedding"] == pytest.approx(matrix, rel=2.0**-digits)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -49,8 +49,8 @@ def test_only_matrices_of_layers_become_smaller(precision):
 # Of int8, pruning may change the scale as well.
 @given(MATRICES, st.floats(0.01, 0.99), st.sampled_from([None, "bfloat16", "float16"]))
 def test_pruning_takes_the_smallest_weights_and_no_others(matrix, pruned, precision):
-    own = widen(dict(narrow([("kernel", matrix)], precision)))["kernel"]
-    left = widen(dict(narrow([("kernel", matrix)], precision, pruned)))["kernel"]
+    own = WideWeights(dict(narrow([("kernel", matrix)], precision)))["kernel"]
+    left = WideWeights(dict(narrow([("kernel", matrix)], precision, pruned)))["kernel"]
     lost = left != own
     assert np.count_nonzero(left == 0) >= round(pruned * matrix.size)
     assert np.count_nonzero(lost) <= round(pruned * matrix.size)

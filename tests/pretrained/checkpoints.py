@@ -169,3 +169,10 @@ def write_preset_tokenizer(folder, kind):
     (assets / "vocabulary.json").write_text(json.dumps(vocabulary), "utf-8")
     merges = "".join(f"{left} {right}\n" for left, right in MERGES)
     (assets / "merges.txt").write_text(merges, "utf-8")
+
+
+def decoder_of(published):
+    """The decoder of a published model."""
+    shape = published.config, published.tokenizer.vocab_size
+    model = published.config.profile.model_class()(*shape)
+    return model.decoder_class(*shape, dict(model.fuse(published.weights)))

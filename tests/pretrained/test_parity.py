@@ -7,12 +7,12 @@ import tensorflow as tf
 from tests.pretrained.checkpoints import (
     IDS,
     SIZE,
+    decoder_of,
     llama_tensors,
     write_gguf,
     write_hugging_face,
     write_tokenizer,
 )
-from textgen.importing import make_decoder
 from textgen.pretrained import open_published
 
 pytest.importorskip("safetensors")
@@ -68,7 +68,7 @@ def reference(request, tmp_path_factory):
 
 def our_logits(published, ids):
     """The logits after each of some tokens, float32[T, V]."""
-    decoder = make_decoder(published)
+    decoder = decoder_of(published)
     hidden, _ = decoder.prefill(tf.constant([ids]), tf.constant([len(ids)]))
     return decoder.logits(hidden[0]).numpy()
 

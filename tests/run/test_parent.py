@@ -67,6 +67,17 @@ def test_damaged_weights_are_one_sentence(parent, exported, tmp_path, damage):
         Parent.read("mine", 1, tmp_path, parent.config, parent.tokenizer).weights()
 
 
+def test_weights_that_are_damaged_later_are_one_sentence(parent, tmp_path):
+    parent.keep(tmp_path)
+    kept = Parent.read("mine", 1, tmp_path, parent.config, parent.tokenizer).weights()
+    for path in (tmp_path / "variables").glob("*.data-*"):
+        content = path.read_bytes()
+        path.unlink()  # It is a link to the session's model.
+        path.write_bytes(content[:-20])
+    with pytest.raises(ModelDamagedError, match=r"the weights"):
+        dict(kept)
+
+
 def test_a_parent_without_a_version_goes_by_its_name(parent):
     alone = Parent("mine", None, "0", ModelConfig(), parent.tokenizer, parent.folder)
     assert (parent.label, alone.label) == ("mine/1", "mine")

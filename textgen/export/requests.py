@@ -38,34 +38,32 @@ _CONTROLS: dict[str, Any] = {
 
 
 def write_requests(
-    folder: Path, signatures: Mapping[str, SignatureDef], session: tf.compat.v1.Session
+    folder: Path, signatures: Mapping[str, SignatureDef], state: Mapping[str, np.ndarray]
 ) -> None:
     """Write the warmup requests and a sample REST request into `assets.extra`.
 
     Args:
         folder: The folder of the SavedModel.
         signatures: The signatures of the SavedModel.
-        session: A session with its graph and weights. It computes the state that `decode`
-            begins with.
+        state: What `decode` begins with, from `sample_state`.
 
     Raises:
         tf.errors.OpError: If a file cannot be written.
     """
     with tf.io.TFRecordWriter(str(folder / WARMUP_PATH)) as file:
-        for name, inputs in _warmup(signatures, session):
+        for name, inputs in _warmup(signatures, state):
             file.write(_prediction_log(name, inputs))
     request = json.dumps(_rest_request(signatures["generate"]), ensure_ascii=False, indent=2)
     (folder / REQUEST_PATH).write_text(request + "\n", encoding="utf-8")
 
 
-def _warmup(signatures, session):
+def _warmup(signatures, state):
     """Yield signature names and all of their inputs, one row each.
 
     This includes the defaults, because not every version of the server fills them in.
     """
     short = {"max_new_tokens": [_NUM_TOKENS], "num_tokens": [_NUM_TOKENS]}
     texts = {"prompts": [_PROMPT], "texts": [_PROMPT], "token_ids": [[0, 1]]}
-    state = _state(signatures["prefill"], session)
     for name, signature in signatures.items():
         given = {**texts, **short, **state}
         yield name, _inputs(signature, given)
@@ -73,7 +71,13 @@ def _warmup(signatures, session):
             yield name, _inputs(signature, {**given, **_CONTROLS})
 
 
-def _state(prefill: SignatureDef, session: tf.compat.v1.Session) -> dict[str, np.ndarray]:
+def sample_state(prefill: SignatureDef, session: tf.compat.v1.Session) -> dict[str, np.ndarray]:
+    """Return the state after a prompt, by the names of its inputs to `decode`.
+
+    Args:
+        prefill: The signature that computes it.
+        session: A session with its graph and weights.
+    """
     fetched = {name: info.name for name, info in prefill.outputs.items()}
     state = session.run(fetched, {prefill.inputs["prompts"].name: [_PROMPT]})
     # The values of a cache do not matter here, and zeros take no space in the file.

@@ -15,7 +15,7 @@ two hundred tokens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -41,14 +41,14 @@ _v1 = tf.compat.v1
 Tensors = dict[str, tf.Tensor]
 
 
-def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
+def build_signatures(generator: Generator) -> Iterator[tuple[str, SignatureDef]]:
     """Build the graph of `generator` in the default graph.
 
     Args:
         generator: A generator whose decoder has its variables in the default graph.
 
-    Returns:
-        The signatures by name.
+    Yields:
+        The names and signatures: `prefill` first, when the graph has nothing else yet.
     """
     # Weights are read once, so that all signatures share the same tensors.
     generator = generator.with_decoder(generator.decoder.snapshot())
@@ -69,6 +69,8 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
     # Servers that batch states need a row of everything for every text.
     automata = tf.broadcast_to(state_tensors["state_automaton"], tf.shape(prompts))
     first = {**state_tensors, "state_automaton": automata}
+    given, defaults = {**given, **template}, {**defaults, **template_defaults}
+    yield "prefill", _signature("prefill", {"prompts": prompts, **given}, first, defaults)
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
     generated, end = generator.decode(state, request, num_tokens)
     outputs = _outputs(generated)
@@ -78,13 +80,11 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
         _ranked(prompts), asked, **tf.nest.map_structure(_ranked, contrast), **parse
     )
     scored = generator.score(_ranked(texts), **parse)
-    given, shared = {**given, **template}, {**shared, **template}
-    defaults = {**defaults, **template_defaults}
+    shared = {**shared, **template}
     scored_tokens = generator.score_tokens(_ranked(token_ids))
-    return {
+    yield from {
         "serving_default": _signature("serving_default", {"prompts": prompts}, outputs),
         "generate": _signature("generate", {"prompts": prompts, **given}, outputs, defaults),
-        "prefill": _signature("prefill", {"prompts": prompts, **given}, first, defaults),
         "decode": _signature(
             "decode",
             {"num_tokens": num_tokens, **state_tensors},
@@ -108,7 +108,7 @@ def build_signatures(generator: Generator) -> dict[str, SignatureDef]:
         "score_tokens": _signature(
             "score_tokens", {"token_ids": token_ids}, scored_tokens._asdict()
         ),
-    }
+    }.items()
 
 
 def _inputs(values: Mapping[str, np.ndarray]) -> tuple[Tensors, Tensors]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from textgen.card import ModelCard
 from textgen.catalog import CARD_PATH, CHAT_TEMPLATE_PATH, TOKENIZER_PATH
 from textgen.export.merging import merge_equal
-from textgen.export.requests import write_requests
+from textgen.export.requests import sample_state, write_requests
 from textgen.export.signatures import build_signatures
 from textgen.generation import Generator
+from textgen.models.base import Decoder
 from textgen.tokenizer import Tokenizer
 
 _v1 = tf.compat.v1
@@ -31,6 +32,7 @@ def write_saved_model(
     tokenizer: Tokenizer,
     card: ModelCard,
     chat_template: str | None = None,
+    weights: Iterable[tuple[str, np.ndarray]] | None = None,
 ) -> None:
     """Write a SavedModel with its model card, tokenizer file and sample requests.
 
@@ -45,34 +47,37 @@ def write_saved_model(
             are freed as soon as they are in the session.
         tokenizer: The tokenizer of the host, for warnings about unknown characters.
         card: What people and programs should know about the model.
-        chat_template: How a dialogue becomes a prompt, as a Jinja template, if the model has one.
+        chat_template: How a dialogue becomes a prompt, as a Jinja template, if the model talks.
+        weights: Names and values of the decoder's weights, if it has none. Each is taken when
+            the one before is no longer needed.
 
     Raises:
         OSError: If the folder cannot be written.
     """
-    weights = {name: np.asarray(value) for name, value in generator.decoder.weights.items()}
+    if weights is None:
+        weights = _take_weights(generator.decoder)
+    signatures: dict[str, SignatureDef] = {}
     try:
-        with tf.Graph().as_default(), _v1.Session(config=_UNOPTIMIZED) as session:
-            # Initial values that are fed leave no copy of the weights in the graph.
-            fed = {name: _v1.placeholder(tf.float32, v.shape) for name, v in weights.items()}
-            decoder = generator.decoder.with_weights(fed)
-            # One by one, so that memory never holds a second copy of all weights of a large model.
-            for name, variable in decoder.weights.items():
-                session.run(variable.initializer, {fed[name]: weights.pop(name)})
-                if isinstance(generator.decoder.weights[name], np.ndarray):
-                    del generator.decoder.weights[name]
-            saver = _v1.train.Saver(sharded=True, allow_empty=True)
-            variables = folder / "variables"
-            variables.mkdir(parents=True)
-            # The largest file comes first, so that a full disk is noticed before the slow work.
-            saver.save(
-                session, str(variables / "variables"), write_meta_graph=False, write_state=False
-            )
-            signatures = build_signatures(generator.with_decoder(decoder))
+        with tf.Graph().as_default():
+            with _v1.Session(config=_UNOPTIMIZED) as session:
+                decoder = _with_variables(generator.decoder, weights, session)
+                saver = _v1.train.Saver(sharded=True, allow_empty=True)
+                variables = folder / "variables"
+                variables.mkdir(parents=True)
+                # The largest file comes first, so that a full disk is noticed before the slow work.
+                saver.save(
+                    session, str(variables / "variables"), write_meta_graph=False, write_state=False
+                )
+                built = iter(build_signatures(generator.with_decoder(decoder)))
+                signatures.update([next(built)])
+                state = sample_state(signatures["prefill"], session)
+            # A session has the weights, and would copy all of the graph before it runs.
+            del session
+            signatures.update(built)
             _write_graph(folder, saver, signatures)
-            # TensorFlow Serving ignores files of assets.extra that it does not know.
-            (folder / CARD_PATH).parent.mkdir()
-            write_requests(folder, signatures, session)
+        # TensorFlow Serving ignores files of assets.extra that it does not know.
+        (folder / CARD_PATH).parent.mkdir()
+        write_requests(folder, signatures, state)
     except tf.errors.OpError as error:
         # TensorFlow's file errors are not OSErrors, which callers expect. Their messages begin
         # with the name of a graph node and end with lines about TensorFlow's insides.
@@ -82,6 +87,28 @@ def write_saved_model(
     if chat_template is not None:
         (folder / CHAT_TEMPLATE_PATH).write_text(chat_template, encoding="utf-8")
     write_card(folder, card)
+
+
+def _take_weights(decoder: Decoder) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the weights of a decoder. It loses those that are arrays."""
+    # Now: in the graph to come, variables have no values.
+    values = {name: np.asarray(value) for name, value in decoder.weights.items()}
+    for name in [n for n, value in decoder.weights.items() if isinstance(value, np.ndarray)]:
+        del decoder.weights[name]
+    return ((name, values.pop(name)) for name in list(values))
+
+
+def _with_variables(
+    decoder: Decoder, weights: Iterable[tuple[str, np.ndarray]], session: tf.compat.v1.Session
+) -> Decoder:
+    """Return the decoder with weights in variables of the default graph, which have values."""
+    variables = {}
+    for name, value in weights:
+        # An initial value that is fed leaves no copy of the weight in the graph.
+        fed = _v1.placeholder(tf.float32, value.shape)
+        variables[name] = tf.Variable(fed, trainable=False, name=name, dtype=tf.float32)
+        session.run(variables[name].initializer, {fed: value})
+    return type(decoder)(decoder.config, decoder.vocab_size, variables)
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -98,12 +125,15 @@ def _write_graph(
     folder: Path, saver: tf.compat.v1.train.Saver, signatures: Mapping[str, SignatureDef]
 ) -> None:
     """Write the default graph with its signatures, and with the operations of its saver."""
-    saved = SavedModel(saved_model_schema_version=1)
-    meta_graph = saved.meta_graphs.add()
-    meta_graph.CopyFrom(saver.export_meta_graph(strip_default_attrs=True))
+    graph_def = _v1.get_default_graph().as_graph_def()
+    # Merged first: what follows copies the graph, which is several times as large before.
+    merge_equal(graph_def)
+    meta_graph = _v1.train.export_meta_graph(
+        graph_def=graph_def, saver_def=saver.as_saver_def(), strip_default_attrs=True
+    )
     meta_graph.meta_info_def.tags.append(tf.saved_model.SERVING)
     for name, signature in signatures.items():
         meta_graph.signature_def[name].CopyFrom(signature)
-    merge_equal(meta_graph.graph_def)
+    saved = SavedModel(saved_model_schema_version=1, meta_graphs=[meta_graph])
     with tf.io.gfile.GFile(str(folder / "saved_model.pb"), "wb") as file:
         file.write(saved.SerializeToString(deterministic=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +30,8 @@ def _unoptimized() -> Iterator[None]:
 class SampleGenerator:
     """Generates samples of a model in training.
 
-    The decode graph is built once; later samples only copy newer weights into it.
+    The decode graph is built once. Every sample feeds it the newest weights: in variables, a copy
+    of them would take memory while the model trains.
 
     Args:
         tokenizer: The tokenizer of the model.
@@ -50,23 +51,31 @@ class SampleGenerator:
         self._tokenizer = tokenizer
         self._has_documents = has_documents
         self._is_seen = is_seen
-        self._generator: Generator | None = None
+        self._generate: Callable[[dict[str, tf.Tensor]], tf.Tensor] | None = None
 
     def __call__(self, model: LanguageModel) -> str:
         """Return what the model generates from the prompt. Every call must pass the same model."""
-        if self._generator is None:
-            # A whole prompt needs no healing, which is half of the graph.
-            self._generator = Generator.of_model(
-                model, self._tokenizer, self._has_documents, self._is_seen, heals=False
-            )
+        if self._generate is None:
             # AutoGraph would analyze all of it for seconds and change nothing.
-            self._graph = tf.function(self._generator.generate, autograph=False)
-        else:
-            self._generator.decoder.assign(model.decoder_weights())
-        inputs = {
-            "max_new_tokens": tf.constant([_NUM_TOKENS]),
-            "seed": tf.constant([0], tf.int64),
-        }
+            self._generate = tf.function(self._in_graph(model), autograph=False)
+        # One by one, so that memory holds one copy of the weights and not two.
+        weights = {name: tf.constant(value) for name, value in model.fused_weights()}
         with _unoptimized():
-            output = self._graph(tf.constant([self._prompt]), inputs)
-        return self._prompt + output.text_bytes.numpy()[0].decode("utf-8", errors="replace")
+            text = self._generate(weights).numpy()[0]
+        return self._prompt + text.decode("utf-8", errors="replace")
+
+    def _in_graph(self, model: LanguageModel) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:
+        """Return a function of the weights of a model, which returns what it generates."""
+        decoder_class, shape = model.decoder_class, (model.config, model.vocab_size)
+        inputs = {"max_new_tokens": [_NUM_TOKENS], "seed": np.zeros(1, np.int64)}
+
+        def generate(weights: dict[str, tf.Tensor]) -> tf.Tensor:
+            decoder = decoder_class(*shape, weights)
+            # A whole prompt needs no healing, which is half of the graph.
+            generator = Generator(
+                decoder, self._tokenizer, self._has_documents, self._is_seen, heals=False
+            )
+            given = {name: tf.constant(value) for name, value in inputs.items()}
+            return generator.generate(tf.constant([self._prompt]), given).text_bytes
+
+        return generate

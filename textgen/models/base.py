@@ -13,7 +13,7 @@ Letters in shapes: B batch, T time, P prefilled tokens, D hidden_dim, V vocabula
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -47,11 +47,6 @@ class Decoder(tf.Module, ABC):
         self.config = config
         self.vocab_size = vocab_size
         self.weights: dict[str, Any] = dict(weights)
-
-    def assign(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Replace the weights, which are variables, with newer ones of the same model."""
-        for name, value in weights.items():
-            self.weights[name].assign(value)
 
     def snapshot(self) -> Decoder:
         """Return a decoder whose weights are tensors, read now.
@@ -255,17 +250,21 @@ class LanguageModel(keras.Model):
         """
         self.adapters = Adapters(self, self.named_variables(), rank, seed, first_layer)
 
-    def fuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the decoder's weights, float32, from those by `named_variables`' names."""
+    def fuse(self, weights: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the decoder's weights, float32, from those by `named_variables`' names."""
         return self.fusion.fuse(weights, self.config)
 
-    def unfuse(self, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return weights by `named_variables`' names that `fuse` turns into `weights`."""
+    def unfuse(self, weights: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield weights by `named_variables`' names that `fuse` turns into `weights`."""
         return self.fusion.unfuse(weights, self.config)
+
+    def fused_weights(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield the decoder's weights, computed in parts: memory may not hold a copy of all."""
+        return self.fuse(MergedWeights(self.named_variables(), self.adapters))
 
     def decoder_weights(self) -> dict[str, np.ndarray]:
         """Return the weights that the decoder computes with: float32 arrays by name."""
-        return self.fuse(MergedWeights(self.named_variables(), self.adapters))
+        return dict(self.fused_weights())
 
     def load_decoder_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Make the model equivalent to a decoder, such as that of an exported model.
@@ -283,7 +282,7 @@ class LanguageModel(keras.Model):
             >>> fresh = build_model(trained.config, trained.vocab_size)
             >>> fresh.load_decoder_weights(trained.decoder_weights())
         """
-        expected = {name: np.shape(value) for name, value in self.decoder_weights().items()}
+        expected = {name: np.shape(value) for name, value in self.fused_weights()}
         received = {name: np.shape(value) for name, value in weights.items()}
         for name in expected | received:
             if expected.get(name) != received.get(name):
@@ -291,9 +290,9 @@ class LanguageModel(keras.Model):
                     "weights must be those of a decoder of this shape. Received: "
                     f"{name} of shape {received.get(name)} instead of {expected.get(name)}"
                 )
-        unfused = self.unfuse(weights)
-        for name, variable in self.named_variables().items():
-            variable.assign(np.reshape(unfused[name], variable.shape))
+        variables = self.named_variables()
+        for name, value in self.unfuse(weights):
+            variables[name].assign(np.reshape(value, variables[name].shape))
 
     def decoder(self) -> Decoder:
         """Return a decoder whose weights are copies of the current ones, as arrays."""

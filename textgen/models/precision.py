@@ -57,22 +57,44 @@ def narrow(
         yield name, value
 
 
-def widen(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the weights that a model computes with, float32, from those that are stored.
+class WideWeights(Mapping[str, np.ndarray]):
+    """The weights that a model computes with, float32, from those that are stored.
 
-    Raises:
-        ValueError: If the parts of a matrix don't fit together.
+    Each is read when it is asked for: of a large model there must not be one copy more.
+
+    Args:
+        stored: The arrays that are stored, by name.
+
+    Example:
+        >>> stored = {"kernel": np.int8([[127, -50]]), "kernel/scale": np.float32([[0.01]])}
+        >>> WideWeights(stored)["kernel"].round(2)
+        array([[ 1.27, -0.5 ]], dtype=float32)
     """
-    weights = {}
-    for name in names_of_weights(stored):
+
+    def __init__(self, stored: Mapping[str, np.ndarray]) -> None:
+        self._stored = stored
+        self._names = names_of_weights(stored)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return a weight.
+
+        Raises:
+            ValueError: If the parts of a matrix don't fit together.
+        """
+        stored = self._stored
         value = np.asarray(stored[name], np.float32)
         if name + MASK in stored:
             full = np.zeros(stored[name + SHAPE], np.float32)
             kept = np.unpackbits(stored[name + MASK], count=full.size).astype(bool)
             full[kept.reshape(full.shape)] = value
             value = full
-        weights[name] = value * stored[name + SCALE] if name + SCALE in stored else value
-    return weights
+        return value * stored[name + SCALE] if name + SCALE in stored else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def names_of_weights(stored: Iterable[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from textgen.config import ModelConfig
 from textgen.digests import digest_file, digest_json
 from textgen.errors import CheckpointError, ModelDamagedError
-from textgen.models.precision import widen
+from textgen.models.precision import WideWeights
 from textgen.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -117,30 +119,59 @@ class Parent:
         for path in _weight_files(self.folder):
             link_or_copy(path, target / path.name)
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """Return the decoder's weights by name, in float32.
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """Return the decoder's weights by name, in float32. Each is read when it is asked for.
 
         Raises:
             CheckpointError: If they are no longer those that the run began with.
-            ModelDamagedError: If they cannot be read.
+            ModelDamagedError: If they cannot be read, now or later.
         """
-        import tensorflow as tf
-
-        try:
+        with _reporting_damage(self.folder):
             if _digest(self.folder, self.tokenizer) != self.digest:
                 raise CheckpointError(
                     f"The files of {self.label}, from which the run began, have changed since: "
                     f"{self.folder}. Begin a new run."
                 )
-            reader = tf.train.load_checkpoint(str(self.folder / _WEIGHTS / _WEIGHTS))
-            names = reader.get_variable_to_shape_map()
-            return widen({name: reader.get_tensor(name) for name in names})
-        # TensorFlow raises ValueError for a file that is cut short.
-        except (OSError, ValueError, RuntimeError, tf.errors.OpError) as error:
-            raise ModelDamagedError(
-                f"{self.folder}: the weights are missing or damaged "
-                f"({str(error).partition(chr(10))[0]})."
-            ) from error
+            return WideWeights(_StoredArrays(self.folder))
+
+
+class _StoredArrays(Mapping[str, "np.ndarray"]):
+    """The arrays in a SavedModel's file of weights, each read when it is asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        self._folder = folder
+        self._reader = tf.train.load_checkpoint(str(folder / _WEIGHTS / _WEIGHTS))
+        self._shapes = self._reader.get_variable_to_shape_map()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._shapes:
+            raise KeyError(name)
+        with _reporting_damage(self._folder):
+            return self._reader.get_tensor(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._shapes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+
+@contextlib.contextmanager
+def _reporting_damage(folder: Path) -> Iterator[None]:
+    import tensorflow as tf
+
+    try:
+        yield
+    # TensorFlow raises ValueError or IndexError for a file that is cut short.
+    except (OSError, ValueError, IndexError, RuntimeError, tf.errors.OpError) as error:
+        raise ModelDamagedError(
+            f"{folder}: the weights are missing or damaged ({str(error).partition(chr(10))[0]})."
+        ) from error
 
 
 def link_or_copy(source: str | Path, target: str | Path) -> None:

@@ -46,7 +46,9 @@ class TrigramModel(LanguageModel):
         }
 
     def fuse(self, weights):
-        return {**weights, "mix/kernel": weights["mix/kernel"] * np.float32(self.config.slope)}
+        for name, value in weights.items():
+            yield name, value * np.float32(self.config.slope if name == "mix/kernel" else 1)
 
     def unfuse(self, weights):
-        return {**weights, "mix/kernel": weights["mix/kernel"] / np.float32(self.config.slope)}
+        for name, value in weights.items():
+            yield name, value / np.float32(self.config.slope if name == "mix/kernel" else 1)

@@ -13,7 +13,7 @@ K width of a head, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -22,8 +22,10 @@ from textgen.models.llama.config import LlamaConfig
 _QKV = ("query", "key", "value")
 
 
-def fuse(weights: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np.ndarray]:
-    """Return the weights that `LlamaDecoder` computes with.
+def fuse(
+    weights: Mapping[str, np.ndarray], config: LlamaConfig
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the names and values of the weights that `LlamaDecoder` computes with.
 
     Args:
         weights: The weights of the Keras model: `token_embedding` [V, D], `norm/gamma` [D],
@@ -35,19 +37,18 @@ def fuse(weights: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np
             `contract/kernel` [F, D]. Heads and their widths may be one dimension.
         config: The shape of the model.
     """
-    fused = _transposed({name: weights[name] for name in _outside(config)})
+    yield from _narrowed(_transposed({name: weights[name] for name in _outside(config)}))
     for index in range(config.num_layers):
         block = f"block_{index}/"
         # One block at a time: a model may take much of the memory.
-        names = (name for name in weights if name.startswith(block))
-        own = {name.removeprefix(block): np.asarray(weights[name], np.float64) for name in names}
-        for name, value in _transposed(_fuse_block(own, config)).items():
-            fused[block + name] = np.asarray(value, np.float32)
-    return {name: np.asarray(value, np.float32) for name, value in fused.items()}
+        own = _block(weights, block)
+        yield from _narrowed(_transposed(_fuse_block(own, config)), block)
 
 
-def unfuse(fused: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np.ndarray]:
-    """Return weights of an equivalent Keras model: `fuse` turns them into `fused` again.
+def unfuse(
+    fused: Mapping[str, np.ndarray], config: LlamaConfig
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield weights of an equivalent Keras model: `fuse` turns them into `fused` again.
 
     The norms of the blocks scale by 1, because their scales are in the matrices after them.
 
@@ -55,19 +56,28 @@ def unfuse(fused: Mapping[str, np.ndarray], config: LlamaConfig) -> dict[str, np
         fused: The weights of a `LlamaDecoder`.
         config: The shape of the model.
     """
-    weights = _transposed({name: fused[name] for name in _outside(config)})
+    yield from _narrowed(_transposed({name: fused[name] for name in _outside(config)}))
     for index in range(config.num_layers):
         block = f"block_{index}/"
-        names = (name for name in fused if name.startswith(block))
-        own = {name.removeprefix(block): np.asarray(fused[name], np.float64) for name in names}
-        for name, value in _unfuse_block(_transposed(own), config).items():
-            weights[block + name] = np.asarray(value, np.float32)
-    return {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        own = _transposed(_block(fused, block))
+        yield from _narrowed(_unfuse_block(own, config), block)
 
 
 def _outside(config):
     """Return the names of the weights outside of blocks, which both models share."""
     return ("token_embedding", "norm/gamma", *(() if config.tie_embeddings else ("logits/kernel",)))
+
+
+def _block(weights, block):
+    """Return the weights of a block by their names in it, in float64."""
+    names = (name for name in weights if name.startswith(block))
+    return {name.removeprefix(block): np.asarray(weights[name], np.float64) for name in names}
+
+
+def _narrowed(weights, block=""):
+    """Yield the weights in float32, by their names in the model."""
+    for name, value in weights.items():
+        yield block + name, np.asarray(value, np.float32)
 
 
 def _transposed(weights):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from textgen.models.lstm.config import LSTMConfig
 OUTPUT_GAIN = 5.0
 
 
-def fuse(weights: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.ndarray]:
-    """Return the weights that `LSTMDecoder` computes with.
+def fuse(weights: Mapping[str, np.ndarray], config: LSTMConfig) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the names and values of the weights that `LSTMDecoder` computes with.
 
     Input and recurrent kernels are stacked, and the gain of a layer moves into the kernel after
     it.
@@ -37,11 +37,12 @@ def fuse(weights: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.
         kernels = (gain * weights[f"{layer}/kernel"], weights[f"{layer}/recurrent_kernel"])
         fused[f"{layer}/kernel"] = np.concatenate(kernels)
         fused[f"{layer}/bias"] = weights[f"{layer}/bias"]
-    return {name: np.asarray(value, np.float32) for name, value in fused.items()}
+    for name, value in fused.items():
+        yield name, np.asarray(value, np.float32)
 
 
-def unfuse(fused: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.ndarray]:
-    """Return the weights that `fuse` turned into `fused`.
+def unfuse(fused: Mapping[str, np.ndarray], config: LSTMConfig) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the names and values of the weights that `fuse` turned into `fused`.
 
     Args:
         fused: The weights of an `LSTMDecoder`.
@@ -59,4 +60,4 @@ def unfuse(fused: Mapping[str, np.ndarray], config: LSTMConfig) -> dict[str, np.
         weights[f"{layer}/kernel"] = kernel / gain
         weights[f"{layer}/recurrent_kernel"] = recurrent_kernel
         weights[f"{layer}/bias"] = fused[f"{layer}/bias"]
-    return weights
+    yield from weights.items()

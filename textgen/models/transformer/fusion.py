@@ -18,7 +18,7 @@ L blocks, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -29,8 +29,10 @@ from textgen.models.transformer.positions import embedding_scale, rotations, sin
 MASK = -1e9
 
 
-def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[str, np.ndarray]:
-    """Return the weights that `TransformerDecoder` computes with.
+def fuse(
+    weights: Mapping[str, np.ndarray], config: TransformerConfig
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the names and values of the weights that `TransformerDecoder` computes with.
 
     Args:
         weights: The weights of the Keras model: `token_embedding` [V, D], `norm/gamma` and
@@ -42,30 +44,36 @@ def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
         config: The shape of the model.
     """
     width = config.hidden_dim
-    w = {name: np.asarray(value, np.float64) for name, value in weights.items()}
+
+    def w(name):
+        # Read one by one: a model may take much of the memory.
+        return np.asarray(weights[name], np.float64)
 
     def dense(name):
         """Return a kernel [D, out] or [in, D], with all heads as one, and its bias."""
-        kernel, bias = w[f"{name}/kernel"], w[f"{name}/bias"]
+        kernel, bias = w(f"{name}/kernel"), w(f"{name}/bias")
         if kernel.ndim == 3:
             kernel = kernel.reshape(width, width)
         return kernel, bias.reshape(-1)
 
     def after_norm(norm, kernel, bias):
         """Fold norm(x) * gamma + beta, times the kernel, plus the bias."""
-        gamma, beta = w[f"{norm}/gamma"], w[f"{norm}/beta"]
+        gamma, beta = w(f"{norm}/gamma"), w(f"{norm}/beta")
         return gamma[:, None] * kernel, beta @ kernel + bias
 
+    embedding = w("token_embedding")
     fused = {
-        "token_embedding": _centered(embedding_scale(config) * w["token_embedding"]),
+        "token_embedding": _centered(embedding_scale(config) * embedding),
         **_fuse_positions(w, config),
     }
-    fused["logits/kernel"], fused["logits/bias"] = after_norm("norm", w["token_embedding"].T, 0)
+    fused["logits/kernel"], fused["logits/bias"] = after_norm("norm", embedding.T, 0)
+    yield from _narrowed(fused)
     for index in range(config.num_layers):
         block = f"block_{index}"
         kernels, biases = map(list, zip(*(dense(f"{block}/{name}") for name in _QKV), strict=True))
         scale = _query_scale(config)
         kernels[0], biases[0] = kernels[0] * scale, biases[0] * scale
+        fused = {}
         fused[f"{block}/qkv/kernel"], fused[f"{block}/qkv/bias"] = after_norm(
             f"{block}/attention_norm", np.concatenate(kernels, 1), np.concatenate(biases)
         )
@@ -76,11 +84,13 @@ def fuse(weights: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
             kernel, bias = dense(f"{block}/{name}")
             fused[f"{block}/{name}/kernel"] = _centered(kernel)
             fused[f"{block}/{name}/bias"] = _centered(bias)
-    return {name: value.astype(np.float32) for name, value in fused.items()}
+        yield from _narrowed(fused)
 
 
-def unfuse(fused: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[str, np.ndarray]:
-    """Return weights of an equivalent Keras model: `fuse` turns them into `fused` again.
+def unfuse(
+    fused: Mapping[str, np.ndarray], config: TransformerConfig
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield weights of an equivalent Keras model: `fuse` turns them into `fused` again.
 
     The norms of the blocks scale by 1 and offset by 0, because their parameters are in the
     matrices after them. The last norm's are found again, because the matrix after it is the
@@ -90,39 +100,50 @@ def unfuse(fused: Mapping[str, np.ndarray], config: TransformerConfig) -> dict[s
         fused: The weights of a `TransformerDecoder`.
         config: The shape of the model.
     """
-    f = {name: np.asarray(value, np.float64) for name, value in fused.items()}
     width, heads = config.hidden_dim, config.num_heads
-    centered = f["token_embedding"] / embedding_scale(config)
-    embedding, gamma, beta = _untie(centered, f["logits/kernel"], f["logits/bias"])
+
+    def f(name):
+        return np.asarray(fused[name], np.float64)
+
+    centered = f("token_embedding") / embedding_scale(config)
+    embedding, gamma, beta = _untie(centered, f("logits/kernel"), f("logits/bias"))
     weights = {"token_embedding": embedding, "norm/gamma": gamma, "norm/beta": beta}
     if config.positions == "learned":
-        weights["position_embedding"] = f["position_embedding"]
+        weights["position_embedding"] = f("position_embedding")
+    yield from _narrowed(weights)
     for index in range(config.num_layers):
         block = f"block_{index}"
+        weights = {}
         if config.positions == "relative":
-            weights[f"{block}/distance_bias"] = f["distance_bias"][1:, index].T
+            weights[f"{block}/distance_bias"] = f("distance_bias")[1:, index].T
         for norm in ("attention_norm", "feedforward_norm"):
             weights[f"{block}/{norm}/gamma"] = np.ones(width)
             weights[f"{block}/{norm}/beta"] = np.zeros(width)
-        kernels = np.split(f[f"{block}/qkv/kernel"], 3, axis=1)
-        biases = np.split(f[f"{block}/qkv/bias"], 3)
+        kernels = np.split(f(f"{block}/qkv/kernel"), 3, axis=1)
+        biases = np.split(f(f"{block}/qkv/bias"), 3)
         for name, kernel, bias in zip(_QKV, kernels, biases, strict=True):
             scale = _query_scale(config) if name == "query" else 1.0
             weights[f"{block}/{name}/kernel"] = kernel.reshape(width, heads, -1) / scale
             weights[f"{block}/{name}/bias"] = bias.reshape(heads, -1) / scale
         for name in ("output", "expand", "contract"):
             for part in ("kernel", "bias"):
-                weights[f"{block}/{name}/{part}"] = f[f"{block}/{name}/{part}"]
-    return {name: value.astype(np.float32) for name, value in weights.items()}
+                weights[f"{block}/{name}/{part}"] = f(f"{block}/{name}/{part}")
+        yield from _narrowed(weights)
 
 
 _QKV = ("query", "key", "value")
 
 
+def _narrowed(weights):
+    """Yield names and values in float32."""
+    for name, value in weights.items():
+        yield name, value.astype(np.float32)
+
+
 def _fuse_positions(w, config):
     """Return the tables of positions that the decoder looks up."""
     if config.positions == "relative":
-        biases = [w[f"block_{index}/distance_bias"].T for index in range(config.num_layers)]
+        biases = [w(f"block_{index}/distance_bias").T for index in range(config.num_layers)]
         # [C, L, H], after the row of the distance -1.
         row_first = ((1, 0), (0, 0), (0, 0))
         return {"distance_bias": np.pad(np.stack(biases, 1), row_first, constant_values=MASK)}
@@ -130,7 +151,7 @@ def _fuse_positions(w, config):
         cosines, sines = rotations(config)
         return {"rotation/cosines": cosines, "rotation/sines": sines}
     is_learned = config.positions == "learned"
-    table = w["position_embedding"] if is_learned else sinusoidal_embedding(config)
+    table = w("position_embedding") if is_learned else sinusoidal_embedding(config)
     return {"position_embedding": _centered(table)}
 
 
