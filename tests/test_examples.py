@@ -74,7 +74,7 @@ TASKS = {
     "answer.py": r"Questions as learned: \d+ of 200 answered exactly",
     "summarize.py": r"Other reports: \d+ of 35 answered exactly",
     "translate.py": r"Phrases as learned: \d+ of 50 answered exactly",
-    "judge.py": r"Other reviews: [\d.]+% of 12 judged as they should be",
+    "judge.py": r"Other reviews: [\d.]+% of 12 are classified correctly",
     "serve_customers.py": r"Last answers as learned: \d+ of 10 exactly",
 }
 

@@ -101,7 +101,7 @@ def test_a_pruned_model_says_so_and_is_measured_anew(run, models, tmp_path, monk
     assert result.stdout.startswith(f"Written as {tmp_path / 'fox-pruned-float16' / '1'}\n")
     info = run("info", "fox-pruned-float16", "--models-dir", tmp_path).stdout
     assert ", stored as float16, 30% of each matrix pruned\n" in info
-    assert "50.0% of 777 characters that it wrote, the longest 7\n" in info
+    assert "50.0% of 777 generated characters, the longest 7\n" in info
     before, after = (Catalog(tmp_path).find(name).card for name in ("fox", "fox-pruned-float16"))
     assert before.copies not in (None, copies)
     assert after.created > before.created

@@ -43,7 +43,7 @@ def test_without_the_run_there_is_nothing_to_compare_with(run, models, tmp_path)
     shutil.rmtree(folder / "fox" / "train")
     result = run("trace", "-", "-m", "fox", "--models-dir", folder, input="text")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: fox: the run that trained this model is gone")
+    assert result.stderr.startswith("Error: fox: the training run of this model is gone")
 
 
 def test_generate_marks_its_own_copies(run, models):

@@ -179,7 +179,7 @@ def test_an_older_model_says_that_it_cannot(model):
     older = SimpleNamespace(signatures={"generate": model.saved_model.signatures["score"]})
     feeds = ConstraintFeeds(older, model.tokenizer)
     assert feeds(SamplingConfig(ignore_case=True), [b""]) == {}
-    with pytest.raises(GenerationError, match="avoid needs a model that a newer textgen"):
+    with pytest.raises(GenerationError, match="avoid needs a model exported by a newer"):
         feeds(SamplingConfig(avoid=["a"]), [b""])
 
 
