@@ -15,6 +15,7 @@ from textgen.chat_template import ChatTemplate
 from textgen.errors import TextgenError
 from textgen.pretrained import PublishedModel, default_name, open_published, writable_tokens
 from textgen.runtime.banner import hidden_banner
+from textgen.runtime.library import environment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +69,10 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
         OSError: If the folder cannot be written; no version appears.
     """
     published = _with_ends_of_turns(published)
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+    # With oneDNN, TensorFlow never returns memory, such as that of the weights once they are
+    # written. Nothing here computes with it.
+    level = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))
+    with environment({"TF_ENABLE_ONEDNN_OPTS": "0"}), hidden_banner(level):
         from textgen.export import write_saved_model
     from textgen.generation import Generator
     from textgen.serving.tf_serving import write_configuration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -73,6 +74,7 @@ def write_saved_model(
                 state = sample_state(signatures["prefill"], session)
             # A session has the weights, and would copy all of the graph before it runs.
             del session
+            _return_memory()
             signatures.update(built)
             _write_graph(folder, saver, signatures)
         # TensorFlow Serving ignores files of assets.extra that it does not know.
@@ -87,6 +89,13 @@ def write_saved_model(
     if chat_template is not None:
         (folder / CHAT_TEMPLATE_PATH).write_text(chat_template, encoding="utf-8")
     write_card(folder, card)
+
+
+def _return_memory() -> None:
+    """Let the system have the memory that was freed, where the C library keeps it by itself."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _take_weights(decoder: Decoder) -> Iterator[tuple[str, np.ndarray]]:
