@@ -114,7 +114,8 @@ LAUGHS = {
     ("schema", "message"),
     [
         ({"type": "integer", "minimum": 3}, "to what a pattern can say. Received: 'minimum' at #"),
-        ({"oneOf": [{}]}, "say the type of every value. Received: none at #"),
+        ({"title": "a"}, "say the type of every value. Received: none at #"),
+        ({"oneOf": [{}]}, "to what a pattern can say. Received: 'oneOf' at #"),
         ({"type": "string", "oneOf": []}, "to what a pattern can say. Received: 'oneOf' at #"),
         ({"type": "string", "format": "date"}, "Received: 'format' at #"),
         ({"type": "text"}, "have types among string, integer, "),

@@ -96,10 +96,10 @@ class _Translator:
             found = self._literals(schema, where)
         else:
             kinds = self._types(schema, where)
+            known = {"type"}.union(*(self._kinds[kind][0] for kind in kinds or self._kinds))
+            _only(schema, known, where)
             if not kinds:
                 raise _error("say the type of every value", f"none at {where}")
-            known = {"type"}.union(*(self._kinds[kind][0] for kind in kinds))
-            _only(schema, known, where)
             found = _either(self._kinds[kind][1](schema, where, above) for kind in kinds)
         if len(found) > _MAX_LENGTH:
             raise _error("be simpler", f"a pattern of {len(found):,} characters at {where}")
