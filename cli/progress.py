@@ -46,7 +46,7 @@ class PlainReporter(Reporter):
     def phase(self, name: str) -> None:
         """Print the phases that take time even with a small corpus."""
         self._phase = name
-        if name in ("reading", "compiling", "exporting"):
+        if name in ("reading", "teaching", "compiling", "exporting"):
             say(f"{name} ...")
         elif name == "reusing":
             say(_REUSING)

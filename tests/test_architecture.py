@@ -103,6 +103,10 @@ ALLOWED = {
         *("metrics", "prompt_template", "run", "tokenizer", "windows"),
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
+    "teaching": {
+        *("arrays", "card_parts", "catalog", "digests", "errors", "files", "inheritance"),
+        *("models", "reporter", "run", "training"),
+    },
     "report": {
         *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference"),
         *("inheritance", "originality", "run", "runtime", "tokenizer"),
@@ -137,7 +141,7 @@ LAZY = STANDARD_LIBRARY_ONLY | {
         "prompt_template",
         "row_windows",
     ),
-    *("windows", "workplace"),
+    *("teaching", "windows", "workplace"),
     *("tokenizer", "permutation", "planning", "dataset", "run", "runtime", "serving"),
     "serving.http",
     *("constraints", "evaluation", "importing", "inference", "inspection", "job", "pipeline"),

@@ -44,6 +44,7 @@ class ModelCard(Part):
         corpus: What the model learned from.
         training: How it was trained.
         parent: The model that the training began from, if there was one.
+        teacher: The model whose predictions it learned beside the text, if there was one.
         storage: How the weights are stored, if not as float32.
         steps: Training steps.
         best_step: The step whose weights were exported.
@@ -70,6 +71,7 @@ class ModelCard(Part):
     corpus: CorpusSummary | None = None
     training: TrainingSummary | None = None
     parent: ParentSummary | None = None
+    teacher: ParentSummary | None = None
     storage: StorageSummary | None = None
     steps: int | None = None
     best_step: int | None = None

@@ -153,14 +153,14 @@ class PublishedSummary(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class ParentSummary(Part):
-    """The model that a run began from; see `textgen.run.Parent`.
+    """A model that a run began from, or was taught by; see `textgen.run.Parent`.
 
     Attributes:
         name: The model's name.
         version: The version's number; `None` for a SavedModel outside a version folder.
         digest: SHA-256 of its weights and its tokenizer in hexadecimal.
         license: The license that it was published under, if known.
-        validation_loss: Its loss on the new validation part, in nats per token.
+        validation_loss: Its loss on the new validation part, in nats per token, if it was measured.
     """
 
     name: str

@@ -25,10 +25,12 @@ from textgen.planning import (
 )
 from textgen.reporter import Reporter
 from textgen.run import ModelRuns, Run, RunFolder, record_export
+from textgen.teaching import describe_teacher, taught_tokens
 from textgen.tokenizer import ImportedTokenizer
 from textgen.windows import Windows, cut_windows
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
     from textgen.models import LanguageModel
@@ -92,14 +94,16 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
     return planned
 
 
-def _windows(run: Run, config: RunConfig, judged: str = "validation") -> Windows:
-    """Return the windows of a run, with another part in place of the validation part if asked."""
+def _windows(
+    run: Run, config: RunConfig, judged: str = "validation", train: np.ndarray | None = None
+) -> Windows:
+    """Return the windows of a run, with other parts in place of those of its corpus if asked."""
     store = run.store
     rows = dict(store.rows)
     if judged in rows:
         rows["validation"] = rows[judged]
     return cut_windows(
-        store.train,
+        store.train if train is None else train,
         getattr(store, judged),
         config.training,
         config.model.context_length,
@@ -182,7 +186,7 @@ def build_trainer(
         config.model,
         config.training,
         run.tokenizer.vocab_size,
-        _windows(run, config),
+        _windows(run, config, train=taught_tokens(run) if config.training.teacher else None),
         checkpoints,
         History(folder.history, folder.tensorboard if tensorboard else None, folder.samples),
         strategy,
@@ -245,6 +249,8 @@ def finish(
     seen = run.seen_tokens()
     generator = Generator(decoder, run.tokenizer, run.has_documents, seen, drafts=drafts)
     card = make_card(runs.name, run, result)
+    if run.config.training.teacher is not None:
+        card = dataclasses.replace(card, teacher=describe_teacher(runs.newest))
 
     def write(folder: Path) -> None:
         write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)

@@ -34,6 +34,7 @@ from textgen.run import (
     read_or_reuse,
     reopen_run,
 )
+from textgen.teaching import teach
 from textgen.workplace import devices, locked
 
 Paths = Sequence[str | os.PathLike[str]]
@@ -105,12 +106,12 @@ def train(
             run = begin_run(source, runs, config, reporter, parent, writes=is_chief)
             deadline, closing_seconds = math.inf, 0.0
             with run.folder.discarded_on_error() if is_chief else contextlib.nullcontext():
+                teach(run, catalog, runs.newest, reporter)
                 if request is not None:
                     planned = plan_run(run, request, strategy.num_replicas_in_sync)
                     run = run.with_config(planned.config)
                     reporter.planned(planned)
-                    deadline = request.deadline(planned)
-                    closing_seconds = planned.closing_seconds
+                    deadline, closing_seconds = request.deadline(planned), planned.closing_seconds
                 else:
                     run = count_epochs(run)
                 if is_chief:
@@ -262,9 +263,7 @@ def resume(
 def _given(config: RunConfig | None, settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that the user gave, in a record or by name."""
     given = {**(config.to_settings() if config else {}), **given_settings(settings)}
-    if isinstance(given.get("from_model"), os.PathLike):
-        given["from_model"] = os.fspath(given["from_model"])
-    return given
+    return {name: os.fspath(v) if isinstance(v, os.PathLike) else v for name, v in given.items()}
 
 
 def _requested(

@@ -95,8 +95,8 @@ class Reporter:
         """A phase begins.
 
         In this order: `reading`, then either `learning` (the tokenizer) and `encoding` or
-        `reusing` (the tokens of the previous run); `compiling`; `training` and `validating`,
-        alternately; `exporting`.
+        `reusing` (the tokens of the previous run); with a teacher, `teaching`; `compiling`;
+        `training` and `validating`, alternately; `exporting`.
         """
 
     def bytes_done(self, done: int, total: int | None) -> None:

@@ -35,7 +35,7 @@ class TrainingWindows:
     the same position of its window, and the last tokens are in a window, too.
 
     Args:
-        tokens: int[num_tokens].
+        tokens: int[num_tokens], or int[num_tokens, 1 + K] if they are taught.
         context_length: T, the tokens that a window predicts.
         batch_size: B, windows per step.
         seed: Seed of the order.
@@ -80,12 +80,13 @@ class TrainingWindows:
         """Return the batches of steps `step` to `step + count - 1`.
 
         Returns:
-            int32[count, B, T + 1]. Inputs are all tokens of a window but the last, targets all
-            but the first. A token that is not to be learned is its complement, `~token`.
+            int32[count, B, T + 1] or int32[count, B, T + 1, 1 + K]. Inputs are all tokens of a
+            window but the last, targets all but the first. A token that is not to be learned is
+            its complement, `~token`.
         """
         numbers = np.arange(step * self.batch_size, (step + count) * self.batch_size)
         windows = self._mixed(numbers) if self._old else self._new.windows(numbers)
-        return windows.astype(np.int32).reshape(count, self.batch_size, -1)
+        return windows.astype(np.int32).reshape(count, self.batch_size, *windows.shape[1:])
 
     def _mixed(self, numbers: np.ndarray) -> np.ndarray:
         """Return windows of both texts, [n, T + 1]: each text counts its own."""
@@ -262,7 +263,7 @@ def cut_windows(
     """Cut the tokens of a run into windows.
 
     Args:
-        train: int[num_tokens], the training part.
+        train: int[num_tokens], the training part, or int[num_tokens, 1 + K] if it is taught.
         validation: int[num_tokens], the validation part. May be empty.
         config: How the model is trained.
         context_length: The model's, which a window cannot exceed.
@@ -278,7 +279,8 @@ def cut_windows(
     # Validation keeps no gradients, so more windows fit at once, if their logits do. A multiple of
     # the micro-batch divides as evenly as the micro-batch does.
     micro_batch = config.batch_size // config.accumulate
-    part, judged = ("validation", validation) if validation.size else ("train", train)
+    tokens = train if train.ndim == 1 else train[:, 0]
+    part, judged = ("validation", validation) if validation.size else ("train", tokens)
     num_windows = len(rows[part]) if part in rows else -(-len(judged) // length)
     most = min(_MAX_VALIDATED, _MAX_LOGITS // (length * vocab_size))
     batch_size = micro_batch * max(1, min(most // micro_batch, -(-num_windows // micro_batch)))

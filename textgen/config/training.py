@@ -14,6 +14,7 @@ from textgen.checks import (
     check_positive_int,
     is_int,
     is_number,
+    is_text,
 )
 from textgen.errors import ConfigError
 from textgen.record import LEFT_OUT, Record
@@ -71,6 +72,8 @@ class TrainingConfig(Record):
             If `None`, the plan decides.
         replay_fraction: Fraction of the windows that are cut from the older text, if the run has
             one.
+        teacher: Name or folder of a model whose predictions are learned beside the text; see
+            `textgen.training.soft_targets`.
 
     Example:
         >>> textgen.TrainingConfig(max_steps=500, accumulate=3).batch_size
@@ -99,6 +102,7 @@ class TrainingConfig(Record):
     freeze_layers: int = 0
     adapter_rank: int | None = None
     replay_fraction: float = 0.1
+    teacher: str | None = None
 
     def __post_init__(self) -> None:
         check_positive_int(self, "max_steps", "keep_checkpoints", "validation_tokens")
@@ -137,9 +141,13 @@ class TrainingConfig(Record):
         fraction = self.replay_fraction
         fits = is_number(fraction) and 0 < fraction < 1
         check(fits, "replay_fraction must be in (0, 1)", fraction)
+        fits = self.teacher is None or is_text(self.teacher)
+        check(fits, "teacher must be the name or the folder of a model", self.teacher)
         check_choice(self, "optimizer")
         check_choice(self, "schedule")
         check_choice(self, "strategy")
+        if self.teacher is not None and self.strategy == "multi-worker":
+            raise ConfigError("teacher cannot be combined with strategy='multi-worker'.")
         fits = is_int(self.seed) and 0 <= self.seed < INT32_END
         check(fits, f"seed must be an integer in [0, {INT32_END})", self.seed)
 

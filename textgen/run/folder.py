@@ -28,6 +28,7 @@ class RunFolder:
         self.tokenizer = path / "tokenizer.json"
         self.tokens = path / "tokens"
         self.parent = path / "parent"
+        self.teacher = path / "teacher"
         # What training adds.
         self.checkpoints = path / "checkpoints"
         self.history = path / "history.jsonl"

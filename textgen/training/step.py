@@ -23,6 +23,7 @@ from textgen.errors import ConfigError, ModelDamagedError
 from textgen.models import ModelConfig, build_model
 from textgen.models.base import LanguageModel
 from textgen.training.optimizers import build_optimizer, peak_rate
+from textgen.training.soft_targets import add_teaching, num_predictions
 
 # The compute capability of NVIDIA's Ampere, whose matrix products are twice as fast in bfloat16.
 _BFLOAT16_CAPABILITY = (8, 0)
@@ -78,6 +79,7 @@ class Step:
         parent_weights: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._config = config
+        self._vocab_size = vocab_size
         self._strategy = strategy
         # A strategy with a single replica runs functions in its own way, too.
         self._is_distributed = strategy is not tf.distribute.get_strategy()
@@ -113,8 +115,9 @@ class Step:
         """Take one step per batch.
 
         Args:
-            batches: int32[N, B, T + 1]; the same in every worker. A token that is not to be
-                learned is its complement, `~token`.
+            batches: int32[N, B, T + 1], with a teacher int32[N, B, T + 1, 1 + K] of taught
+                tokens; the same in every worker. A token that is not to be learned is its
+                complement, `~token`.
             first_step: The number of steps done before.
             fractions: float32[N], the learning rate of each step as a fraction of its peak.
 
@@ -160,10 +163,11 @@ class Step:
         )
         self._loss_graph = function(self._replica_loss, jit_compile=jit)
         length = self._config.window(model_config.context_length)
+        taught = [] if self._config.teacher is None else [1 + num_predictions(self._vocab_size)]
         self._steps_graph = function(
             self._steps,
             input_signature=[
-                tf.TensorSpec((None, self._config.batch_size, length + 1), tf.int32),
+                tf.TensorSpec((None, self._config.batch_size, length + 1, *taught), tf.int32),
                 tf.TensorSpec((), tf.int64),
                 tf.TensorSpec((None,), tf.float32),
             ],
@@ -217,7 +221,7 @@ class Step:
         parts = self._config.accumulate
         if parts == 1:
             return self._micro_gradients(rows, num_learned, seeds[0])
-        micro_batches = tf.reshape(rows, (parts, -1, rows.shape[1]))
+        micro_batches = tf.reshape(rows, (parts, -1, *rows.shape[1:]))
         nothing = tf.zeros(2), [tf.zeros(v.shape) for v in self.model.trainable_variables]
 
         def add(total, micro_batch_and_seeds):
@@ -240,13 +244,17 @@ class Step:
         ]
         variables = [v.value for v in self.model.trainable_variables]
         weights = _is_learned(rows) / num_learned
+        rows, taught = _tokens(rows), rows
         rows = tf.maximum(rows, ~rows)
         with tf.GradientTape() as tape:
             with keras.StatelessScope(state_mapping=mapping):
                 logits = self.model(rows[:, :-1], training=True)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(rows[:, 1:], logits)
-            loss = tf.reduce_sum(losses * weights)
-        gradients = tape.gradient(loss, variables)
+            loss = taught_loss = tf.reduce_sum(losses * weights)
+            if taught.shape.rank > 2:
+                losses = add_teaching(losses, rows[:, 1:], logits, taught[:, 1:, 1:])
+                taught_loss = tf.reduce_sum(losses * weights)
+        gradients = tape.gradient(taught_loss, variables)
         accuracy = tf.reduce_sum(_hits(rows[:, 1:], logits) * weights)
         return tf.stack([loss, accuracy]), [tf.convert_to_tensor(g) for g in gradients]
 
@@ -279,7 +287,12 @@ def _load(model: LanguageModel, weights: Mapping[str, np.ndarray]) -> None:
 
 def _is_learned(batch: tf.Tensor) -> tf.Tensor:
     """Return 1.0 for every target that is to be learned, else 0.0: float32[B, T]."""
-    return tf.cast(batch[:, 1:] >= 0, tf.float32)
+    return tf.cast(_tokens(batch)[:, 1:] >= 0, tf.float32)
+
+
+def _tokens(batch: tf.Tensor) -> tf.Tensor:
+    """Return the tokens of a batch that may be taught, int32[B, T + 1]."""
+    return batch[..., 0] if batch.shape.rank > 2 else batch
 
 
 def _hits(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

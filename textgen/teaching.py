@@ -1,0 +1,136 @@
+"""What a run takes from its teacher: the predictions of a trained model for every token.
+
+They are written beside the run once, before its first step, so that a resumed run and the next
+one with this teacher and corpus need no teacher.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from textgen.arrays import map_array
+from textgen.card_parts import ParentSummary
+from textgen.catalog import Catalog
+from textgen.digests import DIGESTS_NAME, check_digests, digest_file, record_digests
+from textgen.errors import CheckpointError, ConfigError
+from textgen.files import publish_folder, read_json, write_atomically
+from textgen.inheritance import find_parent
+from textgen.reporter import Reporter
+from textgen.run import Parent, Run, RunFolder
+from textgen.run.parent import link_or_copy
+
+# A token's id takes 16 bits in what is written.
+_MAX_TOKENS = 2**16
+_TAUGHT, _TEACHER = "taught.npy", "teacher.json"
+
+
+def teach(run: Run, catalog: Catalog, previous: RunFolder, reporter: Reporter) -> None:
+    """Write what a run's teacher predicts for its training part, if it has a teacher.
+
+    Args:
+        run: The run, before its first step.
+        catalog: The models folder.
+        previous: The run before it, which may have the same teacher and tokens.
+        reporter: Receives the number of bytes done.
+
+    Raises:
+        ConfigError: If the run has another tokenizer than the teacher, or rows with prompts.
+        ModelNotFoundError: If there is no such teacher.
+        ModelDamagedError: If the teacher's files are damaged.
+        OSError: If the folder cannot be written.
+    """
+    if run.config.training.teacher is None:
+        return
+    teacher, _ = find_parent(catalog, run.config.training.teacher)
+    _check(run, teacher)
+    made_from = {"teacher": teacher.digest, "tokens": _digest(run.folder)}
+    if _made_from(previous.teacher) == made_from:
+        shutil.copytree(previous.teacher, run.folder.teacher, copy_function=link_or_copy)
+        return
+    from textgen.models import build_model
+    from textgen.training.soft_targets import write_taught
+
+    reporter.phase("teaching")
+    model = build_model(teacher.config, teacher.tokenizer.vocab_size, None)
+    model.load_decoder_weights(teacher.weights())
+    tokens = run.store.train
+    size = tokens.itemsize
+    names = ("name", "version", "digest", "license")
+    summary = {name: getattr(teacher, name) for name in names}
+    with publish_folder(run.folder.teacher) as scratch:
+        write_taught(
+            scratch / _TAUGHT,
+            tokens,
+            model,
+            lambda done, total: reporter.bytes_done(done * size, total * size),
+        )
+        facts = {"made_from": made_from, "teacher": summary}
+        write_atomically(scratch / _TEACHER, json.dumps(facts, indent=2).encode())
+        record_digests(scratch, scratch / DIGESTS_NAME)
+
+
+def taught_tokens(run: Run) -> np.ndarray:
+    """Return the taught tokens of a run's training part, uint32[num_tokens, 1 + K].
+
+    Raises:
+        CheckpointError: If the files are missing or damaged.
+    """
+    folder = run.folder.teacher
+    try:
+        check_digests(folder, folder / DIGESTS_NAME)
+        return map_array(folder / _TAUGHT)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder}: the teacher's predictions are missing or damaged ({error}). "
+            "Begin a new run."
+        ) from error
+
+
+def describe_teacher(folder: RunFolder) -> ParentSummary:
+    """Return what the card says of a run's teacher.
+
+    Raises:
+        OSError: If the file is missing.
+        ValueError: If it is damaged.
+    """
+    return ParentSummary.from_dict(read_json(folder.teacher / _TEACHER)["teacher"])
+
+
+def _check(run: Run, teacher: Parent) -> None:
+    if run.corpus.has_prompts or run.store.replay is not None:
+        raise ConfigError(
+            "teacher cannot be combined with prompts, labels, dialogues or older text. "
+            f"Received: teacher={teacher.label!r}"
+        )
+    if teacher.tokenizer.vocab_size > _MAX_TOKENS:
+        raise ConfigError(
+            f"teacher must have at most {_MAX_TOKENS:,} tokens. "
+            f"Received: {teacher.label}, with {_describe(teacher)}"
+        )
+    if teacher.tokenizer.to_dict() != run.tokenizer.to_dict():
+        raise ConfigError(
+            "teacher must have the run's own tokenizer, so train both on the same corpus with the "
+            f"same tokenizer. Received: {teacher.label}, with {_describe(teacher)} instead of "
+            f"{_describe(run)}"
+        )
+
+
+def _describe(owner: Run | Parent) -> str:
+    return f"{owner.tokenizer.vocab_size:,} tokens of kind {owner.tokenizer.kind!r}"
+
+
+def _digest(folder: RunFolder) -> str:
+    return digest_file(folder.tokens / "train.npy")
+
+
+def _made_from(folder: Path) -> object:
+    """Return what the files in a folder were made from, or `None` if they are not sound."""
+    try:
+        check_digests(folder, folder / DIGESTS_NAME)
+        return read_json(folder / _TEACHER)["made_from"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
