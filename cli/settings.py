@@ -232,12 +232,7 @@ _OPTIONS = (
         type=int,
         help="Tokens per training window.  [default: --context-length; planned with --from]",
     ),
-    _training(
-        "--teacher",
-        metavar="MODEL",
-        help="Learn the predictions of a larger model, too: its name, NAME/VERSION, or a "
-        "SavedModel's folder.",
-    ),
+    _training("--teacher", metavar="MODEL", help="A larger model whose predictions to learn, too."),
     tuning(
         "--adapter-rank",
         type=int,
