@@ -8,8 +8,8 @@ from textgen.config import ModelConfig, TrainingConfig
 from textgen.errors import ConfigError
 from textgen.planning.machine import Machine
 
-# What the programs take, before any weight.
-_PROGRAM_BYTES = 2**30
+# What the programs take, before any weight, and what each layer adds while it is compiled.
+_PROGRAM_BYTES, _LAYER_BYTES = 2**30, 5 * 2**23
 # The memory for the activations of a batch per device, which every device on the market has.
 _ACTIVATION_BYTES = 2**32
 # Those of a part of a batch may take this fraction of the memory, if it is known. More parts take
@@ -66,12 +66,13 @@ def training_bytes(
 ) -> int:
     """Return the estimated bytes that training takes on each device.
 
-    Every weight that is trained has a gradient and two slots of the optimizer. A sample and an
-    export have copies of the weights.
+    Every weight that is trained has a gradient and two slots of the optimizer. A sample or an
+    export has a copy of the weights.
     """
-    copies = 3 if training.adapter_rank else 5
+    copies = 2 if training.adapter_rank else 5
     weight_bytes = 4 * copies * count_weights(model, vocab_size)
-    return _PROGRAM_BYTES + weight_bytes + _part_bytes(model, training, vocab_size, machine)
+    program_bytes = _PROGRAM_BYTES + model.num_layers * _LAYER_BYTES
+    return program_bytes + weight_bytes + _part_bytes(model, training, vocab_size, machine)
 
 
 def check_memory(
