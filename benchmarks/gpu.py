@@ -3,9 +3,8 @@
     python benchmarks/gpu.py shakespeare.txt --output gpu.json [--torch-python PATH]
     python benchmarks/gpu.py shakespeare.txt --output try.json --try-out
 
-Every answer is saved at once, so that a machine that is lent for a quarter of an hour may be taken
-away at any time. `--try-out` does everything at tiny sizes, on any machine. See README.md beside
-this file.
+Every answer is saved at once, so that none is lost if the machine is. `--try-out` does everything
+at tiny sizes, on any machine. See README.md beside this file.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
             {"precision": "int4"},
             "precision must be one of int8, bfloat16, float16. Received: 'int4'",
         ),
-        ({"precision": None}, "A smaller model needs a precision, or a fraction to prune."),
+        ({"precision": None}, "A smaller model needs precision, prune or both. Received: neither"),
         ({"prune": 1}, "prune must be at least 0 and less than 1. Received: 1"),
         ({"max_loss": -1}, "max_loss must be 0 or more. Received: -1"),
         (

@@ -113,7 +113,7 @@ def shrink(
     if not 0 <= prune < 1:
         raise ConfigError(f"prune must be at least 0 and less than 1. Received: {prune}")
     if precision is None and not prune:
-        raise ConfigError("A smaller model needs a precision, or a fraction to prune.")
+        raise ConfigError("A smaller model needs precision, prune or both. Received: neither")
     if not 0 <= max_loss < float("inf"):
         raise ConfigError(f"max_loss must be 0 or more. Received: {max_loss}")
     catalog = Catalog(models_dir)

@@ -136,7 +136,7 @@ def test_broken_weights_and_old_models_are_named(models, monkeypatch):
         del self.saved_model.signatures["score_tokens"]
 
     monkeypatch.setattr(TextGenerator, "__init__", old)
-    with pytest.raises(ModelDamagedError, match="could not evaluate"):
+    with pytest.raises(ModelDamagedError, match="cannot be evaluated"):
         evaluate(["text"], models_dir=models)
 
 

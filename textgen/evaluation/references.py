@@ -98,7 +98,7 @@ def _read_pairs(paths: Sequence[str], columns: tuple[str, str]) -> tuple[list[st
     pairs: tuple[list[str], list[str]] = ([], [])
     for source in find_files(paths):
         if source.format == "text":
-            raise CorpusError(f"{source.name}: it is no table of prompts and answers.")
+            raise CorpusError(f"{source.name}: this is not a table of prompts and answers.")
         for texts, column in zip(pairs, columns, strict=True):
             chunks = read_text(source, "utf-8")
             # A skipped row is an error below, so its notice is not needed.

@@ -72,8 +72,8 @@ def has_limit(model: TextGenerator) -> bool:
     """
     if _SIGNATURE not in model.saved_model.signatures:
         raise ModelDamagedError(
-            f"{model.entry.path}: it was exported by a textgen that could not evaluate. Train it "
-            "again, or resume its training."
+            f"{model.entry.path} was exported by an earlier version of textgen and cannot be "
+            "evaluated. Train it again, or resume its training."
         )
     context = model.card.model.context_length
     token_ids = np.zeros((1, context + 2), np.int32)

@@ -281,7 +281,7 @@ def _load(model: LanguageModel, weights: Mapping[str, np.ndarray]) -> None:
         model.load_decoder_weights(weights)
     except ValueError as error:
         raise ModelDamagedError(
-            f"The model to begin from is damaged, or was made by another version: {error}"
+            f"The model to begin from is damaged, or comes from another version of textgen: {error}"
         ) from error
 
 
