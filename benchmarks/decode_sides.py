@@ -54,10 +54,10 @@ def answer(generate: Generate) -> None:
 
 
 def textgen_side(models: Path) -> None:
-    """The exported models, through textgen's runtime."""
-    from textgen.runtime import SavedModel
+    """The exported models, on the threads that `textgen.load` gives them."""
+    import textgen
 
-    opened = {name: SavedModel(models / name / "1") for name in SHAPES}
+    opened = {name: textgen.load(name, models).saved_model for name in SHAPES}
 
     def generate(name: str, batch: int, tokens: int) -> None:
         result = opened[name].run(

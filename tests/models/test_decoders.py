@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from tests.models.shapes import SHAPES
 from textgen.config import ModelConfig
-from textgen.models import build_model
-from textgen.models.llama import decoder as llama_decoder
+from textgen.models import build_model, kernel_parts
 
 ONE_LAYER = ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9)
 each_shape = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
@@ -196,16 +195,35 @@ def test_a_decoder_without_a_limit_processes_a_text_in_parts(model):
         np.testing.assert_allclose(tensor, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("num_threads", [1, 3, 64])
 @pytest.mark.parametrize("num_rows", [1, 3])
-def test_the_columns_of_a_wide_kernel_are_multiplied_in_parts(num_rows, monkeypatch):
-    config = ModelConfig("llama", num_layers=1, hidden_dim=16, context_length=8)
+@pytest.mark.parametrize("family", ["transformer", "llama"])
+def test_the_parts_of_a_wide_kernel_give_the_product(family, num_rows, num_threads, monkeypatch):
+    config = ModelConfig(family, num_layers=1, num_heads=2, hidden_dim=16, context_length=8)
     whole = build_model(config, vocab_size=24, seed=3).decoder().snapshot()
-    monkeypatch.setattr(llama_decoder, "_MIN_SPLIT", 0)
-    in_parts = whole.for_rows(tf.constant(num_rows))
-    tokens = np.random.default_rng(9).integers(0, 24, (num_rows, 4)).astype(np.int32)
+    monkeypatch.setattr(kernel_parts, "_MIN_WEIGHTS", 16 * 24)
+    in_parts = whole.for_rows(tf.constant(num_rows), tf.constant(num_threads))
+    tokens = np.random.default_rng(9).integers(0, 24, (num_rows, 6)).astype(np.int32)
     position = tf.fill([num_rows], 3)
     _, state = whole.prefill(tokens[:, :3], position)
-    state = whole.reserve(state, position, 4)
+    state = whole.reserve(state, position, 8)
     hidden, expected = (each.step(tokens[:, 3], state, position)[0] for each in (in_parts, whole))
     np.testing.assert_allclose(hidden, expected, atol=1e-5)
     np.testing.assert_allclose(in_parts.logits(hidden), whole.logits(expected), atol=1e-5)
+    if whole.extends:
+        several = tokens[:, 3:6]
+        hidden, expected = (d.extend(several, state, position)[0] for d in (in_parts, whole))
+        np.testing.assert_allclose(hidden, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("num_threads", "parts"), [(0, 1), (1, 1), (2, 2), (7, 4), (8, 8), (99, 8)]
+)
+def test_a_wide_kernel_has_a_part_for_each_thread_if_there_is_one_row(num_threads, parts):
+    kernels = {"wide": tf.zeros([512, 512]), "narrow": tf.zeros([16, 512])}
+    cut = kernel_parts.cut(kernels, kernel_parts.num_parts(1, num_threads))
+    assert cut["wide"].shape == (parts, 512 // parts, 512)
+    assert cut["narrow"].shape == (1, 16, 512)
+    cut = kernel_parts.cut(kernels, kernel_parts.num_parts(2, num_threads))
+    assert cut["wide"].shape == (1, 512, 512)
+    assert kernel_parts.cut({"narrow": kernels["narrow"]}, tf.constant(2)) == {}

@@ -39,6 +39,8 @@ from textgen.generation import (
 _v1 = tf.compat.v1
 
 Tensors = dict[str, tf.Tensor]
+# The threads per operation of programs that do not say how many they have.
+_NUM_THREADS = 8
 
 
 def build_signatures(generator: Generator) -> Iterator[tuple[str, SignatureDef]]:
@@ -72,7 +74,9 @@ def build_signatures(generator: Generator) -> Iterator[tuple[str, SignatureDef]]
     given, defaults = {**given, **template}, {**defaults, **template_defaults}
     yield "prefill", _signature("prefill", {"prompts": prompts, **given}, first, defaults)
     num_tokens = _overridable("num_tokens", request.max_new_tokens)
-    generated, end = generator.decode(state, request, num_tokens)
+    # No signature has it: what loads the model on a known number of threads feeds it.
+    num_threads = _overridable("num_threads", tf.constant(_NUM_THREADS))
+    generated, end = generator.decode(state, request, num_tokens, num_threads)
     outputs = _outputs(generated)
     shared = {name: given[name] for name in SEARCH_INPUTS}
     found = generator.beam_search(start[1], asked, **tf.nest.map_structure(_ranked, beams))

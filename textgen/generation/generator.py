@@ -144,8 +144,7 @@ class Generator(tf.Module):
 
         Args:
             prompts: string[B], UTF-8; may be empty.
-            request: What the caller asks for. After its deadline, a long prompt is skipped to
-                its end.
+            request: What the caller asks for. After its deadline, a long prompt is skipped.
             parse_special: bool[B] or [1], whether a prompt is a rendered template, in which the
                 texts of special tokens are these tokens. It is taken as it is and never healed.
         """
@@ -168,7 +167,11 @@ class Generator(tf.Module):
         )
 
     def decode(
-        self, state: GenerationState, request: Request, num_tokens: tf.Tensor
+        self,
+        state: GenerationState,
+        request: Request,
+        num_tokens: tf.Tensor,
+        num_threads: int | tf.Tensor = 1,
     ) -> tuple[GenerationOutput, GenerationState]:
         """Continue texts.
 
@@ -178,11 +181,11 @@ class Generator(tf.Module):
         Args:
             state: From `prefill`, or from the previous call.
             request: The same in every call for a text.
-            num_tokens: int32[B], tokens to generate in this call. The largest counts, a row
-                that ends generates fewer, and the first call of a healed prompt may generate
-                one more.
+            num_tokens: int32[B], tokens to generate in this call. The largest counts. A row that
+                ends generates fewer, and a healed prompt's first call may generate one more.
+            num_threads: int32[], threads per operation.
         """
-        decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0])
+        decoder = self.decoder.snapshot().for_rows(tf.shape(state.token)[0], num_threads)
         tables = (self._tree, self._guard, self.drafts)
         loop = DecodeLoop(decoder, self.tokenizer, request, *tables)
         return loop.run(state, largest(num_tokens))
@@ -216,9 +219,7 @@ class Generator(tf.Module):
         top_k: tf.Tensor,
         parse_special: tf.Tensor | None = None,
     ) -> ContrastiveSearchOutput:
-        """Continue prompts by texts that do not repeat themselves.
-
-        See `textgen.generation.contrastive_search`.
+        """Continue prompts by texts that do not repeat themselves; see `ContrastiveSearch`.
 
         Args:
             prompts: string[B], UTF-8; may be empty.

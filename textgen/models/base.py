@@ -56,8 +56,8 @@ class Decoder(tf.Module, ABC):
         tensors = {name: tf.convert_to_tensor(value) for name, value in self.weights.items()}
         return type(self)(self.config, self.vocab_size, tensors)
 
-    def for_rows(self, num_rows: int | tf.Tensor) -> Decoder:
-        """Return a decoder for batches of `num_rows`, with what its steps share computed once."""
+    def for_rows(self, num_rows: int | tf.Tensor, num_threads: int | tf.Tensor = 1) -> Decoder:
+        """Return a decoder of batches of `num_rows` on so many threads: its steps share work."""
         return self
 
     def with_weights(self, weights: Mapping[str, Any]) -> Decoder:
@@ -74,7 +74,11 @@ class Decoder(tf.Module, ABC):
 
     def dense(self, x: tf.Tensor, name: str) -> tf.Tensor:
         """Return `x` times the kernel `name`, plus its bias: [N, out] from [N, in]."""
-        return tf.nn.bias_add(tf.matmul(x, self.kernel(name)), self.weights[f"{name}/bias"])
+        return tf.nn.bias_add(self.multiply(x, name), self.weights[f"{name}/bias"])
+
+    def multiply(self, x: tf.Tensor, name: str) -> tf.Tensor:
+        """Return `x` times the kernel `name`: [N, out] from [N, in]."""
+        return tf.matmul(x, self.kernel(name))
 
     def kernel(self, name: str) -> tf.Tensor:
         """Return the kernel `name`, float32[in, out]."""
@@ -105,10 +109,7 @@ class Decoder(tf.Module, ABC):
         """
 
     def capacity(self, state: State) -> tf.Tensor | None:
-        """Return how many positions the state can hold, int32[], or `None` if unlimited.
-
-        `reserve` raises the capacity.
-        """
+        """Return how many positions the state can hold, int32[], or `None` if unlimited."""
         return None
 
     def reserve(self, state: State, position: tf.Tensor, num_positions: tf.Tensor) -> State:
@@ -269,8 +270,7 @@ class LanguageModel(keras.Model):
     def load_decoder_weights(self, weights: Mapping[str, np.ndarray]) -> None:
         """Make the model equivalent to a decoder, such as that of an exported model.
 
-        The logits become those of the decoder. The weights may differ from those that the
-        decoder was made from, because several models have the same decoder.
+        The logits become those of the decoder, which other weights may have too.
 
         Args:
             weights: The result of `decoder_weights` of a model of the same shape.

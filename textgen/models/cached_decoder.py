@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from textgen.models.base import Decoder
+from textgen.models.kernel_parts import cut, num_parts
 
 
 class CachedDecoder(Decoder):
@@ -20,6 +21,11 @@ class CachedDecoder(Decoder):
     """
 
     _first_indices: tf.Tensor | None = None
+
+    def __init__(self, config, vocab_size, weights):
+        super().__init__(config, vocab_size, weights)
+        self._parts: dict[str, tf.Tensor] = {}
+
     _seen: list[np.ndarray] | None = None
 
     @property
@@ -52,11 +58,14 @@ class CachedDecoder(Decoder):
             lambda: cleared,
         )
 
-    def for_rows(self, num_rows):
-        """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
+    def for_rows(self, num_rows, num_threads=1):
+        """Return a decoder for such batches; see `Decoder.for_rows`."""
         copy = type(self)(self.config, self.vocab_size, {})
         copy.weights = self.weights
         copy._first_indices = _first_indices(num_rows, self.num_cached_heads)
+        names = {name.removesuffix("/kernel") for name in self.weights if name.endswith("/kernel")}
+        kernels = {name: self.kernel(name) for name in sorted(names | {"logits"})}
+        copy._parts = cut(kernels, num_parts(num_rows, num_threads))
         return copy
 
     def attend(self, q, k, v, bias):

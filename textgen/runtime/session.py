@@ -21,6 +21,8 @@ _RUN_IN_CALLER = b"\x18" + b"\xff" * 9 + b"\x01"
 # The operations that the single-threaded executor cannot run. TensorFlow 2 does not use them.
 _LOW_LEVEL_CONTROL_FLOW = {"Enter", "Merge", "RefEnter", "RefMerge", "RefSwitch", "Switch"}
 _PLAIN_EXECUTOR = b"SINGLE_THREADED_EXECUTOR"
+# The input of exported graphs that says how many threads an operation has.
+_NUM_THREADS = b"num_threads"
 # TensorFlow reads this when the process creates its first device. With it, every session has its
 # own threads. Otherwise all would share those of the first, and later training would run on one
 # core.
@@ -72,6 +74,11 @@ class Session:
         if inter_op_threads == 1:
             options = (_RUN_IN_CALLER, len(_RUN_IN_CALLER))
             self._run_options = library.TF_NewBufferFromString(*options)
+        self._num_threads: tuple[Output, NativeTensor] | None = None
+        operation = library.TF_GraphOperationByName(self._graph, _NUM_THREADS)
+        if operation:  # models of earlier versions have none
+            count = NativeTensor.from_numpy(library, np.array(intra_op_threads, np.int32))
+            self._num_threads = Output(operation, 0), count
         self._endpoints = {
             name: _Endpoints(
                 {key: self._find(path, spec) for key, spec in signature.inputs.items()},
@@ -106,14 +113,17 @@ class Session:
             )
             for name, value in inputs.items()
         }
-        feeds = (Output * len(tensors))(*(endpoints.inputs[name] for name in tensors))
-        values = (c_void_p * len(tensors))(*(tensor.pointer for tensor in tensors.values()))
+        fed = [(endpoints.inputs[name], tensor) for name, tensor in tensors.items()]
+        if self._num_threads is not None:
+            fed.append(self._num_threads)
+        feeds = (Output * len(fed))(*(output for output, _ in fed))
+        values = (c_void_p * len(fed))(*(tensor.pointer for _, tensor in fed))
         with Status(library) as status:
             fetched = _Fetched(library, len(endpoints.outputs))
             library.TF_SessionRun(
                 self._session,
                 self._run_options,
-                *(feeds, values, len(tensors)),
+                *(feeds, values, len(fed)),
                 *(endpoints.outputs, fetched.pointers, len(endpoints.outputs)),
                 *(None, 0, None, status.pointer),
             )

@@ -16,19 +16,12 @@ from textgen.models.llama.rotation import rotation_rates
 # whole would take more memory than the model.
 _PART = 256
 _MASK = -1e9
-_KERNELS = ("qkv", "output", "gate_expand", "contract")
-# One row is multiplied by a kernel of at least so many weights on several threads, up to so many.
-_MIN_SPLIT, _MAX_THREADS = 2**18, 8
 
 
 class LlamaDecoder(CachedDecoder):
     """Prefill and step of a model of the Llama family with the weights of `fuse`."""
 
     config: LlamaConfig
-
-    def __init__(self, config, vocab_size, weights):
-        super().__init__(config, vocab_size, weights)
-        self._parts: dict[str, tf.Tensor] = {}
 
     @property
     def num_cached_heads(self) -> int:
@@ -120,7 +113,7 @@ class LlamaDecoder(CachedDecoder):
 
     def logits(self, hidden):
         """Predict the next token; see `Decoder.logits`."""
-        return self._multiply(hidden, "logits")
+        return self.multiply(hidden, "logits")
 
     def kernel(self, name):
         """Return a kernel, float32[out, in]; that of tied logits is the embedding."""
@@ -128,20 +121,7 @@ class LlamaDecoder(CachedDecoder):
             return self.weights["token_embedding"]
         return super().kernel(name)
 
-    def for_rows(self, num_rows):
-        """Return a decoder for batches of `num_rows`; see `Decoder.for_rows`."""
-        copy = super().for_rows(num_rows)
-        # TensorFlow multiplies one row on one thread, but the matrices of a batch on all of them.
-        num_parts = tf.where(tf.equal(num_rows, 1), _MAX_THREADS, 1)
-        blocks = range(self.config.num_layers)
-        names = [f"block_{index}/{name}" for index in blocks for name in _KERNELS]
-        for name in [*names, "logits"]:
-            rows, columns = self.kernel(name).shape
-            if rows * columns >= _MIN_SPLIT and rows % _MAX_THREADS == 0:
-                copy._parts[name] = tf.reshape(self.kernel(name), (num_parts, -1, columns))
-        return copy
-
-    def _multiply(self, x, name):
+    def multiply(self, x, name):
         """Return x [N, in] times a kernel: [N, out]."""
         if name not in self._parts:
             return tf.matmul(x, self.kernel(name), transpose_b=True)
@@ -164,7 +144,7 @@ class LlamaDecoder(CachedDecoder):
             block: The name of the block.
         """
         heads, groups = self.config.num_heads, self.config.key_value_heads
-        qkv = self._multiply(self._norm(x), f"{block}/qkv")
+        qkv = self.multiply(self._norm(x), f"{block}/qkv")
         if self.config.query_bias:
             qkv = tf.nn.bias_add(qkv, self.weights[f"{block}/qkv/bias"])
         qk, v = tf.split(tf.reshape(qkv, shape), (heads + groups, groups), axis=-2)
@@ -188,11 +168,11 @@ class LlamaDecoder(CachedDecoder):
 
     def _finish_block(self, x, mixed, block):
         """Project the mixed heads [N, H K] and run the gated layer; x is [N, D]."""
-        x += self._multiply(mixed, f"{block}/output")
-        both = self._multiply(self._norm(x), f"{block}/gate_expand")
+        x += self.multiply(mixed, f"{block}/output")
+        both = self.multiply(self._norm(x), f"{block}/gate_expand")
         gate, expanded = tf.split(both, 2, axis=1)
         opened = gate * tf.sigmoid(gate) * expanded
-        return x + self._multiply(opened, f"{block}/contract")
+        return x + self.multiply(opened, f"{block}/contract")
 
     def _norm(self, x):
         """Normalize vectors, without scale; see `fuse`."""

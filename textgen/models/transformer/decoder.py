@@ -90,6 +90,15 @@ class TransformerDecoder(CachedDecoder):
         """Predict the next token; see `Decoder.logits`."""
         return self.dense(hidden, "logits")
 
+    def multiply(self, x, name):
+        """Return x [N, in] times a kernel: [N, out]; the parts of a kernel add up."""
+        if name not in self._parts:
+            return super().multiply(x, name)
+        parts = self._parts[name]  # [parts, in / parts, out]
+        # [parts, N, in / parts]
+        cut = tf.reshape(x, tf.concat([[-1], tf.shape(parts)[:2]], 0))
+        return tf.reduce_sum(tf.matmul(tf.transpose(cut, (1, 0, 2)), parts), 0)
+
     def _finish_block(self, x, mixed, block):
         """Project the mixed heads and run the feed-forward half; x and mixed are [N, D]."""
         x += self.dense(mixed, f"{block}/output")
