@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textgen.config import RunConfig
 from textgen.run import ModelRuns, RunLock
 from textgen.runtime.banner import hidden_banner
+from textgen.runtime.library import environment
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -31,7 +32,11 @@ def devices(
 ) -> Iterator[tuple[tf.distribute.Strategy, bool]]:
     """Yield the strategy, and whether this process is the chief, which takes the lock."""
     # Only now: a mistyped file name should be reported without waiting for TensorFlow.
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+    level = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))
+    # With oneDNN, TensorFlow never returns memory, and a model with adapters may need most of it.
+    # Its steps are compiled by XLA, which does without, and never planned in bfloat16.
+    settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if config.training.adapter_rank else {}
+    with environment(settings), hidden_banner(level):
         from textgen.training import distribution
     name = config.training.strategy
     with distribution.reporting_device_errors(name):
