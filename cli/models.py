@@ -132,6 +132,11 @@ def _origin(card: ModelCard) -> dict[str, str]:
         lines["Trained on"] = (
             f"{corpus.description} ({documents}{corpus.num_characters:,} characters)"
         )
+    for title, other in (("Began from", card.parent), ("Taught by", card.teacher)):
+        if other is not None:
+            version = "" if other.version is None else f", version {other.version}"
+            license = "" if other.license is None else f" ({other.license})"
+            lines[title] = f"{other.name}{version}{license}"
     if (training := card.training) is not None and card.steps is not None:
         lines["Training"] = (
             f"{card.steps:,} steps of {training.batch_size} windows with {training.optimizer}, "

@@ -82,6 +82,17 @@ def test_info_tells_shape_training_and_quality(run, models):
     assert card["versions"]["tensorflow"]
 
 
+def test_info_names_the_models_that_a_model_learned_from(run, copies):
+    path = copies / "fox" / "2" / "assets.extra" / "textgen.json"
+    parent = {"name": "hound", "version": None, "digest": "0" * 64, "license": "MIT"}
+    teacher = {"name": "owl", "version": 3, "digest": "1" * 64}
+    card = json.loads(path.read_text("utf-8")) | {"parent": parent, "teacher": teacher}
+    path.write_text(json.dumps(card), "utf-8")
+    lines = run("info", "fox", "--models-dir", copies).stdout.splitlines()
+    assert "Began from:    hound (MIT)" in lines
+    assert "Taught by:     owl, version 3" in lines
+
+
 def test_a_narrow_terminal_gets_fewer_columns(run, models, monkeypatch):
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
     for width, columns in ((30, "Name Model Bits/char"), (50, "Name Version Model Bits/char Size")):

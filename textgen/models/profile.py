@@ -24,7 +24,8 @@ def shape_text(shape: Mapping[str, Any], *more: str) -> str:
         >>> shape_text({"num_layers": 2, "hidden_dim": 96, "context_length": 64}, "2 heads")
         '2 layers of 96, 2 heads, context 64'
     """
-    width = f"{shape['num_layers']} layers of {shape['hidden_dim']}"
+    layers = "layer" if shape["num_layers"] == 1 else "layers"
+    width = f"{shape['num_layers']} {layers} of {shape['hidden_dim']}"
     return ", ".join([width, *more, f"context {shape['context_length']}"])
 
 
