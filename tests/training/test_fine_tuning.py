@@ -146,7 +146,7 @@ def test_a_trained_model_gets_a_lower_rate(make_trainer):
 def test_weights_of_another_shape_are_one_sentence(make_trainer):
     weights = weights_of("transformer")
     for wrong in ({}, {**weights, "logits/kernel": np.zeros((2, 2))}):
-        with pytest.raises(ModelDamagedError, match="made by another version: weights must be"):
+        with pytest.raises(ModelDamagedError, match="another version of textgen: weights must be"):
             make_trainer(model=SHAPE, parent_weights=wrong)
 
 
