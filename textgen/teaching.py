@@ -79,10 +79,19 @@ def taught_tokens(run: Run) -> np.ndarray:
     Raises:
         CheckpointError: If the files are missing or damaged.
     """
+    from textgen.training.soft_targets import num_predictions
+
     folder = run.folder.teacher
     try:
         check_digests(folder, folder / DIGESTS_NAME)
-        return map_array(folder / _TAUGHT)
+        describe_teacher(run.folder)  # The export needs it.
+        taught = map_array(folder / _TAUGHT)
+        shape = (len(run.store.train), 1 + num_predictions(run.tokenizer.vocab_size))
+        if taught.dtype != np.uint32 or taught.shape != shape:
+            raise ValueError(
+                f"{_TAUGHT} must be uint32{[*shape]}. Received: {taught.dtype}{[*taught.shape]}"
+            )
+        return taught
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{folder}: the teacher's predictions are missing or damaged ({error}). "
@@ -97,7 +106,10 @@ def describe_teacher(folder: RunFolder) -> ParentSummary:
         OSError: If the file is missing.
         ValueError: If it is damaged.
     """
-    return ParentSummary.from_dict(read_json(folder.teacher / _TEACHER)["teacher"])
+    try:
+        return ParentSummary.from_dict(read_json(folder.teacher / _TEACHER)["teacher"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{_TEACHER} lacks {error}") from error
 
 
 def _check(run: Run, teacher: Parent) -> None:

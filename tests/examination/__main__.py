@@ -47,6 +47,11 @@ RUN_COMMANDS = [
     ["trace", "text.txt", "-m", "mine"],
     ["train", "corpus.txt", "--resume", "--name", "mine"],
 ]
+# What a teacher predicted is read when there are steps to take.
+PUPIL_COMMANDS = [
+    ["info", "mine"],
+    ["train", "corpus.txt", "--resume", "--name", "mine", "--max-steps", "21"],
+]
 
 
 class Examination:
@@ -233,6 +238,9 @@ def kinds_of(examination, mutations):
         ),
         "mutations of a run with a parent": examination.mutations(
             "taught", "train", mutations, RUN_COMMANDS
+        ),
+        "mutations of a run with a teacher": examination.mutations(
+            "pupil", "train/teacher", mutations, PUPIL_COMMANDS
         ),
     }
 

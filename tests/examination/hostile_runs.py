@@ -21,6 +21,7 @@ from tests.examination.hostile_files import (
 )
 
 RESUME = [["list"], ["info", "mine"], ["train", "corpus.txt", "--resume", "--name", "mine"]]
+LONGER = [["info", "mine"], [*RESUME[-1], "--max-steps", "21"]]
 AGAIN = [["train", "corpus.txt", "--name", "mine", "--dry-run", "--max-steps", "1"]]
 CURVE = [["list"], ["curve", "mine"], ["report", "mine", "-o", "report.html"]]
 TRACE = [["trace", "text.txt", "-m", "mine"]]
@@ -30,6 +31,7 @@ EVALUATIONS = [["info", "mine"], ["list"], ["report", "mine", "-o", "report.html
 _CONFIG, _HISTORY = "train/config.json", "train/history.jsonl"
 _BEST, _LAST = "train/checkpoints/best.npz", "train/checkpoints/step-00000020.npz"
 _INDEX, _TEXT = "train/originality/suffixes.npy", "train/originality/text.bin"
+_TAUGHT = "train/teacher/taught.npy"
 _TEMPLATE = "1/assets.extra/chat_template.jinja"
 
 
@@ -175,5 +177,10 @@ HOSTILE_RUNS = {
         RESUME,
         replace("train/parent/variables/variables.index", b""),
     ),
+    "predictions that are a pipe": ("pupil", LONGER, pipe(_TAUGHT)),
+    "predictions of 16 TB": ("pupil", LONGER, huge_array(_TAUGHT)),
+    "predictions of another text": ("pupil", LONGER, array(_TAUGHT, np.ones((9, 17), np.uint32))),
+    "a teacher that is a pipe": ("pupil", LONGER, pipe("train/teacher/teacher.json")),
+    "a teacher of nested JSON": ("pupil", LONGER, replace("train/teacher/teacher.json", NESTED)),
     "adapters that are a pipe": ("taught", EVALUATIONS, pipe("1/assets.extra/adapter.npz")),
 }

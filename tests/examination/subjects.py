@@ -15,6 +15,8 @@ COMMANDS = {
         ["trace", "text.txt", "-m", "mine"],
         ["evaluate", "mine", "text.txt", "--no-baselines", "--save"],
     ],
+    # A model that learned what another predicts.
+    "pupil": [["train", "corpus.txt", "--name", "pupil", "--teacher", "mine", *SHAPE]],
     # A model that others published, with a chat template and special tokens.
     "theirs": [["import", "source", "--name", "theirs"]],
     # A model with a parent and adapters.
