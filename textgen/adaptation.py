@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from textgen.catalog import Catalog
-from textgen.errors import ConfigError, ModelDamagedError
+from textgen.errors import ConfigError
 from textgen.evaluation.windows import Windows, full_context
 from textgen.inference import Score, TextGenerator
-from textgen.inheritance import find_parent
+from textgen.inheritance import find_parent, trainable_model
 from textgen.runtime.banner import hidden_banner
 
 if TYPE_CHECKING:
@@ -125,15 +125,7 @@ def _trainable(model: TextGenerator) -> LanguageModel:
     """Return the Keras model with the weights of an exported one."""
     parent, _ = find_parent(Catalog(), os.fspath(model.entry.path.absolute()))
     with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
-        from textgen.models import build_model
-
-        weights = parent.weights()
-    built = build_model(parent.config, parent.tokenizer.vocab_size, seed=None)
-    try:
-        built.load_decoder_weights(weights)
-    except ValueError as error:
-        raise ModelDamagedError(f"{model.entry.path}: its weights are damaged: {error}") from error
-    return built
+        return trainable_model(parent)
 
 
 def _logprobs(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textgen.catalog import CHAT_TEMPLATE_PATH, TOKENIZER_PATH, Catalog
 from textgen.config import CorpusConfig, ModelConfig, RunConfig
@@ -16,6 +16,9 @@ from textgen.errors import ConfigError, ModelDamagedError, TextgenError
 from textgen.inference.prompts import read_template
 from textgen.run import Parent
 from textgen.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    from textgen.models.base import LanguageModel
 
 # Settings of a model that do not change what its weights mean.
 _OWN = frozenset({"dropout"})
@@ -60,6 +63,22 @@ def find_parent(catalog: Catalog, name_or_path: str) -> tuple[Parent, CorpusConf
         card.tokenizer.unseen,
     )
     return parent, cleaning
+
+
+def trainable_model(parent: Parent) -> LanguageModel:
+    """Return the Keras model with the weights of an exported one.
+
+    Raises:
+        ModelDamagedError: If the weights cannot be read, or are those of another model.
+    """
+    from textgen.models import build_model
+
+    model = build_model(parent.config, parent.tokenizer.vocab_size, seed=None)
+    try:
+        model.load_decoder_weights(parent.weights())
+    except ValueError as error:
+        raise ModelDamagedError(f"{parent.label}: its weights are damaged: {error}") from error
+    return model
 
 
 def _is_plausible(shape: ModelConfig, vocab_size: int, num_bytes: int) -> bool:

@@ -18,7 +18,7 @@ from textgen.catalog import Catalog
 from textgen.digests import DIGESTS_NAME, check_digests, digest_file, record_digests
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import publish_folder, read_json, write_atomically
-from textgen.inheritance import find_parent
+from textgen.inheritance import find_parent, trainable_model
 from textgen.reporter import Reporter
 from textgen.run import Parent, Run, RunFolder
 from textgen.run.parent import link_or_copy
@@ -51,12 +51,10 @@ def teach(run: Run, catalog: Catalog, previous: RunFolder, reporter: Reporter) -
     if _made_from(previous.teacher) == made_from:
         shutil.copytree(previous.teacher, run.folder.teacher, copy_function=link_or_copy)
         return
-    from textgen.models import build_model
     from textgen.training.soft_targets import write_taught
 
     reporter.phase("teaching")
-    model = build_model(teacher.config, teacher.tokenizer.vocab_size, None)
-    model.load_decoder_weights(teacher.weights())
+    model = trainable_model(teacher)
     tokens = run.store.train
     size = tokens.itemsize
     names = ("name", "version", "digest", "license")
