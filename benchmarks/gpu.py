@@ -16,15 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from settings import Setting, read_tokens
 from workers import has_torch, receive, worker
 
 _NANOGPT = Setting("transformer", 6, 6, 384, 256, 64)
-_NANOGPT_LOSS = 1.4697  # the best validation that nanoGPT's README reports, nats per character
 _LSTM = Setting("lstm", 2, 1, 256, 128, 32)
 _TINY = {"num_layers": 1, "hidden_dim": 48, "context_length": 16, "batch_size": 2}
 # Shapes that the planner's cost of a step is fitted to, besides nanoGPT's and the LSTM's.
@@ -33,25 +33,28 @@ _COST_SHAPES = [
     Setting("transformer", 12, 12, 768, 256, 64),
     Setting("lstm", 2, 1, 768, 256, 64),
 ]
-# Ways to compile a step: flags of XLA, and whether XLA is used. XLA times many kernels for each
-# product while it compiles.
+# Ways to compile a step: flags of XLA and of TensorFlow's use of it, and whether XLA is used. XLA
+# times many kernels for each product while it compiles; {folder} can keep what it made.
 _COMPILERS = {
-    "XLA without Triton": ("--xla_gpu_enable_triton_gemm=false", True),
-    "XLA without autotuning": ("--xla_gpu_autotune_level=0", True),
-    "no XLA": ("", False),
+    "no XLA": ("", "", False),
+    "XLA without autotuning": ("--xla_gpu_autotune_level=0", "", True),
+    "XLA, filling caches": (
+        "--xla_gpu_per_fusion_autotune_cache_dir={folder}/autotune",
+        "--tf_xla_persistent_cache_directory={folder}/programs",
+        True,
+    ),
+    "XLA, from caches": (
+        "--xla_gpu_per_fusion_autotune_cache_dir={folder}/autotune",
+        "--tf_xla_persistent_cache_directory={folder}/programs",
+        True,
+    ),
+    "XLA without Triton": ("--xla_gpu_enable_triton_gemm=false", "", True),
 }
-# The sides of a square matrix product, for the speed of the GPU itself.
-_PRODUCTS = (1024, 4096, 8192)
-_WARMUP_STEPS = 40  # the first of them are compiled
 Answers = Iterator[tuple[str, Any]]
 
 
 def main() -> None:
     args = _parse_args()
-    if args.worker:
-        order = json.loads(args.worker)
-        _SIDES[order.pop("side")](args, **order)
-        return
     read_tokens(args.corpus)  # a damaged corpus should fail here, not in a worker
     args.has_torch = has_torch(args.torch_python)
     answers: dict[str, Any] = {"machine": _machine()}
@@ -84,7 +87,6 @@ def _parse_args() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=tuple(PARTS), help="default: all parts")
     parser.add_argument("--seconds", type=float, default=8.0, help="per speed; default: 8")
     parser.add_argument("--try-out", action="store_true", help="tiny sizes, to try this program")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -126,9 +128,13 @@ def _nanogpt(args: argparse.Namespace) -> Answers:
 
 def _compilers(args: argparse.Namespace) -> Answers:
     """Seconds of compiling and steps per second, by what compiles nanoGPT's setting."""
-    for name, (flags, jit_compile) in _COMPILERS.items():
-        options = {"dropout": 0.2, "jit_compile": jit_compile}
-        yield name, _speed(args, "textgen", _sized(args, _NANOGPT), flags=flags, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "autotune").mkdir()
+        for name, (xla, tensorflow, jit_compile) in _COMPILERS.items():
+            flags = {"XLA_FLAGS": xla, "TF_XLA_FLAGS": tensorflow}
+            flags = {name: value.format(folder=folder) for name, value in flags.items() if value}
+            options = {"dropout": 0.2, "jit_compile": jit_compile}
+            yield name, _speed(args, "textgen", _sized(args, _NANOGPT), flags, **options)
 
 
 def _recipe(args: argparse.Namespace) -> Answers:
@@ -136,9 +142,7 @@ def _recipe(args: argparse.Namespace) -> Answers:
     setting = _sized(args, _NANOGPT)
     steps, every = (30, 10) if args.try_out else (2500, 125)
     order = {"side": "recipe", "setting": setting, "max_steps": steps, "validate_every": every}
-    options = ["--worker", json.dumps(order), "--output", str(args.output)]
-    with worker(sys.executable, __file__, str(args.corpus), *options, hide_gpu=False) as process:
-        yield f"{steps} steps", receive(process, "recipe")
+    yield f"{steps} steps", _ask(args, order, "--profile", f"{args.output}.profile")
 
 
 def _lstm(args: argparse.Namespace) -> Answers:
@@ -171,10 +175,7 @@ def _attention(args: argparse.Namespace) -> Answers:
 
 def _cost(args: argparse.Namespace) -> Answers:
     """What the planner needs to know of a GPU, and what Mirrored costs with one device."""
-    options = ["--worker", json.dumps({"side": "products"})]
-    options += ["--try-out"] if args.try_out else []
-    with worker(sys.executable, __file__, str(args.corpus), *options, hide_gpu=False) as process:
-        yield "speed of the GPU", receive(process, "products")
+    yield "speed of the GPU", _ask(args, {"side": "products"})
     for shape in _COST_SHAPES:
         setting = _sized(args, shape)
         optimizer = "adamw" if shape.architecture == "lstm" else "muon"
@@ -224,243 +225,42 @@ def _textgen(
 
 
 def _speed(
-    args: argparse.Namespace, side: str, setting: Setting, flags: str = "", **order: Any
+    args: argparse.Namespace,
+    side: str,
+    setting: Setting,
+    flags: Mapping[str, str] = MappingProxyType({}),
+    **order: Any,
 ) -> dict[str, Any]:
-    """Train in a new process, which frees the GPU's memory when it ends.
+    """Train for a while.
 
     Args:
         args: The command line's.
         side: `textgen` or `torch`.
         setting: What to train.
-        flags: More flags of XLA, whose compiler reads them from the environment.
+        flags: More flags for variables of the environment.
         **order: More for the side.
     """
-    order |= {"side": side, "setting": setting}
-    python = args.torch_python if side == "torch" else sys.executable
     seconds = 1 if args.try_out else args.seconds
-    options = ["--worker", json.dumps(order), "--seconds", str(seconds)]
-    options += ["--output", str(args.output)]
-    xla = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()} if flags else {}
-    command = (python, __file__, str(args.corpus), *options)
-    with worker(*command, hide_gpu=False, environment=xla) as process:
-        return receive(process, side)
+    python = args.torch_python if side == "torch" else sys.executable
+    order |= {"side": side, "setting": setting}
+    return _ask(args, order, "--seconds", str(seconds), python=python, flags=flags)
 
 
-# The workers: they train until the time is over, and print how fast they were.
+def _ask(
+    args: argparse.Namespace,
+    order: Mapping[str, Any],
+    *options: str,
+    python: str = sys.executable,
+    flags: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return what a side measures, in a new process, which frees the GPU's memory when it ends."""
+    program = str(Path(__file__).with_name("gpu_sides.py"))
+    options += ("--try-out",) * args.try_out
+    command = (python, program, str(args.corpus), json.dumps(order), *options)
+    added = {name: f"{os.environ.get(name, '')} {flag}".strip() for name, flag in flags.items()}
+    with worker(*command, hide_gpu=False, environment=added) as process:
+        return receive(process, order["side"])
 
-
-class _Timer:
-    """Counts steps after the warmup; prints their speed and ends the process in time."""
-
-    def __init__(self, seconds: float, **facts: str) -> None:
-        self._seconds = seconds
-        self.facts: dict[str, Any] = dict(facts)
-        self._started = self._first = 0.0
-
-    def report(self, step: int, memory: Callable[[], float]) -> None:
-        now = time.perf_counter()
-        if step < _WARMUP_STEPS:
-            return
-        if not self._started:
-            self._started, self._first = now, step
-        elif now - self._started >= self._seconds:
-            speed = (step - self._first) / (now - self._started)
-            measured = {"steps_per_second": round(speed, 2), "peak_mb": round(memory() / 2**20)}
-            print(json.dumps(measured | self.facts), flush=True)
-            os._exit(0)
-
-
-def _watch(on_progress: Callable[[int], None], on_validation: Callable[[Any], None]) -> Any:
-    """Return a reporter that passes on steps and validations, and knows when they began."""
-    from textgen.reporter import Progress, Reporter, Validation
-
-    class Watch(Reporter):
-        compile_seconds = 0.0
-
-        def phase(self, name: str) -> None:
-            if name == "compiling":
-                self.started = time.perf_counter()
-
-        def progress(self, progress: Progress) -> None:
-            if not self.compile_seconds:
-                self.compile_seconds = round(time.perf_counter() - self.started, 1)
-            on_progress(progress.step)
-
-        def validation(self, validation: Validation) -> None:
-            on_validation(validation)
-
-    return Watch()
-
-
-def _time_textgen(
-    args: argparse.Namespace, setting: list[Any], optimizer: str = "muon", **options: Any
-) -> None:
-    import tensorflow as tf
-    from textgen_side import fit
-
-    from textgen.config import ModelConfig, TrainingConfig
-    from textgen.training.step import choose_dtype
-
-    def peak() -> float:
-        if not tf.config.list_logical_devices("GPU"):
-            return 0.0
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-
-    shape = Setting(*setting)
-    dtype = choose_dtype(TrainingConfig(), ModelConfig(shape.architecture))
-    timer = _Timer(args.seconds, dtype=dtype)
-
-    def count(step: int) -> None:
-        timer.facts["compile_seconds"] = watch.compile_seconds
-        timer.report(step, peak)
-
-    watch = _watch(count, lambda validation: None)
-    fit(shape, read_tokens(args.corpus), optimizer, 10**6, reporter=watch, **options)
-
-
-def _time_recipe(
-    args: argparse.Namespace, setting: list[Any], max_steps: int, validate_every: int
-) -> None:
-    import tensorflow as tf
-    from textgen_side import fit
-
-    folder = Path(f"{args.output}.profile")
-    profiled: list[int] = []
-    points: list[tuple[int, float, float]] = []
-
-    def count(step: int) -> None:
-        # The last but one call of many steps; whatever the profile takes is after the result.
-        if not profiled and step >= 0.9 * max_steps:
-            profiled.append(step)
-            tf.profiler.experimental.start(str(folder))
-        elif len(profiled) == 1:
-            tf.profiler.experimental.stop()
-            profiled.append(step)
-
-    def note(validation: Any) -> None:
-        seconds = round(time.perf_counter() - watch.started, 1)
-        points.append((validation.step, seconds, round(validation.validation_loss, 4)))
-        print(f"  step, seconds, loss: {points[-1]}", file=sys.stderr, flush=True)
-
-    watch = _watch(count, note)
-    tokens = read_tokens(args.corpus)
-    fit(
-        Setting(*setting),
-        tokens,
-        "muon",
-        max_steps,
-        validate_every=validate_every,
-        reporter=watch,
-        dropout=0.2,
-    )
-    reached = [point for point in points if point[2] < _NANOGPT_LOSS]
-    answer = {
-        "compile_seconds": watch.compile_seconds,
-        "step, seconds, loss below nanoGPT's": reached[0] if reached else "never",
-        "best": min(points, key=lambda point: point[2]),
-        "seconds": points[-1][1],
-    }
-    if len(profiled) == 2:
-        _print_profile(folder, profiled[1] - profiled[0])
-    print(json.dumps(answer), flush=True)
-
-
-def _print_profile(folder: Path, num_steps: int) -> None:
-    """Print the kernels that take longest, in microseconds per step, to standard error."""
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
-
-    totals: dict[tuple[str, str], int] = {}
-    for path in folder.rglob("*.xplane.pb"):
-        space = xplane_pb2.XSpace.FromString(path.read_bytes())
-        for plane in space.planes:
-            if "GPU" not in plane.name:
-                continue
-            for line in plane.lines:
-                for event in line.events:
-                    name = plane.event_metadata[event.metadata_id].name
-                    key = line.name, name[:90]
-                    totals[key] = totals.get(key, 0) + event.duration_ps
-    lines: dict[str, int] = {}
-    for (line, _), duration in totals.items():
-        lines[line] = lines.get(line, 0) + duration
-    print(f"profile of {num_steps} steps, microseconds per step", file=sys.stderr)
-    for line, duration in sorted(lines.items(), key=lambda item: -item[1])[:8]:
-        print(f"  {duration / 1e6 / num_steps:8.1f} {line}", file=sys.stderr)
-        mine = [(d, name) for (each, name), d in totals.items() if each == line]
-        for part, name in sorted(mine, reverse=True)[:22]:
-            print(f"    {part / 1e6 / num_steps:8.1f} {name}", file=sys.stderr)
-
-
-def _time_products(args: argparse.Namespace) -> None:
-    """Operations per second of square products, and activations per second."""
-    import tensorflow as tf
-
-    answer: dict[str, str] = {}
-    for dtype in (tf.float32, tf.bfloat16):
-        for side in _PRODUCTS[: 1 if args.try_out else None]:
-            matrix = tf.cast(tf.random.normal((side, side)), dtype)
-
-            @tf.function(autograph=False)
-            def multiply(x=matrix):
-                y = x
-                for _ in range(10):
-                    y = tf.matmul(x, y) * 1e-2
-                return y
-
-            seconds = _best_seconds(multiply)
-            answer[f"{dtype.name} {side}"] = f"{20 * side**3 / seconds / 1e12:.1f} TFLOP/s"
-    rows = tf.random.normal((1024 if args.try_out else 65536, 1024))
-
-    @tf.function(autograph=False, jit_compile=True)
-    def activate():
-        with tf.GradientTape() as tape:
-            tape.watch(rows)
-            outputs = tf.nn.softmax(tf.nn.gelu(rows))
-            outputs *= tf.math.rsqrt(tf.reduce_mean(outputs**2, axis=-1, keepdims=True) + 1e-5)
-        return tape.gradient(outputs, rows)
-
-    seconds = _best_seconds(activate)
-    answer["activations"] = f"{rows.shape[0] * rows.shape[1] / seconds / 1e9:.1f} G/s"
-    print(json.dumps(answer), flush=True)
-
-
-def _best_seconds(compute: Callable[[], Any]) -> float:
-    seconds = []
-    for _ in range(8):
-        started = time.perf_counter()
-        compute()[0, 0].numpy()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
-
-
-def _time_torch(
-    args: argparse.Namespace, setting: list[Any], compile: bool = False, dropout: float = 0.0
-) -> None:
-    import torch
-    from torch_side import Torch
-
-    has_gpu = torch.cuda.is_available()
-    tokens = read_tokens(args.corpus)
-    device = "cuda" if has_gpu else "cpu"
-    side = Torch(
-        Setting(*setting),
-        tokens.training,
-        tokens.vocab_size,
-        compile=compile,
-        device=device,
-        dropout=dropout,
-    )
-    timer = _Timer(args.seconds)
-    for step in side.steps():
-        timer.report(step, lambda: torch.cuda.max_memory_allocated() if has_gpu else 0.0)
-
-
-_SIDES: dict[str, Callable[..., None]] = {
-    "textgen": _time_textgen,
-    "recipe": _time_recipe,
-    "torch": _time_torch,
-    "products": _time_products,
-}
 
 if __name__ == "__main__":
     main()
