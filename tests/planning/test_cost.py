@@ -41,6 +41,27 @@ def test_a_step_takes_about_what_was_measured(shape, batch_size, vocab_size, mea
     assert seconds == pytest.approx(measured / 1000, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("architecture", "num_layers", "hidden_dim", "context_length", "batch_size", "measured"),
+    [
+        ("transformer", 6, 384, 256, 64, 10.4),
+        ("transformer", 4, 128, 64, 64, 4.5),
+        ("transformer", 12, 768, 256, 64, 50.9),
+        ("lstm", 2, 768, 256, 64, 29.3),
+        ("lstm", 2, 256, 128, 32, 12.1),
+    ],
+)
+def test_a_step_on_a_gpu_takes_about_what_was_measured(
+    architecture, num_layers, hidden_dim, context_length, batch_size, measured
+):
+    shape = {"num_layers": num_layers, "hidden_dim": hidden_dim, "context_length": context_length}
+    model = ModelConfig(architecture, **shape, dropout=0.0)
+    machine = Machine("H200", 355e12, is_gpu=True, activations=77e9, bfloat16_flops=620e12)
+    training = TrainingConfig(batch_size=batch_size)
+    seconds = cost.step_seconds(model, training, 65, machine)
+    assert seconds == pytest.approx(measured / 1000, rel=0.25)
+
+
 def test_muon_and_dropout_take_time_and_devices_share_it():
     def seconds(machine=MACHINE, dropout=0.0, optimizer="adamw"):
         training = TrainingConfig(optimizer=optimizer)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,21 @@ from tests.waiting import PATIENCE, wait_until
 from textgen.errors import DeviceError
 from textgen.training.checkpoints import Checkpoints
 from textgen.training.distribution import build_strategy, reporting_device_errors
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ("", "--xla_gpu_enable_triton_gemm=false"),
+        ("--xla_dump_to=/x", "--xla_dump_to=/x --xla_gpu_enable_triton_gemm=false"),
+        ("--xla_gpu_enable_triton_gemm=true", "--xla_gpu_enable_triton_gemm=true"),
+    ],
+)
+def test_xla_compiles_sooner_for_gpus_unless_the_user_decides(monkeypatch, flags, kept):
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    build_strategy("none")
+    assert os.environ["XLA_FLAGS"] == kept
+
 
 TWO_DEVICES = """
 import json, sys

@@ -48,7 +48,9 @@ class _Costs(NamedTuple):
 
 _CPU_COSTS = _Costs(0.54, 0.5, 2.9, 2.0, 0.001, 0.0, 1e-5, 4.0, 1.0)
 # Small products use little of a GPU; random numbers cost next to nothing there.
-_GPU_COSTS = _Costs(1.7, 0.2, 0.2, 1.0, 0.0005, 0.0002, 4.5e-5, 8.0, 9.0)
+_GPU_COSTS = _Costs(1.7, 0.2, 0.2, 1.0, 0.0012, 0.0005, 4.2e-5, 25.0, 1.5)
+# The seconds until the first step of a GPU that is not compiled by XLA.
+_PLAIN_START_SECONDS = 5.0
 # The seconds per layer that a CPU needs for the operations of a step outside XLA.
 _PLAIN_LAYER_OVERHEAD = 0.0018
 # How many times as fast a step must be in bfloat16 outside XLA to be worth it.
@@ -116,6 +118,8 @@ def validation_seconds(
 
 def compile_seconds(model: ModelConfig, machine: Machine) -> float:
     """Return the estimated seconds until the first step is done."""
+    if machine.is_gpu and not model.profile.is_xla_faster_on_gpu:
+        return _PLAIN_START_SECONDS
     costs, layers = _costs(machine), model.num_layers
     seconds = costs.compile_seconds
     seconds += costs.compile_layer_seconds * layers * (1 + _COMPILE_GROWTH * layers)
