@@ -124,7 +124,7 @@ def score_adapting(
 def _trainable(model: TextGenerator) -> LanguageModel:
     """Return the Keras model with the weights of an exported one."""
     parent, _ = find_parent(Catalog(), os.fspath(model.entry.path.absolute()))
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+    with hidden_banner():
         return trainable_model(parent)
 
 

@@ -71,8 +71,7 @@ def add_to_catalog(published: PublishedModel, name: str, catalog: Catalog) -> Pa
     published = _with_ends_of_turns(published)
     # With oneDNN, TensorFlow never returns memory, such as that of the weights once they are
     # written. Nothing here computes with it.
-    level = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))
-    with environment({"TF_ENABLE_ONEDNN_OPTS": "0"}), hidden_banner(level):
+    with environment({"TF_ENABLE_ONEDNN_OPTS": "0"}), hidden_banner():
         from textgen.export import write_saved_model
     from textgen.generation import Generator
     from textgen.serving.tf_serving import write_configuration

@@ -62,7 +62,7 @@ def add_index(
             f"A corpus must have at most {_MAX_BYTES:,} bytes to be indexed in a model. "
             f"Received: {len(text):,}"
         )
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+    with hidden_banner():
         from textgen.export import write_saved_model
     from textgen.generation import DraftTable, Generator
     from textgen.gram_table import false_positive_rate, make_table

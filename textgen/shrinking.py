@@ -129,7 +129,7 @@ def shrink(
     measured: list[tuple[str, int, list[Figures]]] = []
 
     def write(folder: Path) -> None:
-        with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+        with hidden_banner():
             from textgen.export import write_card, write_narrow
         report("writing")
         write_narrow(entry.path, folder, precision, prune)

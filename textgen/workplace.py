@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,11 +31,10 @@ def devices(
 ) -> Iterator[tuple[tf.distribute.Strategy, bool]]:
     """Yield the strategy, and whether this process is the chief, which takes the lock."""
     # Only now: a mistyped file name should be reported without waiting for TensorFlow.
-    level = int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))
     # With oneDNN, TensorFlow never returns memory, and a model with adapters may need most of it.
     # Its steps are compiled by XLA, which does without, and never planned in bfloat16.
     settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if config.training.adapter_rank else {}
-    with environment(settings), hidden_banner(level):
+    with environment(settings), hidden_banner():
         from textgen.training import distribution
     name = config.training.strategy
     with distribution.reporting_device_errors(name):

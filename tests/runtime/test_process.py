@@ -21,13 +21,16 @@ OTHER_LINES = """
 import os, sys
 from textgen.runtime.banner import hidden_banner
 
-with hidden_banner(3):
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+with hidden_banner():
     os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\\n")
     os.write(2, b"I0000 00:00:1795322838.763468    6461 cudart_stub.cc:31] no GPU\\n")
     print("from another thread", file=sys.stderr)
     os.write(2, b"F0000 00:00:1795322838.763468    6461 some.cc:1] fatal\\n")
-with hidden_banner(0):
-    os.write(2, b"I0000 00:00:1795322838.763468    6461 some.cc:1] asked for\\n")
+for level in ("0", "everything"):
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
+    with hidden_banner():
+        os.write(2, b"I0000 00:00:1795322838.763468    6461 some.cc:1] asked for\\n")
 """
 
 
@@ -36,6 +39,7 @@ def test_only_log_lines_are_hidden(run_python):
     assert [line.split("]")[-1].strip() for line in errors.splitlines()] == [
         "from another thread",
         "fatal",
+        "asked for",
         "asked for",
     ]
 

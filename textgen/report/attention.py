@@ -58,7 +58,7 @@ def read_attention(entry: ModelEntry, run: Run) -> Attention | None:
     token_ids = run.store.validation[: min(parent.config.context_length, _MAX_TOKENS)]
     if len(token_ids) < _MIN_TOKENS:
         return None
-    with hidden_banner(int(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0"))):
+    with hidden_banner():
         weights = parent.config.profile.attention(
             parent.config,
             parent.tokenizer.vocab_size,

@@ -17,15 +17,17 @@ _LOG_LINE = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d+\.\d+ ")
 
 
 @contextlib.contextmanager
-def hidden_banner(level: int) -> Iterator[None]:
+def hidden_banner() -> Iterator[None]:
     """Remove log lines from what the process prints to stderr during the block.
 
     The stream is redirected below Python, at its file descriptor. Everything else is printed when
     the block ends, so messages of other threads come late.
 
-    Args:
-        level: Minimum severity to show: 1 hides information, 2 warnings too, 3 errors too.
+    TF_CPP_MIN_LOG_LEVEL says what to hide: 1 information, 2 warnings too, 3 errors too. Without
+    it, or with any other text, nothing is hidden.
     """
+    setting = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "")
+    level = int(setting) if setting.isdecimal() else 0
     if level < 1:
         yield
         return

@@ -227,8 +227,7 @@ def _find_folder() -> Path:
 
 def _open(folder: Path) -> Library:
     framework_path, core_path = (str(folder / name) for name in _NAMES)
-    level = os.environ["TF_CPP_MIN_LOG_LEVEL"]
-    with hidden_banner(int(level) if level.isdecimal() else 0):
+    with hidden_banner():
         _dlopen(framework_path)
     handle = _dlopen(core_path)
     # A lookup also searches the libraries that this one depends on, and so the other one.
