@@ -1,5 +1,9 @@
 """Chat templates: Jinja in a process of its own."""
 
+import os
+import signal
+import threading
+
 import pytest
 
 from textgen import chat_template
@@ -60,9 +64,28 @@ def test_a_template_that_does_what_it_must_not_is_refused(source, match):
     ],
 )
 def test_a_template_without_end_is_ended(source, monkeypatch):
-    monkeypatch.setattr(chat_template, "_TIMEOUT", 2)
-    with pytest.raises(GenerationError, match="takes more than"):
+    monkeypatch.setattr(chat_template, "_MAX_PROCESSOR_SECONDS", 1)
+    with pytest.raises(GenerationError, match="of processor time or"):
         render(source)
+
+
+def test_a_template_that_waits_for_a_busy_machine_is_not_ended(monkeypatch):
+    monkeypatch.setattr(chat_template, "_MAX_PROCESSOR_SECONDS", 1)
+    with ChatTemplate(TURNS, bos="<s>", eos="</s>") as template:
+        prompt = template.render(HELLO)
+        worker = template._worker.pid
+        os.kill(worker, signal.SIGSTOP)
+        threading.Timer(2, os.kill, (worker, signal.SIGCONT)).start()
+        assert template.render(HELLO) == prompt
+
+
+def test_a_process_that_does_nothing_is_ended(monkeypatch):
+    with ChatTemplate(TURNS, bos="<s>", eos="</s>") as template:
+        template.render(HELLO)
+        os.kill(template._worker.pid, signal.SIGSTOP)
+        monkeypatch.setattr(chat_template, "_TIMEOUT", 1)
+        with pytest.raises(GenerationError, match="was ended"):
+            template.render(HELLO)
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,25 @@ from __future__ import annotations
 import functools
 import json
 import resource
+import signal
 import sys
 from typing import Any
 
 
-def main(max_memory: int) -> None:
+def main(max_memory: int, max_seconds: float) -> None:
     """Answer questions until standard input ends.
 
     Args:
         max_memory: Bytes of memory that the process may have.
+        max_seconds: Seconds of processor time that an answer may take. A busy machine, on which
+            it takes longer by the clock, refuses no template.
     """
     render = make_renderer()
     resource.setrlimit(resource.RLIMIT_AS, (max_memory, max_memory))
     for line in sys.stdin.buffer:
         question = json.loads(line)
+        # Its signal ends the process, whatever a template does.
+        signal.setitimer(signal.ITIMER_PROF, max_seconds)
         try:
             answer = {"text": render(question["template"], question["values"])}
         except MemoryError:
