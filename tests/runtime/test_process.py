@@ -44,6 +44,30 @@ def test_only_log_lines_are_hidden(run_python):
     ]
 
 
+FREED_AND_NEEDED_AGAIN = """
+import ctypes, resource
+from textgen.runtime import library
+
+library.load()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+for round in range(10):
+    blocks = [libc.malloc(2**23) for _ in range(8)]
+    for block in blocks:
+        ctypes.memset(block, 1, 2**23)
+    for block in reversed(blocks):
+        libc.free(ctypes.c_void_p(block))
+    if not round:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_memory_that_every_block_of_tokens_needs_is_kept(run_python):
+    num_faults, _ = run_python(FREED_AND_NEEDED_AGAIN)
+    assert int(num_faults) < 2000  # of 147,456 pages
+
+
 BOTH = """
 import sys
 if sys.argv[2] == "before":
