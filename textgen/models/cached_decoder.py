@@ -48,15 +48,17 @@ class CachedDecoder(Decoder):
         `put` adds to these zeros.
         """
         capacity = self.capacity(state)
-        is_read = tf.sequence_mask(position, capacity)[:, None, :, None]
-        cleared = tuple(tf.where(is_read, cache, 0.0) for cache in state)
-        padding = [[0, 0], [0, 0], [0, num_positions - capacity], [0, 0]]
-        # Padding by nothing copies everything too.
-        return tf.cond(
-            num_positions > capacity,
-            lambda: tuple(tf.pad(cache, padding) for cache in cleared),
-            lambda: cleared,
-        )
+        read = tf.minimum(-tf.reduce_max(-position), capacity)  # by every row
+        is_read = tf.sequence_mask(position - read, capacity - read)[:, None, :, None]
+
+        def make_room(cache):
+            num_rows, heads, _, width = tf.unstack(tf.shape(cache))
+            new = tf.zeros((num_rows, heads, tf.maximum(num_positions - capacity, 0), width))
+            # Only the rest is compared: to copy is much faster.
+            rest = tf.where(is_read, cache[:, :, read:], 0.0)
+            return tf.concat([cache[:, :, :read], rest, new], 2)
+
+        return tuple(make_room(cache) for cache in state)
 
     def for_rows(self, num_rows, num_threads=1):
         """Return a decoder for such batches; see `Decoder.for_rows`."""
