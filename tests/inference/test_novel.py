@@ -1,5 +1,6 @@
 """Texts that copy nothing long from the corpus."""
 
+import numpy as np
 import pytest
 
 from textgen.config import SamplingConfig
@@ -48,6 +49,29 @@ def test_a_text_is_the_same_alone_in_a_batch_and_streamed(parrot):
         alone = model.generate("a", seed=row.seed, novel=LENGTH, **SETTINGS)
         assert alone.text == row.text
         assert "".join(model.stream("a", seed=row.seed, novel=LENGTH, **SETTINGS)) == row.text
+
+
+def test_only_the_rows_that_copied_are_decoded_again(parrot, monkeypatch):
+    model, corpus = parrot
+    prompts = ["a"] * 4
+    free = model.generate_batch(prompts, seed=4, **SETTINGS)
+    num_copying = sum(bool(copies(f"a{row.text}", corpus)) for row in free)
+    run, sizes = model.saved_model.run_tensors, []
+
+    def watched(signature, **inputs):
+        sizes.append(len(run_inputs(inputs)))
+        return run(signature, **inputs)
+
+    def run_inputs(inputs):
+        value = inputs.get("state_followed", prompts)
+        return value if isinstance(value, (list, np.ndarray)) else value.numpy()
+
+    monkeypatch.setattr(model.saved_model, "run_tensors", watched)
+    novel = model.generate_batch(prompts, seed=4, novel=LENGTH, **SETTINGS)
+    assert 0 < num_copying < len(prompts)
+    assert sizes[:3] == [len(prompts), len(prompts), num_copying]
+    for before, after in zip(free, novel, strict=True):
+        assert (before.text == after.text) == (not copies(f"a{before.text}", corpus))
 
 
 def test_a_copy_that_begins_in_the_prompt_is_not_continued(parrot):

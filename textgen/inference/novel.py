@@ -12,13 +12,14 @@ import numpy as np
 from textgen.config import SamplingConfig
 from textgen.inference.stream import ChunkDecoder, Outputs
 from textgen.runtime import SavedModel
+from textgen.runtime.rows import as_array, put_rows, take_rows
 
 if TYPE_CHECKING:
     from textgen.originality import CorpusIndex
 
-# Tokens of all rows that are decoded before they are looked up, and of each row at least: a copy
-# costs the time of as many.
-_TOKENS_PER_LOOK, _MIN_TOKENS = 64, 32
+# Tokens that are decoded before they are looked up. A copy costs its row the time of as many; every
+# look costs a call, which copies the caches of all rows.
+_TOKENS_PER_LOOK = 64
 
 Constrain = Callable[[SamplingConfig, Sequence[bytes]], Mapping[str, np.ndarray]]
 
@@ -26,9 +27,9 @@ Constrain = Callable[[SamplingConfig, Sequence[bytes]], Mapping[str, np.ndarray]
 class NovelDecoder(ChunkDecoder):
     """Decodes a batch of prompts in chunks, and none of their texts copies the corpus.
 
-    A chunk that completes a copy of `novel` characters is decoded again from its beginning, while
-    everything that would complete a copy there is avoided. So up to that position, the text is
-    what the model would have generated anyway.
+    If a chunk of a row completes a copy of `novel` characters, that row decodes it again from its
+    beginning, while everything that would complete a copy there is avoided. So up to that
+    position, the text is what the model would have generated anyway.
 
     Args:
         model: An exported model.
@@ -51,40 +52,63 @@ class NovelDecoder(ChunkDecoder):
         self._config = config
         self._length = config.novel or 0
         self._constrain = constrain
+        # What would complete a copy in this chunk, by row.
+        self._phrases: dict[int, set[str]] = {}
         self._texts = [prompt.encode() for prompt in inputs["prompts"]]
-        self._has_phrases = False
 
     def decode(self, num_tokens: int) -> Outputs:
         """Generate up to `num_tokens` more tokens per row; see `ChunkDecoder.decode`."""
-        size = min(num_tokens, max(_TOKENS_PER_LOOK // len(self._texts), _MIN_TOKENS))
-        phrases: list[set[str]] = [set() for _ in self._texts]
-        if self._has_phrases:
-            # The phrases of the previous chunk no longer matter.
-            self._state = {**self._state, **self._automata(phrases)}
-        self._has_phrases = False
-        beginning, tokens_left = self._state, self._tokens_left
-        while True:
-            outputs = super().decode(size)
-            new = outputs["text_bytes"]
-            found = [self._copied(*each) for each in zip(self._texts, new, strict=True)]
-            if all(more <= known for more, known in zip(found, phrases, strict=True)):
-                break
-            phrases = [known | more for known, more in zip(phrases, found, strict=True)]
-            self._has_phrases = True
-            self._state = {**beginning, **self._automata(phrases)}
-            self._tokens_left = tokens_left
+        self._phrases = {}
+        outputs = super().decode(min(num_tokens, _TOKENS_PER_LOOK))
         # A copy may begin before the chunk that completes it.
         self._texts = [
-            (text + more)[-4 * self._length :] for text, more in zip(self._texts, new, strict=True)
+            (text + more)[-4 * self._length :]
+            for text, more in zip(self._texts, outputs["text_bytes"], strict=True)
         ]
+        rows = list(self._phrases)
+        if rows:
+            # The phrases of this chunk no longer matter.
+            self._phrases = {}
+            automata = self._automata(rows)
+            held = {name: self._state[name] for name in automata}
+            self._state = {**self._state, **put_rows(held, rows, automata)}
         return outputs
 
-    def _automata(self, phrases: list[set[str]]) -> dict[str, np.ndarray]:
-        """The inputs of `decode` by which each row avoids its phrases from here on."""
+    def _run(self, state: Mapping[str, Any], num_tokens: int) -> dict[str, Any]:
+        return self._run_rows(range(len(self._texts)), state, num_tokens)
+
+    def _run_rows(
+        self, rows: Sequence[int], state: Mapping[str, Any], num_tokens: int
+    ) -> dict[str, Any]:
+        """Decode a chunk of some rows, and those that copied once more."""
+        made = super()._run(state, num_tokens)
+        places = [
+            place
+            for place, (row, new) in enumerate(zip(rows, as_array(made["text_bytes"]), strict=True))
+            if self._finds_copy(row, new)
+        ]
+        if places:
+            copying = [rows[place] for place in places]
+            beginning = {**take_rows(state, places), **self._automata(copying)}
+            made = put_rows(made, places, self._run_rows(copying, beginning, num_tokens))
+        return made
+
+    def _finds_copy(self, row: int, new: bytes) -> bool:
+        """Whether a row needs to avoid more phrases in this chunk than it did; note them."""
+        known = self._phrases.get(row, set())
+        found = self._copied(self._texts[row], new)
+        if found <= known:
+            return False
+        self._phrases[row] = known | found
+        return True
+
+    def _automata(self, rows: Sequence[int]) -> dict[str, np.ndarray]:
+        """The inputs of `decode` by which rows avoid their phrases from here on."""
         contents, states = [], []
-        for text, avoided in zip(self._texts, phrases, strict=True):
-            avoid = (*self._config.avoid, *sorted(avoided))
-            made = self._constrain(dataclasses.replace(self._config, avoid=avoid), [text])
+        for row in rows:
+            avoid = (*self._config.avoid, *sorted(self._phrases.get(row, ())))
+            config = dataclasses.replace(self._config, avoid=avoid)
+            made = self._constrain(config, [self._texts[row]])
             contents.append(made["automaton"][0] if made else b"")
             states.append(made["automaton_state"][0] if made else 0)
         return {

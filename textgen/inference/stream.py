@@ -12,6 +12,7 @@ import numpy as np
 from textgen.errors import GenerationError
 from textgen.inference.results import Generation
 from textgen.runtime import SavedModel
+from textgen.runtime.rows import as_array
 
 # How long decoding one chunk may take: short enough for text to flow smoothly, long enough
 # to make the half millisecond that each call costs negligible.
@@ -45,15 +46,19 @@ class ChunkDecoder:
         Raises:
             GenerationError: If the model has generated more tokens than it may, or none.
         """
-        outputs = self._model.run_tensors("decode", num_tokens=[num_tokens], **self._state)
+        outputs = self._run(self._state, num_tokens)
         self._state = {name: outputs.pop(name) for name in self._state}
-        arrays = {name: tensor.numpy() for name, tensor in outputs.items()}
+        arrays = {name: as_array(value) for name, value in outputs.items()}
         # A model that a stranger made may never end.
         made = int(arrays["num_tokens"].max(initial=0))
         self._tokens_left -= made
         if not all(arrays["finish_reason"]) and (made < 1 or self._tokens_left < 1):
             raise GenerationError("The model does not end its text after max_new_tokens")
         return arrays
+
+    def _run(self, state: Mapping[str, Any], num_tokens: int) -> dict[str, Any]:
+        """Return outputs and the next state, in tensors or arrays."""
+        return dict(self._model.run_tensors("decode", num_tokens=[num_tokens], **state))
 
 
 class TextStream(Iterator[str]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import mmap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ class CorpusIndex:
 
     def __init__(self, text: bytes | mmap.mmap, suffixes: np.ndarray) -> None:
         self._text = text
-        self._suffixes = suffixes.view(np.ndarray)  # a mapped array takes longer for an item
+        # An item of an array takes longer than one of its memory.
+        self._suffixes = memoryview(suffixes.view(suffixes.dtype.type))
 
     @classmethod
     def of(cls, text: bytes) -> CorpusIndex:
@@ -61,7 +63,7 @@ class CorpusIndex:
                 text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
         except (OSError, ValueError) as error:
             raise CorpusError(f"{folder}: the index is damaged ({error}).") from error
-        if suffixes.shape != (size,) or suffixes.dtype.kind != "i":
+        if suffixes.shape != (size,) or suffixes.dtype not in (np.int32, np.int64):
             raise CorpusError(f"{folder}: the index is damaged.")
         return cls(text, suffixes)
 
@@ -81,13 +83,13 @@ class CorpusIndex:
         Raises:
             CorpusError: If the index is damaged.
         """
-        place = bisect.bisect_left(self._suffixes, wanted, key=lambda at: self._at(at, len(wanted)))
+        place = bisect.bisect_left(self._suffixes, wanted, key=self._beginnings(len(wanted)))
         if place == len(self._suffixes):
             return None
-        position = int(self._suffixes[place])
+        position = self._suffixes[place]
         if not 0 <= position < len(self._text):
             raise CorpusError(f"The index is damaged: it holds the position {position}.")
-        return position if self._at(position, len(wanted)) == wanted else None
+        return position if self._text[position : position + len(wanted)] == wanted else None
 
     def continuations(self, text: str) -> set[str]:
         """Return the characters that follow a text wherever it appears.
@@ -97,10 +99,11 @@ class CorpusIndex:
             ['s', '月']
         """
         wanted = text.encode()
-        size = len(wanted)
-        first = bisect.bisect_left(self._suffixes, wanted, key=lambda at: self._at(at, size))
-        last = bisect.bisect_right(self._suffixes, wanted, key=lambda at: self._at(at, size))
-        found = (self._at(at + size, 4) for at in self._suffixes[first:last].tolist())
+        beginning = self._beginnings(len(wanted))
+        first = bisect.bisect_left(self._suffixes, wanted, key=beginning)
+        last = bisect.bisect_right(self._suffixes, wanted, key=beginning)
+        ends = (at + len(wanted) for at in self._suffixes[first:last])
+        found = {self._text[end : end + 4] for end in ends}
         # What is left of the characters after the next one is no text.
         return {after.decode("utf-8", "ignore")[:1] for after in found} - {""}
 
@@ -109,5 +112,7 @@ class CorpusIndex:
         newlines = np.frombuffer(self._text, np.uint8, position) if position else np.zeros(0)
         return int((newlines == _NEWLINE).sum()) + 1
 
-    def _at(self, position: int, size: int) -> bytes:
-        return self._text[position : int(position) + size]
+    def _beginnings(self, size: int) -> Callable[[int], bytes]:
+        """Return what a suffix begins with, by its position."""
+        text = self._text
+        return lambda at: text[at : at + size]

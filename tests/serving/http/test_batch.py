@@ -1,20 +1,11 @@
 """Rows join and leave a batch without a trace in the others."""
 
-import numpy as np
 import pytest
 
 from tests.serving.http.conftest import make_row
 from textgen.catalog import ModelEntry
 from textgen.inference import TextGenerator
-from textgen.serving.http.batch import Batch, Prompt, stack
-
-
-def test_stack_pads_with_what_counts_for_nothing():
-    texts = stack([np.array([[b"a", b"b"]], object), np.array([[b"c"]], object)])
-    assert texts.tolist() == [[b"a", b"b"], [b"c", b""]]
-    numbers = stack([np.ones((1, 2, 1), np.float32), np.ones((2, 1, 3), np.float32)])
-    assert numbers.shape == (3, 2, 3)
-    assert numbers.sum() == 2 + 6
+from textgen.serving.http.batch import Batch, Prompt
 
 
 @pytest.mark.parametrize("architecture", ["transformer", "lstm"])

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from textgen.runtime import SavedModel
-
-Arrays = dict[str, np.ndarray]
+from textgen.runtime.rows import Arrays, as_array, stack, take_rows
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Batch:
         """
         if len(rows) == self.size:
             return
-        self._state = {name: as_array(value)[list(rows)] for name, value in self._state.items()}
+        self._state = take_rows(self._state, rows)
         self.size = len(rows)
         if not rows:
             self._state = {}
@@ -96,33 +95,6 @@ class Batch:
         )
         self._state = {name: outputs.pop(name) for name in self._state}
         return {name: tensor.numpy() for name, tensor in outputs.items()}
-
-
-def stack(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate along the first dimension, padding the others to the largest size.
-
-    Padding is empty strings or zeros: the lists of texts ignore both, and the graph clears
-    whatever part of a cache no token was written to.
-
-    Args:
-        parts: Arrays [B_i, ...] of one dtype and rank.
-    """
-    sizes = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-    if all(part.shape[1:] == tuple(sizes) for part in parts):
-        return np.concatenate(parts)
-    stacked = np.zeros((sum(map(len, parts)), *sizes), parts[0].dtype)
-    if stacked.dtype.kind == "O":
-        stacked[...] = b""
-    row = 0
-    for part in parts:
-        stacked[(slice(row, row + len(part)), *map(slice, part.shape[1:]))] = part
-        row += len(part)
-    return stacked
-
-
-def as_array(value: Any) -> np.ndarray:
-    """Return an array, or the array of a tensor."""
-    return value if isinstance(value, np.ndarray) else value.numpy()
 
 
 def _add_token_bias(bias: np.ndarray, prompts: Sequence[Prompt]) -> np.ndarray:

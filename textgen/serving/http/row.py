@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from textgen.serving.http.batch import Arrays, Prompt
+from textgen.runtime.rows import Arrays
+from textgen.serving.http.batch import Prompt
 
 
 @dataclass(frozen=True)
