@@ -62,7 +62,7 @@ def _option(control: Control, section: str) -> Callable:
         settings |= {"multiple": True, "metavar": "TEXT", "callback": _unescape_all}
         settings["help"] += r" May be given several times; \n, \t and \\ are escapes."
     elif isinstance(control, Schema):
-        settings |= {"metavar": "FILE", "type": click.Path(exists=True, dir_okay=False)}
+        settings |= {"metavar": "FILE|JSON", "type": _SchemaType()}
     elif isinstance(control, Switch):
         settings |= {"is_flag": True}
     elif isinstance(control, Text):
@@ -100,10 +100,26 @@ def _split_bias(ctx: click.Context, param: click.Parameter, value: str) -> tuple
         raise click.BadParameter(rule, ctx, param) from None
 
 
+class _SchemaType(click.Path):
+    """The name of a file that exists, or a JSON object."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if _is_object(value) else super().convert(value, param, ctx)
+
+
+def _is_object(text: str) -> bool:
+    return text.lstrip().startswith("{")
+
+
 def sampling_config(sampling: dict[str, Any]) -> SamplingConfig:
     """Return the config of the options that `controls` gave a command."""
     schema = sampling["json_schema"]
-    return SamplingConfig(**{**sampling, "json_schema": None if schema is None else _read(schema)})
+    if schema is not None and not _is_object(schema):
+        schema = _read(schema)
+    return SamplingConfig(**{**sampling, "json_schema": schema})
 
 
 def read_phrases(file: str) -> tuple[str, ...]:

@@ -152,8 +152,15 @@ def test_what_must_not_and_must_appear(write, tmp_path):
     assert "--json-schema must leave a text that the model can" in impossible.stderr
     refused = write("The ", "--num-beams", 2, "--avoid-file", file)
     assert refused.stderr.count("--num-beams cannot be combined with --avoid-file.") == 1
-    wrong = write("The ", "--regex", "(")
-    assert wrong.stderr.strip() == "Error: --regex must be a regular expression. Received: '('"
+    impossible = write("The ", "--json-schema", '{"type": "integer"}')
+    assert "--json-schema must leave a text that the model can" in impossible.stderr
+    for option, rule in (
+        ("--regex", "a regular expression"),
+        ("--avoid-regex", "regular expressions"),
+    ):
+        wrong = write("The ", option, "(")
+        fault = "missing ), unterminated subpattern at position 0"
+        assert wrong.stderr.strip() == f"Error: {option} must be {rule} ({fault}). Received: '('"
     file.write_text("[]", "utf-8")
     wrong = write("The ", "--json-schema", file)
     assert "Error: --json-schema must be a JSON schema, which is an object." in wrong.stderr

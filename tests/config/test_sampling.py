@@ -36,7 +36,7 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ("stop", "must be a list of non-empty strings", ["abc", None, 3]),
         ("stop", "must be Unicode text without lone surrogates", [["a", "\ud800"]]),
         ("avoid", "must be a list of non-empty strings", ["abc", [""]]),
-        ("avoid_regex", "must be a list of regular expressions", [["("], ["a{2,1}"]]),
+        ("avoid_regex", "must be regular expressions", [["("], ["a{2,1}"]]),
         ("ignore_case", "must be true or false", [1, None]),
         ("regex", "must be a regular expression", ["", "*", 3]),
         (

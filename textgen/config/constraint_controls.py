@@ -11,6 +11,7 @@ from typing import Any
 
 from textgen.checks import is_text
 from textgen.config.controls import Control, Integer, Stage, Texts
+from textgen.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class Patterns(Texts):
     def checked(self, value: Any) -> Any:
         """Return the patterns as a tuple."""
         patterns = super().checked(value)
-        self._check(all(map(_is_pattern, patterns)), self.rule, patterns)
+        for pattern in patterns:
+            _check_pattern(self.name, "regular expressions", pattern)
         return patterns
 
 
@@ -55,8 +57,12 @@ class Pattern(Text):
         """The values it may have."""
         return "a regular expression"
 
-    def _fits(self, value: Any) -> bool:
-        return super()._fits(value) and _is_pattern(value)
+    def checked(self, value: Any) -> Any:
+        """Return the pattern."""
+        pattern = super().checked(value)
+        if pattern is not None:
+            _check_pattern(self.name, self.rule, pattern)
+        return pattern
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,14 +104,19 @@ class Switch(Control):
         return isinstance(value, bool)
 
 
-def _is_pattern(value: str) -> bool:
+def _check_pattern(name: str, rule: str, pattern: str) -> None:
+    """Raise a ConfigError that says what is wrong with a pattern, if something is."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            re.compile(value)
-    except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+            re.compile(pattern)
+    except (re.error, OverflowError) as error:
+        fault = str(error)
+    except RecursionError:
+        fault = "it is nested too deeply"
+    else:
+        return
+    raise ConfigError(f"{name} must be {rule} ({fault}). Received: {pattern!r}")
 
 
 def _is_object(value: str) -> bool:
