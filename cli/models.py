@@ -12,8 +12,9 @@ from textgen.cli.screen import say, visible
 from textgen.card import ModelCard
 from textgen.card_parts import StorageSummary
 from textgen.catalog import Catalog, ModelEntry
-from textgen.errors import ModelDamagedError
+from textgen.errors import ModelDamagedError, ModelNotFoundError
 from textgen.models import registry
+from textgen.numerals import whole_number
 
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
@@ -92,20 +93,22 @@ def delete(model: str, yes: bool, models_dir: str | None) -> None:
 
     catalog = Catalog(models_dir)
     name, _, version = model.partition("/")
-    versions = find_versions(catalog, name)
+    versions, number = find_versions(catalog, name), whole_number(version)
     if not version:
         lost = f"all of {name}: " + (
             f"version {', '.join(map(str, sorted(versions)))} and the training run"
             if versions
             else "its training run, which has exported nothing yet"
         )
-    elif not (version.isascii() and version.isdecimal()):
+    elif number is None:
         raise click.UsageError(f"A version must be a number, as in {name}/1. Received: {model!r}")
+    elif number not in versions:
+        raise ModelNotFoundError(f"The model {name!r} has no version {number}.")
     else:
-        lost = f"version {int(version)} of {name}"
+        lost = f"version {number} of {name}"
     if not yes:
         click.confirm(visible(f"Delete {lost}?"), abort=True, err=True)
-    delete_model(catalog, name, int(version) if version else None)
+    delete_model(catalog, name, number)
     say(visible(f"Deleted {lost}."))
 
 

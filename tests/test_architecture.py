@@ -30,6 +30,7 @@ ALLOWED = {
     "digests": {"files"},
     "arrays": {"files"},
     "splitmix": set(),
+    "numerals": set(),
     "gram_table": {"splitmix"},
     "adaptation": {
         *("catalog", "errors", "evaluation", "inference", "inheritance", "models", "runtime"),
@@ -43,7 +44,7 @@ ALLOWED = {
     "keras_internals": set(),
     "models": {"checks", "errors", "keras_internals", "record"},
     "config": {"checks", "errors", "models.config", "models.registry", "record"},
-    "corpus": {"chat_template", "config", "errors", "unicode", "version"},
+    "corpus": {"chat_template", "config", "errors", "numerals", "unicode", "version"},
     "tokenizer": {"config", "errors", "files", "unicode"},
     "planning": {"checks", "config", "errors", "models"},
     "reporter": {"metrics", "planning"},
@@ -70,7 +71,7 @@ ALLOWED = {
     },
     "card_parts": set(),
     "card": {"card_parts", "metrics", "run", "training", "version"},
-    "catalog": {"card", "digests", "errors", "files"},
+    "catalog": {"card", "digests", "errors", "files", "numerals"},
     "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
@@ -83,7 +84,7 @@ ALLOWED = {
         *("card", "catalog", "config", "errors", "generation", "models.base"),
         *("models.precision", "tokenizer"),
     },
-    "runtime": {"errors"},
+    "runtime": {"errors", "numerals"},
     "serving": {"catalog", "errors", "files", "inference", "runtime", "tokenizer"},
     "serving.http": {
         *("catalog", "config", "errors", "files", "gram_table", "inference", "runtime"),
@@ -125,6 +126,7 @@ STANDARD_LIBRARY_ONLY = {
         "errors",
         "files",
         "metrics",
+        "numerals",
     ),
     *("record", "splitmix", "unicode", "version"),
 }

@@ -18,6 +18,7 @@ from textgen.card import ModelCard
 from textgen.digests import DIGESTS_NAME, DigestError, check_digests, record_digests
 from textgen.errors import ConfigError, ModelDamagedError, ModelNotFoundError
 from textgen.files import publish, read_json, scratch_folder
+from textgen.numerals import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -208,9 +209,9 @@ class Catalog:
         for folder in (self.folder / path, path):
             if _has_graph(folder):
                 # "." does not name a version, nor does a link to one under another name.
-                is_version = _version_number(folder.name) is not None
+                is_version = whole_number(folder.name) is not None
                 named = folder if is_version else folder.resolve()
-                version = _version_number(named.name)
+                version = whole_number(named.name)
                 name = _own_name(named if version is None else named.parent)
                 return ModelEntry(name, version, folder)
             if entry := _newest_version(folder):
@@ -256,12 +257,8 @@ def _versions(folder: Path) -> dict[int, Path]:
     """Return a model's version numbers, with their folders."""
     # For a name that no file can have, os.path returns False; pathlib raises.
     children = folder.iterdir() if os.path.isdir(folder) else ()
-    numbers = ((_version_number(child.name), child) for child in children)
+    numbers = ((whole_number(child.name), child) for child in children)
     return {number: child for number, child in numbers if number is not None}
-
-
-def _version_number(name: str) -> int | None:
-    return int(name) if name.isascii() and name.isdecimal() else None
 
 
 def _newest_version(folder: Path) -> ModelEntry | None:

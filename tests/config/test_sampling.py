@@ -36,9 +36,9 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
         ("stop", "must be a list of non-empty strings", ["abc", None, 3]),
         ("stop", "must be Unicode text without lone surrogates", [["a", "\ud800"]]),
         ("avoid", "must be a list of non-empty strings", ["abc", [""]]),
-        ("avoid_regex", "must be regular expressions", [["("], ["a{2,1}"]]),
+        ("avoid_regex", "must be a list of regular expressions", ["abc", [""]]),
         ("ignore_case", "must be true or false", [1, None]),
-        ("regex", "must be a regular expression", ["", "*", 3]),
+        ("regex", "must be a regular expression", ["", 3]),
         (
             "json_schema",
             "must be a JSON schema, which is an object",
@@ -57,6 +57,24 @@ NAN, INF, HUGE = math.nan, math.inf, 10**400
 )
 def test_values_outside_their_range_are_refused(assert_refused, name, rule, values):
     assert_refused(SamplingConfig, name, rule, values)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fault"),
+    [
+        ("(", "missing ), unterminated subpattern at position 0"),
+        ("a{2,1}", "min repeat greater than max repeat at position 2"),
+        ("*", "nothing to repeat at position 0"),
+        ("(" * 5000 + ")" * 5000, "it is nested too deeply"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_said(pattern, fault):
+    for settings in ({"regex": pattern}, {"avoid_regex": ["a", pattern]}):
+        (name,) = settings
+        with pytest.raises(ConfigError) as caught:
+            SamplingConfig(**settings)
+        assert str(caught.value).startswith(f"{name} must be ")
+        assert str(caught.value).endswith(f"({fault}). Received: {pattern!r}")
 
 
 @pytest.mark.parametrize(

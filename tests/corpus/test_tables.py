@@ -205,6 +205,7 @@ def test_a_field_may_be_longer_than_the_csv_module_allows():
             "t.csv: line 2 must have 2 fields, as the header has. Received: 3.",
         ),
         ("id,text\n1\n", "csv", None, "line 2 must have 2 fields, as the header has. Received: 1."),
+        ("one,two\n", "csv", "9" * 5000, "give the number of the column."),
         ("one,two\n", "csv", None, "If it has no header, give the number of the column."),
         ('["a", "b', "json", None, "t.json: element 2 is not valid JSON"),
         ('["a" "b"]', "json", None, "element 1 must be followed by a comma"),

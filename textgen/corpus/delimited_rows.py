@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from textgen.corpus.bad_rows import BadRows
 from textgen.corpus.cleaning import split_lines
 from textgen.errors import CorpusError
+from textgen.numerals import whole_number
 
 DEFAULT_COLUMN = "text"
 _CSV_DELIMITERS = (",", ";", "\t", "|")
@@ -168,9 +169,10 @@ def _read_header(
             return _Layout(delimiter, len(header), tuple(map(header.index, wanted)))
     # Without the columns' names, the most likely delimiter is the most frequent one.
     delimiter, header = max(headers.items(), key=lambda item: len(item[1]))
-    if all(column.isdecimal() and 1 <= int(column) <= len(header) for column in wanted):
+    numbers = [whole_number(column) or 0 for column in wanted]
+    if all(1 <= number <= len(header) for number in numbers):
         lines.give_back(0)
-        return _Layout(delimiter, len(header), tuple(int(column) - 1 for column in wanted))
+        return _Layout(delimiter, len(header), tuple(number - 1 for number in numbers))
     if [*columns.values()] == [None] and len(header) == 1:
         lines.give_back(0)
         bad_rows.notices.add("Files with one column and no header 'text'", bad_rows.name)

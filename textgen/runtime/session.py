@@ -10,6 +10,7 @@ from ctypes import c_char_p, c_void_p
 import numpy as np
 
 from textgen.errors import GenerationError, ModelDamagedError
+from textgen.numerals import whole_number
 from textgen.runtime.directory import SERVING_TAG, Contents
 from textgen.runtime.library import Library, Output, Status, environment
 from textgen.runtime.signatures import Signature, TensorSpec
@@ -168,18 +169,19 @@ class Session:
         return session
 
     def _find(self, path: str | os.PathLike[str], spec: TensorSpec) -> Output:
-        operation_name, _, index = spec.name.rpartition(":")
+        operation_name, _, text = spec.name.rpartition(":")
+        index = whole_number(text)
         operation = self._library.TF_GraphOperationByName(self._graph, operation_name.encode())
         # TensorFlow aborts the process if an output does not exist.
         if (
             not operation
-            or not index.isdecimal()
-            or int(index) >= self._library.TF_OperationNumOutputs(operation)
+            or index is None
+            or index >= self._library.TF_OperationNumOutputs(operation)
         ):
             raise ModelDamagedError(
                 f"The SavedModel at {path} is damaged: its graph has no tensor {spec.name}"
             )
-        return Output(operation, int(index))
+        return Output(operation, index)
 
 
 class _Fetched:
