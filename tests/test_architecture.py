@@ -105,8 +105,8 @@ ALLOWED = {
     },
     "inspection": {"config", "corpus", "errors", "evaluation", "metrics"},
     "teaching": {
-        *("arrays", "card_parts", "catalog", "digests", "errors", "files", "inheritance"),
-        *("models", "reporter", "run", "training"),
+        *("arrays", "card_parts", "catalog", "config", "digests", "errors", "files"),
+        *("inheritance", "models", "reporter", "run", "training"),
     },
     "report": {
         *("arrays", "catalog", "config", "errors", "evaluation", "files", "inference"),

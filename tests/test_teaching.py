@@ -7,6 +7,7 @@ import pytest
 
 import textgen
 from tests import light_runs
+from textgen import job
 from textgen.errors import CheckpointError, ConfigError, ModelNotFoundError
 
 pytestmark = pytest.mark.usefixtures("without_samples", "without_graph")
@@ -106,6 +107,15 @@ def test_damaged_predictions_are_one_sentence(corpus, models):
         textgen.resume([corpus], "student", models_dir=models, max_steps=9)
 
 
+def test_a_missing_teacher_is_missed_before_the_corpus_is_read(corpus, models):
+    phases = Phases()
+    with pytest.raises(ModelNotFoundError, match="no model 'nobody'"):
+        taught(corpus, models, teacher="nobody", reporter=phases)
+    with pytest.raises(ModelNotFoundError, match="no model 'nobody'"):
+        textgen.plan([corpus], "student", models_dir=models, teacher="nobody", reporter=phases)
+    assert phases.names == []
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "rule"),
     [
@@ -130,3 +140,19 @@ def test_a_plan_keeps_the_teacher(corpus, models):
     plan = textgen.plan([corpus], "student", models_dir=models, teacher="big", time_budget=60)
     assert plan.config.training.teacher == "big"
     assert dataclasses.replace(plan.config.training, teacher=None).teacher is None
+
+
+def test_a_plan_counts_the_time_that_its_teacher_has_yet_to_take(corpus, models, monkeypatch):
+    monkeypatch.setattr(job, "teaching_seconds", lambda *_: 1000.0)
+
+    def planned(**settings):
+        return textgen.plan([corpus], "student", models_dir=models, max_steps=6, **TINY, **settings)
+
+    assert planned(teacher="big").seconds > 1000 > planned().seconds
+    taught(corpus, models)
+    assert planned(teacher="big").seconds < 1000
+
+
+def test_a_plan_of_what_cannot_be_taught_is_refused(corpus, models):
+    with pytest.raises(ConfigError, match="teacher must have the run's own tokenizer"):
+        textgen.plan([corpus], "student", models_dir=models, teacher="big", tokenizer="bpe")

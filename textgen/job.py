@@ -22,9 +22,10 @@ from textgen.planning import (
     compressed_bits,
     make_plan,
     measure_machine,
+    teaching_seconds,
 )
 from textgen.reporter import Reporter
-from textgen.run import ModelRuns, Run, RunFolder, record_export
+from textgen.run import ModelRuns, Parent, Run, RunFolder, record_export
 from textgen.teaching import describe_teacher, taught_tokens
 from textgen.tokenizer import ImportedTokenizer
 from textgen.windows import Windows, cut_windows
@@ -60,13 +61,16 @@ class Trained:
     result: TrainingResult
 
 
-def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
+def plan_run(
+    run: Run, request: PlanRequest, num_devices: int, teacher: Parent | None = None
+) -> Plan:
     """Plan a run whose tokens are known.
 
     Args:
         run: The run.
         request: What to keep, and how long the run may take.
         num_devices: Number of devices that share a batch.
+        teacher: The model that has yet to teach the run, if there is one.
 
     Raises:
         CorpusError: If the corpus is too short for any plan.
@@ -89,7 +93,12 @@ def plan_run(run: Run, request: PlanRequest, num_devices: int) -> Plan:
         longest_row=0 if rows is None else int((rows[:, 2] - rows[:, 0]).max()),
     )
     machine = measure_machine(num_devices)
+    teaching = 0.0
+    if teacher is not None:
+        teaching = teaching_seconds(teacher.config, tokens.size, size.vocab_size, machine)
+        request = dataclasses.replace(request, started=request.started - teaching)
     planned = make_plan(run.config, request.fixed, size, machine, request.seconds_left(machine))
+    planned = dataclasses.replace(planned, seconds=planned.seconds + teaching)
     _windows(run, planned.config)  # refuses a corpus that is too short
     return planned
 

@@ -34,10 +34,12 @@ from textgen.run import (
     read_or_reuse,
     reopen_run,
 )
-from textgen.teaching import teach
+from textgen.teaching import find_teacher, must_teach, teach
 from textgen.workplace import devices, locked
 
 Paths = Sequence[str | os.PathLike[str]]
+
+_CANNOT_PLAN = "A plan is for one machine only. Received: strategy='multi-worker'"
 
 
 def train(
@@ -97,6 +99,7 @@ def train(
     reporter = reporter or Reporter()
     catalog = Catalog(models_dir)
     config, request, parent = _requested(catalog, config, settings, time_budget, started)
+    teacher = find_teacher(config, catalog)
     runs = ModelRuns(catalog.model_folder(name))
     others = {"validation": validation, "test": test, "replay": replay}
     sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
@@ -106,7 +109,7 @@ def train(
             run = begin_run(source, runs, config, reporter, parent, writes=is_chief)
             deadline, closing_seconds = math.inf, 0.0
             with run.folder.discarded_on_error() if is_chief else contextlib.nullcontext():
-                teach(run, catalog, runs.newest, reporter)
+                teach(run, teacher, runs.newest, reporter)
                 if request is not None:
                     planned = plan_run(run, request, strategy.num_replicas_in_sync)
                     run = run.with_config(planned.config)
@@ -171,13 +174,15 @@ def plan(
     config, request, parent = _requested(catalog, config, settings, time_budget, started)
     if request is None:
         raise ConfigError(_CANNOT_PLAN)
+    teacher = find_teacher(config, catalog)
     runs = ModelRuns(catalog.model_folder(name))
     others = {"validation": validation, "test": test, "replay": replay}
     sources, parts = find_parts(paths, others, config.corpus, catalog.folder)
     source = read_or_reuse(sources, runs, config, reporter, parent, parts)
     with devices(config) as (strategy, _):
         run = begin_run(source, runs, config, reporter, parent, writes=False)
-        return plan_run(run, request, strategy.num_replicas_in_sync)
+        missing = teacher if must_teach(run, teacher, runs.newest) else None
+        return plan_run(run, request, strategy.num_replicas_in_sync, missing)
 
 
 def resume(
@@ -293,6 +298,3 @@ def _request(
     if time_budget is not None:
         raise ConfigError(_CANNOT_PLAN)
     return None
-
-
-_CANNOT_PLAN = "A plan is for one machine only. Received: strategy='multi-worker'"

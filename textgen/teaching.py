@@ -15,6 +15,7 @@ import numpy as np
 from textgen.arrays import map_array
 from textgen.card_parts import ParentSummary
 from textgen.catalog import Catalog
+from textgen.config import RunConfig
 from textgen.digests import DIGESTS_NAME, check_digests, digest_file, record_digests
 from textgen.errors import CheckpointError, ConfigError
 from textgen.files import publish_folder, read_json, write_atomically
@@ -28,27 +29,51 @@ _MAX_TOKENS = 2**16
 _TAUGHT, _TEACHER = "taught.npy", "teacher.json"
 
 
-def teach(run: Run, catalog: Catalog, previous: RunFolder, reporter: Reporter) -> None:
+def find_teacher(config: RunConfig, catalog: Catalog) -> Parent | None:
+    """Return the teacher that the settings of a run name, if they name one.
+
+    Raises:
+        ModelNotFoundError: If there is no such model.
+        ModelDamagedError: If the teacher's files are damaged.
+    """
+    name = config.training.teacher
+    return None if name is None else find_parent(catalog, name)[0]
+
+
+def must_teach(run: Run, teacher: Parent | None, previous: RunFolder) -> bool:
+    """Whether a run has a teacher that has yet to predict its training part.
+
+    Args:
+        run: The run, before its first step.
+        teacher: The run's teacher, if it has one.
+        previous: The run before it, which may have the same teacher and tokens.
+
+    Raises:
+        ConfigError: If the run has another tokenizer than the teacher, or rows with prompts.
+    """
+    if teacher is None:
+        return False
+    _check(run, teacher)
+    return _made_from(previous.teacher) != _makers(run, teacher)
+
+
+def teach(run: Run, teacher: Parent | None, previous: RunFolder, reporter: Reporter) -> None:
     """Write what a run's teacher predicts for its training part, if it has a teacher.
 
     Args:
         run: The run, before its first step.
-        catalog: The models folder.
+        teacher: The run's teacher, if it has one.
         previous: The run before it, which may have the same teacher and tokens.
         reporter: Receives the number of bytes done.
 
     Raises:
         ConfigError: If the run has another tokenizer than the teacher, or rows with prompts.
-        ModelNotFoundError: If there is no such teacher.
-        ModelDamagedError: If the teacher's files are damaged.
+        ModelDamagedError: If the teacher's weights are damaged.
         OSError: If the folder cannot be written.
     """
-    if run.config.training.teacher is None:
+    if teacher is None:
         return
-    teacher, _ = find_parent(catalog, run.config.training.teacher)
-    _check(run, teacher)
-    made_from = {"teacher": teacher.digest, "tokens": _digest(run.folder)}
-    if _made_from(previous.teacher) == made_from:
+    if not must_teach(run, teacher, previous):
         shutil.copytree(previous.teacher, run.folder.teacher, copy_function=link_or_copy)
         return
     from textgen.training.soft_targets import write_taught
@@ -66,7 +91,7 @@ def teach(run: Run, catalog: Catalog, previous: RunFolder, reporter: Reporter) -
             model,
             lambda done, total: reporter.bytes_done(done * size, total * size),
         )
-        facts = {"made_from": made_from, "teacher": summary}
+        facts = {"made_from": _makers(run, teacher), "teacher": summary}
         write_atomically(scratch / _TEACHER, json.dumps(facts, indent=2).encode())
         record_digests(scratch, scratch / DIGESTS_NAME)
 
@@ -133,8 +158,9 @@ def _describe(owner: Run | Parent) -> str:
     return f"{owner.tokenizer.vocab_size:,} tokens of kind {owner.tokenizer.kind!r}"
 
 
-def _digest(folder: RunFolder) -> str:
-    return digest_file(folder.tokens / "train.npy")
+def _makers(run: Run, teacher: Parent) -> dict[str, str]:
+    """Return what a teacher's predictions for a run are made from."""
+    return {"teacher": teacher.digest, "tokens": digest_file(run.folder.tokens / "train.npy")}
 
 
 def _made_from(folder: Path) -> object:

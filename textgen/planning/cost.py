@@ -110,10 +110,25 @@ def validation_seconds(
     model: ModelConfig, num_tokens: int, vocab_size: int, machine: Machine
 ) -> float:
     """Return the estimated seconds of a validation of `num_tokens` and its sample."""
+    seconds = _forward_seconds(model, num_tokens, vocab_size, machine) / machine.num_devices
+    return seconds + _SAMPLE_SECONDS * _slowness(machine)
+
+
+def teaching_seconds(
+    teacher: ModelConfig, num_tokens: int, vocab_size: int, machine: Machine
+) -> float:
+    """Return the estimated seconds until a teacher has predicted a text of `num_tokens`."""
+    # Half of each window is only processed so that the other half has a context.
+    seconds = _forward_seconds(teacher, 2 * num_tokens, vocab_size, machine)
+    return seconds + loading_seconds(teacher, vocab_size, machine)
+
+
+def _forward_seconds(
+    model: ModelConfig, num_tokens: int, vocab_size: int, machine: Machine
+) -> float:
     operations, activations = _work_per_token(model, vocab_size, machine)
     seconds = operations / machine.flops + activations / machine.activations_per_second
-    tokens = _FORWARD_FRACTION * num_tokens / machine.num_devices
-    return tokens * seconds * machine.contention + _SAMPLE_SECONDS * _slowness(machine)
+    return _FORWARD_FRACTION * num_tokens * seconds * machine.contention
 
 
 def compile_seconds(model: ModelConfig, machine: Machine) -> float:
