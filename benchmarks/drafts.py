@@ -69,7 +69,8 @@ def _export(model: Path, folder: Path) -> bool:
     generator = Generator.of_model(keras_model, run.tokenizer, run.has_documents, run.seen_tokens())
     write_saved_model(folder / "plain", generator, run.tokenizer, entry.card)
     corpus = (run.store.train, run.store.validation)
-    generator.drafts = DraftTable.for_decoder(generator.decoder, *corpus)
+    num_weights = keras_model.count_params()
+    generator.drafts = DraftTable.for_decoder(generator.decoder, num_weights, *corpus)
     write_saved_model(folder / "drafts", generator, run.tokenizer, entry.card)
     return generator.drafts is not None
 

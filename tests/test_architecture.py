@@ -42,6 +42,8 @@ ALLOWED = {
     "checks": {"errors", "unicode"},
     "record": {"errors"},
     "keras_internals": set(),
+    "tensorflow_internals": set(),
+    "memory": set(),
     "models": {"checks", "errors", "keras_internals", "record"},
     "config": {"checks", "errors", "models.config", "models.registry", "record"},
     "corpus": {"chat_template", "config", "errors", "numerals", "unicode", "version"},
@@ -75,13 +77,16 @@ ALLOWED = {
     "constraints": {"config", "errors"},
     "upkeep": {"catalog", "errors", "files", "run", "serving"},
     "sampling": {"config", "splitmix"},
-    "generation": {"config", "gram_table", "sampling", "models.base", "splitmix", "tokenizer"},
+    "generation": {
+        *("config", "gram_table", "memory", "models.base", "sampling", "splitmix"),
+        *("tensorflow_internals", "tokenizer"),
+    },
     "training": {
         *("arrays", "config", "windows", "errors", "files", "keras_internals", "metrics", "models"),
-        "reporter",
+        *("reporter", "tensorflow_internals"),
     },
     "export": {
-        *("card", "catalog", "config", "errors", "generation", "models.base"),
+        *("card", "catalog", "config", "errors", "generation", "memory", "models.base"),
         *("models.precision", "tokenizer"),
     },
     "runtime": {"errors", "numerals"},

@@ -77,7 +77,9 @@ def add_index(
         run.has_documents,
         run.seen_tokens(),
         copy_table=table,
-        drafts=DraftTable.for_decoder(decoder, run.store.train, run.store.validation),
+        drafts=DraftTable.for_decoder(
+            decoder, entry.card.num_parameters, run.store.train, run.store.validation
+        ),
     )
     known = CopyTable(num_bytes=table.size, false_positive_rate=false_positive_rate(table))
     storage = entry.card.storage

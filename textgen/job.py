@@ -252,9 +252,11 @@ def finish(
         windows = _windows(run, run.config, judged="test").validation
         result = dataclasses.replace(result, test_loss=mean_loss(result.model, windows))
     reporter.phase("exporting")
-    # Its weights are arrays: the export frees each when it is done with it.
-    decoder = result.model.decoder()
-    drafts = DraftTable.for_decoder(decoder, run.store.train, run.store.validation)
+    model = result.model
+    # Without weights, which the export takes from the model one after the other.
+    decoder = model.decoder_class(model.config, model.vocab_size, {})
+    tokens = (run.store.train, run.store.validation)
+    drafts = DraftTable.for_decoder(decoder, model.count_params(), *tokens)
     seen = run.seen_tokens()
     generator = Generator(decoder, run.tokenizer, run.has_documents, seen, drafts=drafts)
     card = make_card(runs.name, run, result)
@@ -262,9 +264,10 @@ def finish(
         card = dataclasses.replace(card, teacher=describe_teacher(runs.newest))
 
     def write(folder: Path) -> None:
-        write_saved_model(folder, generator, run.tokenizer, card, run.chat_template)
-        if result.model.adapters is not None:
-            result.model.adapters.save(folder / ADAPTER_PATH)
+        weights = model.fused_weights()
+        write_saved_model(folder, generator, run.tokenizer, card, run.chat_template, weights)
+        if model.adapters is not None:
+            model.adapters.save(folder / ADAPTER_PATH)
         copies = measure_copies(folder, dataclasses.replace(run, folder=runs.newest))
         write_card(folder, dataclasses.replace(card, copies=copies))
 

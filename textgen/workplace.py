@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from textgen.runtime.library import environment
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+# On a CPU, few plans have time to train as many weights.
+_LARGE = 2**25
 
 
 @contextlib.contextmanager
@@ -25,6 +29,14 @@ def locked(runs: ModelRuns, config: RunConfig) -> Iterator[RunLock]:
         yield lock
 
 
+def _may_train_adapters(config: RunConfig) -> bool:
+    """Return whether adapters are trained, or a plan will choose them for a large parent."""
+    rank, model = config.training.adapter_rank, config.model
+    if config.from_model is None or rank is not None:
+        return bool(rank)
+    return sum(map(math.prod, model.profile.matrix_shapes(model))) >= _LARGE
+
+
 @contextlib.contextmanager
 def devices(
     config: RunConfig, lock: RunLock | None = None
@@ -33,7 +45,7 @@ def devices(
     # Only now: a mistyped file name should be reported without waiting for TensorFlow.
     # With oneDNN, TensorFlow never returns memory, and a model with adapters may need most of it.
     # Its steps are compiled by XLA, which does without, and never planned in bfloat16.
-    settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if config.training.adapter_rank else {}
+    settings = {"TF_ENABLE_ONEDNN_OPTS": "0"} if _may_train_adapters(config) else {}
     with environment(settings), hidden_banner():
         from textgen.training import distribution
     name = config.training.strategy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ from textgen.export.merging import merge_equal
 from textgen.export.requests import sample_state, write_requests
 from textgen.export.signatures import build_signatures
 from textgen.generation import Generator
+from textgen.memory import return_memory
 from textgen.models.base import Decoder
 from textgen.tokenizer import Tokenizer
 
@@ -59,9 +60,10 @@ def write_saved_model(
         weights = _take_weights(generator.decoder)
     signatures: dict[str, SignatureDef] = {}
     try:
-        with tf.Graph().as_default():
-            with _v1.Session(config=_UNOPTIMIZED) as session:
-                decoder = _with_variables(generator.decoder, weights, session)
+        graph = tf.Graph()
+        with contextlib.closing(_v1.Session(graph=graph, config=_UNOPTIMIZED)) as session:
+            decoder = _with_variables(generator.decoder, weights, session)
+            with graph.as_default():
                 saver = _v1.train.Saver(sharded=True, allow_empty=True)
                 variables = folder / "variables"
                 variables.mkdir(parents=True)
@@ -72,9 +74,10 @@ def write_saved_model(
                 built = iter(build_signatures(generator.with_decoder(decoder)))
                 signatures.update([next(built)])
                 state = sample_state(signatures["prefill"], session)
-            # A session has the weights, and would copy all of the graph before it runs.
-            del session
-            _return_memory()
+        # A session has the weights, and would copy all of the graph before it runs.
+        del session
+        return_memory()
+        with graph.as_default():
             signatures.update(built)
             _write_graph(folder, saver, signatures)
         # TensorFlow Serving ignores files of assets.extra that it does not know.
@@ -91,31 +94,25 @@ def write_saved_model(
     write_card(folder, card)
 
 
-def _return_memory() -> None:
-    """Let the system have the memory that was freed, where the C library keeps it by itself."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
 def _take_weights(decoder: Decoder) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the weights of a decoder. It loses those that are arrays."""
-    # Now: in the graph to come, variables have no values.
-    values = {name: np.asarray(value) for name, value in decoder.weights.items()}
-    for name in [n for n, value in decoder.weights.items() if isinstance(value, np.ndarray)]:
-        del decoder.weights[name]
-    return ((name, values.pop(name)) for name in list(values))
+    for name in list(decoder.weights):
+        is_array = isinstance(decoder.weights[name], np.ndarray)
+        value = decoder.weights.pop(name) if is_array else decoder.weights[name]
+        yield name, np.asarray(value)
 
 
 def _with_variables(
     decoder: Decoder, weights: Iterable[tuple[str, np.ndarray]], session: tf.compat.v1.Session
 ) -> Decoder:
-    """Return the decoder with weights in variables of the default graph, which have values."""
+    """Return the decoder with weights in variables of the session's graph, which have values."""
     variables = {}
+    # Each is taken outside of that graph, where the variables of a trained model have values.
     for name, value in weights:
-        # An initial value that is fed leaves no copy of the weight in the graph.
-        fed = _v1.placeholder(tf.float32, value.shape)
-        variables[name] = tf.Variable(fed, trainable=False, name=name, dtype=tf.float32)
+        with session.graph.as_default():
+            # An initial value that is fed leaves no copy of the weight in the graph.
+            fed = _v1.placeholder(tf.float32, value.shape)
+            variables[name] = tf.Variable(fed, trainable=False, name=name, dtype=tf.float32)
         session.run(variables[name].initializer, {fed: value})
     return type(decoder)(decoder.config, decoder.vocab_size, variables)
 

@@ -47,16 +47,16 @@ class DraftTable(NamedTuple):
 
     @classmethod
     def for_decoder(
-        cls, decoder: Decoder, train: np.ndarray, held_out: np.ndarray
+        cls, decoder: Decoder, num_weights: int, train: np.ndarray, held_out: np.ndarray
     ) -> DraftTable | None:
         """Return the table of a model's corpus, or `None` if guesses would not make it faster.
 
         Args:
-            decoder: The model.
+            decoder: The model, with or without its weights.
+            num_weights: Number of its weights.
             train: As in `learn`.
             held_out: As in `learn`.
         """
-        num_weights = sum(np.prod(weights.shape) for weights in decoder.weights.values())
         if not decoder.extends or num_weights < _MIN_WEIGHTS:
             return None
         return cls.learn(train, held_out, decoder.vocab_size)

@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from textgen.generation.generator import Generator
+from textgen.memory import return_memory
 from textgen.models.base import LanguageModel
+from textgen.tensorflow_internals import without_stack_traces
 from textgen.tokenizer import Tokenizer
 
 _NUM_TOKENS = 120
@@ -57,11 +59,15 @@ class SampleGenerator:
         """Return what the model generates from the prompt. Every call must pass the same model."""
         if self._generate is None:
             # AutoGraph would analyze all of it for seconds and change nothing.
-            self._generate = tf.function(self._in_graph(model), autograph=False)
+            generate = without_stack_traces(self._in_graph(model))
+            self._generate = tf.function(generate, autograph=False)
         # One by one, so that memory holds one copy of the weights and not two.
         weights = {name: tf.constant(value) for name, value in model.fused_weights()}
         with _unoptimized():
             text = self._generate(weights).numpy()[0]
+        del weights
+        # The first step is compiled next, which takes much.
+        return_memory()
         return self._prompt + text.decode("utf-8", errors="replace")
 
     def _in_graph(self, model: LanguageModel) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:

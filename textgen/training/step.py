@@ -10,7 +10,6 @@ Letters in shapes: N steps, B batch, T time.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 
@@ -22,6 +21,7 @@ from textgen.config import TrainingConfig
 from textgen.errors import ConfigError, ModelDamagedError
 from textgen.models import ModelConfig, build_model
 from textgen.models.base import LanguageModel
+from textgen.tensorflow_internals import without_stack_traces
 from textgen.training.optimizers import build_optimizer, peak_rate
 from textgen.training.soft_targets import add_teaching, num_predictions
 
@@ -150,10 +150,8 @@ class Step:
             jit = not on_gpu or model_config.profile.is_xla_faster_on_gpu
 
         def function(method, **options):
-            # A partial, because TensorFlow mistakes functions of the same code for one that is
-            # traced again and again, and would warn at the fifth model trained in a process.
             # AutoGraph is off: it would take a second and change nothing.
-            return tf.function(functools.partial(method), autograph=False, **options)
+            return tf.function(without_stack_traces(method), autograph=False, **options)
 
         self._gradients_graph = function(self._gradients, jit_compile=jit)
         # Under a strategy the optimizer communicates with other devices, which neither XLA nor a
