@@ -1,5 +1,6 @@
 """Texts end at the EOS token, a stop string or their maximum length."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -68,6 +69,14 @@ def test_each_of_several_eos_tokens_ends_a_text():
     bias = BiasMaker(published.in_graph(), len(pieces), has_documents=True)
     may_be_sampled = bias(*(tf.zeros([1, 0], kind) for kind in _BIAS_TYPES))[0] == 0
     assert may_be_sampled.numpy()[:4].tolist() == [False, True, True, True]
+
+
+def test_a_table_says_how_each_token_leaves_a_text(tokenizer):
+    size = tokenizer.special.eos + 2
+    ends = EndDetector(tokenizer, tf.constant([[""]] * (1 + size)), tf.fill([1 + size], 9))
+    expected, _ = ends.advance(ends.start(), tf.range(-1, size))
+    assert expected.finish.numpy().tolist()[0] == ERROR
+    np.testing.assert_array_equal(ends.finish_after_each(size), expected.finish)
 
 
 def test_a_finished_text_stays_as_it_is(tokenizer):

@@ -85,6 +85,17 @@ def test_rows_have_their_own_length_and_padding_is_minus_one(write):
     assert result.finish_reason.numpy().tolist() == [b"length"] * 3
 
 
+def test_the_loop_of_plain_texts_generates_what_the_other_one_does():
+    for architecture in CONFIGS:
+        generator = make_generator(architecture, has_documents=True)
+        prompts = ["ab", "", "a", "abc"]
+        asked = {"n": [40, 3, 40, 0], "seed": [1, 2, 3, 4], "temperature": [1.0, 1.0, 0.0, 1.0]}
+        plain, other = (writer(generator)(prompts, **asked, logprobs=number) for number in (-1, 0))
+        np.testing.assert_array_equal(plain.token_ids, other.token_ids)
+        np.testing.assert_array_equal(plain.finish_reason, other.finish_reason)
+        assert set(plain.finish_reason.numpy()) >= {b"length"}
+
+
 def test_temperature_zero_ignores_the_seed(write):
     first, second = (texts(write(["ab"], temperature=0.0, seed=seed))[0] for seed in (1, 2))
     assert first == second

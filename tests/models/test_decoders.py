@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.models.shapes import SHAPES
 from textgen.config import ModelConfig
-from textgen.models import build_model, kernel_parts
+from textgen.models import build_model, cached_decoder, kernel_parts
 
 ONE_LAYER = ModelConfig("transformer", num_layers=1, num_heads=4, hidden_dim=32, context_length=9)
 each_shape = pytest.mark.parametrize("config", SHAPES.values(), ids=SHAPES)
@@ -77,6 +77,28 @@ def test_room_is_made_a_little_at_a_time(model):
         state = decoder.reserve(state, tf.fill([2], t), t + 1)
         hidden, state = decoder.step(tokens[:, t], state, tf.fill([2], t))
         np.testing.assert_allclose(decoder.logits(hidden), full[:, t], atol=1e-4)
+
+
+def test_steps_with_what_was_looked_up_before_equal_other_steps(model, monkeypatch):
+    tokens = np.random.default_rng(5).integers(0, 11, (2, 9)).astype(np.int32)
+    decoder = model.decoder().snapshot().for_rows(2)
+    position = tf.constant([1, 3])
+    _, state = decoder.prefill(tokens[:, :3], position)
+    state = decoder.reserve(state, position, 7)
+    # One step more than the second row has room for, which stays where it is.
+    num_steps, tables = decoder.look_up(state, position, tf.constant(5))
+    assert num_steps == 5
+    for t in range(4):
+        token, looked_up = tokens[:, 4 + t], tuple(table[t] for table in tables)
+        hidden, after = decoder.step(token, state, position + t, looked_up)
+        expected, state = decoder.step(token, state, position + t)
+        # Sines of several positions are rounded differently.
+        for one, other in zip((hidden, *after), (expected, *state), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+    monkeypatch.setattr(cached_decoder, "_MAX_BIASES", 1)
+    num_steps, tables = decoder.look_up(state, position, tf.constant(5))
+    assert num_steps == (1 if tables else 5)
+    assert all(len(table) == 1 for table in tables)
 
 
 def test_several_tokens_at_once_equal_steps_and_those_not_kept_are_forgotten(model):

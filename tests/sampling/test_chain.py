@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from textgen.sampling import draw, mirostat, uniform
 from textgen.sampling.dry import penalize_dry
 from textgen.sampling.filters import (
+    divisor_of,
     exclude_top_choices,
     keep_min_p,
     keep_top_k,
@@ -95,7 +96,7 @@ def one_after_the_other(controls, inputs):
         return -1, inputs["mu"][0]
     if is_greedy and c.mirostat_tau[0] == 0:
         return int(tf.argmax(x, axis=1)[0]), inputs["mu"][0]
-    x = scale_temperature(x, c.temperature)
+    x = scale_temperature(x, divisor_of(c.temperature))
     if c.mirostat_tau[0] > 0:
         x = mirostat.truncate(x, tf.constant(inputs["mu"]))
     else:

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from textgen.sampling.filters import (
+    divisor_of,
     exclude_top_choices,
     keep_min_p,
     keep_top_k,
@@ -124,7 +125,7 @@ def test_xtc_leaves_one_of_several_equally_likely_and_none_that_was_removed():
 
 def test_temperature_divides_and_zero_leaves_the_likeliest():
     logits = tf.constant([[1.0, 2.0, 2.0], [1.0, 2.0, 2.0], [1.0, 1.0 + 1e-7, -np.inf]])
-    scaled = scale_temperature(logits, tf.constant([2.0, 0.0, 0.0]))
+    scaled = scale_temperature(logits, divisor_of(tf.constant([2.0, 0.0, 0.0])))
     half = np.exp(-0.5)
     np.testing.assert_allclose(tf.exp(scaled), [[half, 1, 1], [0, 1, 1], [0, 1, 0]], rtol=1e-6)
 

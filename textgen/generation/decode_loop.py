@@ -12,6 +12,7 @@ from textgen.generation.healing import healing_bias, without_prompt
 from textgen.generation.iteration import Iteration
 from textgen.generation.novel_tokens import NovelTokens
 from textgen.generation.outputs import LENGTH, RUNNING, TIME, GenerationOutput
+from textgen.generation.plain_loop import PlainLoop
 from textgen.generation.prefix_tree import PrefixTree
 from textgen.generation.state import NO_TOKEN, GenerationState, Request
 from textgen.generation.token_outputs import TokenRecorder
@@ -66,12 +67,11 @@ class DecodeLoop:
         is_special = self._ends.is_watching | self._recorder.is_asked | self._has_minimum
         is_special |= self._valid.is_used | self._novel.is_used
         self._is_plain = self._chain.is_plain & ~is_special
+        common = (decoder, self._chain, self._ends, self._recorder)
+        self._plain = PlainLoop(*common, request.max_new_tokens)
         self._drafted = None
         if drafts is not None:
-            drafter, seed = Drafter(drafts), request.controls.seed
-            self._drafted = DraftedLoop(
-                decoder, drafter, self._chain, self._ends, self._recorder, seed
-            )
+            self._drafted = DraftedLoop(*common, Drafter(drafts), request.controls.seed)
 
     def run(
         self, state: GenerationState, limit: tf.Tensor
@@ -103,29 +103,25 @@ class DecodeLoop:
             numbers = self._numbers(state, size)
             begin = Iteration(self._recorder.empty(size), total.overhang, state)
 
-            def iterate(is_plain):
+            def iterate():
                 return tf.while_loop(
                     lambda i, part: (i < size) & _any_running(part.state),
-                    lambda i, part: (
-                        i + 1,
-                        self._iterate(i, tf.gather(numbers, i), part, is_plain),
-                    ),
+                    lambda i, part: (i + 1, self._iterate(i, tf.gather(numbers, i), part)),
                     (tf.constant(0), begin),
                 )
 
             def iterate_plainly():
-                drafted = self._drafted
+                plain, drafted = self._plain, self._drafted
                 if drafted is None:
-                    return iterate(True)
+                    return plain.run(begin, numbers[:, 0], size)
                 return tf.cond(
                     drafted.pays(state, size),
                     lambda: drafted.run(begin, numbers[:, 0, 0], size),
-                    lambda: iterate(True),
+                    lambda: plain.run(begin, numbers[:, 0], size),
                 )
 
-            # What most texts ask for has its own loop: four conditions per token that never
-            # hold take a seventh of a small model's time.
-            count, part = tf.cond(self._is_plain, iterate_plainly, lambda: iterate(False))
+            # What most texts ask for has its own loop, whose tokens take half the operations.
+            count, part = tf.cond(self._is_plain, iterate_plainly, iterate)
             outputs = tf.nest.map_structure(
                 lambda old, new: tf.concat([old, new[:count]], 0), total.outputs, part.outputs
             )
@@ -202,28 +198,21 @@ class DecodeLoop:
         )
         return first, tf.where(is_new, healed, 0), progress.overhang, state
 
-    def _iterate(self, i, numbers, part, is_plain):
+    def _iterate(self, i, numbers, part):
         """Process the newest token of every row, and sample the next one."""
         state = part.state
         hidden, cache = self._decoder.step(state.token, state.state, state.position)
         logits = self._decoder.logits(hidden)
         number, xtc_number = tf.unstack(numbers, 2)
-        if is_plain:
-            token, mu = self._chain.sample_plainly(logits, number), state.mu
-            followed, copied = state.followed, state.copied
-        else:
-            allowed = self._without_eos(logits, state.count)
-            sample = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
-            kept = self._valid.ensure(state, allowed, *sample)
-            token, mu, followed, copied = self._novel.ensure(state, allowed, *kept)
+        allowed = self._without_eos(logits, state.count)
+        sample = self._chain.sample(allowed, number, xtc_number, state.recent, state.mu)
+        kept = self._valid.ensure(state, allowed, *sample)
+        token, mu, followed, copied = self._novel.ensure(state, allowed, *kept)
         progress = Progress(state.count, state.finish, state.tail, part.overhang)
-        progress, is_text = self._ends.advance(progress, token, watch=not is_plain)
+        progress, is_text = self._ends.advance(progress, token)
         token = tf.maximum(token, 0)
         text_token = tf.where(is_text, token, NO_TOKEN)
-        if is_plain:
-            outputs = self._recorder.record_token(part.outputs, i, text_token)
-        else:
-            outputs = self._recorder.record(part.outputs, i, text_token, logits)
+        outputs = self._recorder.record(part.outputs, i, text_token, logits)
         state = GenerationState(
             token=token,
             # Finished rows keep their position, which fits in the cache.

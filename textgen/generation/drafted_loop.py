@@ -32,20 +32,20 @@ class DraftedLoop:
 
     Args:
         decoder: A snapshot of a model that has `extend`.
-        drafter: Guesses the tokens.
-        chain: Draws them.
+        chain: Draws the tokens.
         ends: Detects the end of the text.
         recorder: Records the tokens.
+        drafter: Guesses them.
         seed: int64[B], the seeds of the texts.
     """
 
     def __init__(
         self,
         decoder: Decoder,
-        drafter: Drafter,
         chain: Chain,
         ends: EndDetector,
         recorder: TokenRecorder,
+        drafter: Drafter,
         seed: tf.Tensor,
     ) -> None:
         self._decoder = decoder
@@ -94,23 +94,26 @@ class DraftedLoop:
         Returns:
             How many tokens were generated, and the text.
         """
+        drawn = self._chain.numbers(numbers)
         count, end = tf.while_loop(
             lambda i, now: (i + _NUM_TOKENS <= size) & tf.equal(now.state.finish[0], RUNNING),
-            lambda i, now: self._iterate(i, now, numbers[i : i + _NUM_TOKENS]),
+            lambda i, now: self._iterate(
+                i, now, numbers[i : i + _NUM_DRAFTS], drawn[i : i + _NUM_TOKENS]
+            ),
             (tf.constant(0), start),
         )
         state, capacity = end.state, self._decoder.capacity(end.state.state)
         cleared = self._decoder.reserve(state.state, state.position, capacity)
         return count, end._replace(state=state._replace(state=cleared))
 
-    def _iterate(self, i, now, numbers):
+    def _iterate(self, i, now, numbers, drawn):
         """Process the newest token and the drafts; each is a row that draws the token after it."""
         state, rows = now.state, tf.range(_NUM_TOKENS)
-        numbers = tf.ensure_shape(numbers, [_NUM_TOKENS])
-        drafts = self._drafter.draft(state.recent[0], numbers[:_NUM_DRAFTS])
+        numbers = tf.ensure_shape(numbers, [_NUM_DRAFTS])
+        drafts = self._drafter.draft(state.recent[0], numbers)
         tokens = tf.reshape(tf.concat([state.token, drafts], 0), [1, _NUM_TOKENS])
         hidden, cache = self._decoder.extend(tokens, state.state, state.position)
-        token = self._chain.sample_plainly(self._decoder.logits(hidden[0]), numbers)
+        token = self._chain.sample_plainly(self._decoder.logits(hidden[0]), drawn)
         progress = Progress(state.count + rows, state.finish, state.tail, now.overhang)
         progress, is_text = self._ends.advance(progress, token, watch=False)
         goes_on = tf.pad(tf.equal(token[:_NUM_DRAFTS], drafts), [[0, 1]])

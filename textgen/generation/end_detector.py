@@ -60,6 +60,16 @@ class EndDetector:
         """Whether tokens are EOS tokens."""
         return self._tokenizer.is_eos(token)
 
+    def finish_after_each(self, vocab_size: int) -> tf.Tensor:
+        """Return how each token leaves a text that has no stop strings.
+
+        Returns:
+            int32[1 + V], an index into FINISH_REASONS: first for the token -1, of which none could
+            be chosen, then for the tokens 0, 1, 2 ...
+        """
+        finish = tf.where(self.is_eos(tf.range(vocab_size)), STOP, RUNNING)
+        return tf.concat([[ERROR], finish], 0)
+
     def match(
         self, tail: tf.Tensor, token: tf.Tensor, pieces: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

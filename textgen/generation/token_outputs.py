@@ -119,7 +119,7 @@ class TokenRecorder:
 
 
 def _put(output, i, value):
-    return tf.tensor_scatter_nd_update(output, [[i]], value[None])
+    return tf.tensor_scatter_nd_update(output, tf.reshape(i, [1, 1]), tf.expand_dims(value, 0))
 
 
 def _transpose(output):

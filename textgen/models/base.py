@@ -142,19 +142,23 @@ class Decoder(tf.Module, ABC):
         num_rows = tf.shape(state[0])[0]
         return self.take_rows(state, tf.range(num_rows * times) // times)
 
+    def look_up(
+        self, state: State, position: tf.Tensor, num_steps: tf.Tensor
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """Return for how many next steps, 1 to `num_steps`, and what they look up: [step, ...]."""
+        return num_steps, ()
+
     @abstractmethod
     def step(
-        self, token_ids: tf.Tensor, state: State, position: tf.Tensor
+        self, token_ids: tf.Tensor, state: State, position: tf.Tensor, looked_up: tuple = ()
     ) -> tuple[tf.Tensor, State]:
-        """Process one more token per row.
+        """Process one more token per row; return float32[B, D] and the new state.
 
         Args:
             token_ids: int32[B].
             state: The state from `prefill` or the previous step, with capacity for the token.
             position: int32[B], tokens that each row of the state already holds.
-
-        Returns:
-            The hidden vectors float32[B, D] after that token, and the new state.
+            looked_up: What `look_up` has for this step, instead of looking it up now.
         """
 
     def extend(
@@ -277,10 +281,6 @@ class LanguageModel(keras.Model):
 
         Raises:
             ValueError: If the names or shapes are those of another model.
-
-        Example:
-            >>> fresh = build_model(trained.config, trained.vocab_size)
-            >>> fresh.load_decoder_weights(trained.decoder_weights())
         """
         expected = {name: np.shape(value) for name, value in self.fused_weights()}
         received = {name: np.shape(value) for name, value in weights.items()}

@@ -12,6 +12,9 @@ import tensorflow as tf
 from textgen.models.base import Decoder
 from textgen.models.kernel_parts import cut, num_parts
 
+# As many biases are looked up for several steps as fit in 16 MB.
+_MAX_BIASES = 2**22
+
 
 class CachedDecoder(Decoder):
     """A decoder with the state (keys, values) of each block, float32[B, G, C, K].
@@ -70,6 +73,37 @@ class CachedDecoder(Decoder):
         copy._parts = cut(kernels, num_parts(num_rows, num_threads))
         return copy
 
+    @property
+    def num_biases(self) -> int:
+        """How many biases of scores are looked up for each key."""
+        return 1
+
+    def positional(self, positions: tf.Tensor, capacity: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Look up what `step` needs to know of positions.
+
+        Args:
+            positions: int32[N, B], those of the newest tokens of B rows in N steps.
+            capacity: int32[], the number of keys.
+
+        Returns:
+            Tensors [N, ...]; the first are those of `indices_at`, int32[N, B, G, 1, 3].
+        """
+        raise NotImplementedError
+
+    def looked_up_at(self, position: tf.Tensor, capacity: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Return what `positional` looks up for a single step at int32[B]."""
+        return tuple(table[0] for table in self.positional(position[None], capacity))
+
+    def look_up(self, state, position, num_steps):
+        """Look up the biases of scores and more; see `Decoder.look_up`."""
+        capacity = self.capacity(state)
+        biases_per_step = self.num_biases * tf.size(position) * capacity
+        most = tf.maximum(_MAX_BIASES // tf.maximum(biases_per_step, 1), 1)
+        num_steps = tf.minimum(num_steps, most)
+        # Rows that have ended stay at the last position that the caches have.
+        positions = tf.minimum(position + tf.range(num_steps)[:, None], capacity - 1)
+        return num_steps, self.positional(positions, capacity)
+
     def attend(self, q, k, v, bias):
         """Return values mixed by dot-product attention (Vaswani et al. 2017, section 3.2.1).
 
@@ -108,15 +142,15 @@ class CachedDecoder(Decoder):
         """Return where `put` puts the newest tokens: the (row, head, position) of each vector.
 
         Args:
-            positions: int32[B, T], those of each row's newest tokens.
+            positions: int32[..., B, T], those of each row's newest tokens.
 
         Returns:
-            int32[B, G, T, 3].
+            int32[..., B, G, T, 3].
         """
         first = self._first_indices
         if first is None:
-            first = _first_indices(tf.shape(positions)[0], self.num_cached_heads)
-        return first + positions[:, None, :, None] * [0, 0, 1]
+            first = _first_indices(tf.shape(positions)[-2], self.num_cached_heads)
+        return first + positions[..., None, :, None] * [0, 0, 1]
 
 
 def put(cache: tf.Tensor, indices: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:

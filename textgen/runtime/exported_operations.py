@@ -8,15 +8,15 @@ _SERVED = """
 Abs AddV2 All Any ArgMax ArgMin BatchMatMulV2 BiasAdd BitwiseAnd BitwiseXor BroadcastTo Cast
 ConcatV2 Const Cos Cumsum DecodePaddedRaw DecodeRaw DenseBincount EnsureShape Equal Exp ExpandDims
 Fill FloorDiv FloorMod GatherNd GatherV2 Greater GreaterEqual Identity If IsFinite IsNan Less
-LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean Minimum
-Mul MulNoNan Neg NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder PlaceholderWithDefault Pow Prod
-RaggedRange RaggedTensorToTensor RandomUniformInt Range ReadVariableOp RealDiv ReduceJoin Reshape
-RightShift Rsqrt ScatterNd ScatterNdNonAliasingAdd SegmentMin SelectV2 Shape Sigmoid Sin Size Slice
-Softmax Split SplitV Square Squeeze StatelessIf StatelessWhile StopGradient StridedSlice StringJoin
-StringLength StringToHashBucketFast Sub Substr Sum Tanh TensorListFromTensor TensorListReserve
-TensorListSetItem TensorListStack TensorScatterUpdate Tile Timestamp TopKV2 Transpose UnicodeDecode
-UnicodeTranscode Unique Unpack UnsortedSegmentJoin UnsortedSegmentMax UnsortedSegmentSum UpperBound
-VarHandleOp Where While ZerosLike
+LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean Min
+Minimum Mul MulNoNan Neg NotEqual OneHot OnesLike Pack Pad PadV2 Placeholder PlaceholderWithDefault
+Pow Prod RaggedRange RaggedTensorToTensor RandomUniformInt Range ReadVariableOp RealDiv ReduceJoin
+Reshape RightShift Rsqrt ScatterNd ScatterNdNonAliasingAdd SegmentMin SelectV2 Shape Sigmoid Sin
+Size Slice Softmax Split SplitV Square Squeeze StatelessIf StatelessWhile StopGradient StridedSlice
+StringJoin StringLength StringToHashBucketFast Sub Substr Sum Tanh TensorListFromTensor
+TensorListReserve TensorListSetItem TensorListStack TensorScatterUpdate Tile Timestamp TopKV2
+Transpose UnicodeDecode UnicodeTranscode Unique Unpack UnsortedSegmentJoin UnsortedSegmentMax
+UnsortedSegmentSum UpperBound VarHandleOp Where While ZerosLike
 """
 _RESTORED = """
 AssignVariableOp BitwiseAnd Cast Const Identity Mul NoOp PlaceholderWithDefault Reshape RestoreV2

@@ -9,7 +9,7 @@ import tensorflow as tf
 from textgen.config.controls import Stage
 from textgen.sampling import dry, filters, mirostat, penalties  # noqa: F401  (they register)
 from textgen.sampling.draw import draw
-from textgen.sampling.filters import REMOVED, scale_temperature
+from textgen.sampling.filters import REMOVED, divisor_of, scale_temperature
 from textgen.sampling.history import count_tokens, newest
 from textgen.sampling.registry import FILTERS, Filter
 from textgen.sampling.sampling_controls import ROWS, SamplingControls
@@ -60,7 +60,7 @@ class Chain:
         self._truncates = self._any_of(Stage.TRUNCATION, Stage.MIROSTAT)
         self.is_plain = ~(self.uses_history | self._truncates)
         self.initial_mu = mirostat.initial_mu(controls.mirostat_tau)
-        self._temperature = controls.temperature
+        self._divisor = divisor_of(controls.temperature)
         # A number of 0 draws the first of the tokens that a temperature of 0 has left.
         self._chance = tf.cast(is_random, tf.float32)
         self._bias = bias
@@ -89,26 +89,31 @@ class Chain:
             takes the most likely token, the one with the lowest id of several. A row whose
             logits hold NaN, or have nothing finite left, gets -1.
         """
+        number = self.numbers(number)
         return tf.cond(
             self.is_plain,
             lambda: (self.sample_plainly(logits, number), mu),
-            lambda: self._full(logits, number * self._chance, xtc_number, history, mu),
+            lambda: self._full(logits, number, xtc_number, history, mu),
         )
+
+    def numbers(self, numbers: tf.Tensor) -> tf.Tensor:
+        """Return the numbers to draw with, 0 in greedy rows, from random ones: float32[..., B]."""
+        return numbers * self._chance
 
     def sample_plainly(self, logits: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """Choose one token per row by bias and temperature alone: `sample` if `is_plain`.
 
         Args:
             logits: float32[B, V].
-            number: float32[B] in [0, 1), the row's random number for this token.
+            number: float32[B], from `numbers`: the row's for this token.
 
         Returns:
             int32[B], as `sample` does.
         """
-        return draw(tf.exp(self._scaled(logits)), number * self._chance)
+        return draw(tf.exp(self._scaled(logits)), number)
 
     def _scaled(self, logits):
-        return scale_temperature(logits + self._bias, self._temperature)
+        return scale_temperature(logits + self._bias, self._divisor)
 
     def _full(self, logits, number, xtc_number, history, mu):
         """Run all filters; to rows that ask for none of them it does what `sample` does."""

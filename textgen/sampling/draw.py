@@ -69,4 +69,6 @@ def draw(weights: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         sorted_inputs=cumulative, values=tf.expand_dims(number, 1) * total, out_type=tf.int32
     )
     token = tf.squeeze(token, 1)
-    return tf.where(token < tf.shape(weights)[1], token, -1)
+    # A size that is known when tracing costs no operation per token.
+    vocab_size = weights.shape[1] or tf.shape(weights)[1]
+    return tf.where(token < vocab_size, token, -1)

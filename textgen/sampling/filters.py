@@ -16,7 +16,12 @@ REMOVED = float("-inf")
 _SMALLEST = 1.1754944e-38  # the smallest normal float32
 
 
-def scale_temperature(logits: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+def divisor_of(temperature: tf.Tensor) -> tf.Tensor:
+    """Return what a temperature divides logits by, float32[B, 1], from float32[B], >= 0."""
+    return tf.expand_dims(tf.maximum(temperature, _SMALLEST), 1)
+
+
+def scale_temperature(logits: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:
     """Shift the largest logit of each row to 0, then divide by the temperature.
 
     (l_i - max l) / t (Ackley, Hinton and Sejnowski 1985). The shift changes no probability,
@@ -26,10 +31,9 @@ def scale_temperature(logits: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
 
     Args:
         logits: float32[B, V]; a row with NaN, or without a finite value, becomes NaN.
-        temperature: float32[B], >= 0; 1 changes no probability.
+        divisor: float32[B, 1], from `divisor_of`; a temperature of 1 changes no probability.
     """
-    moved = logits - tf.reduce_max(logits, axis=1, keepdims=True)
-    return moved / tf.expand_dims(tf.maximum(temperature, _SMALLEST), 1)
+    return (logits - tf.reduce_max(logits, axis=1, keepdims=True)) / divisor
 
 
 @turned_on_by("top_k")

@@ -22,7 +22,7 @@ class TrigramDecoder(Decoder):
         hidden = tf.tanh(self._mix(tf.reshape(pairs, [-1, 2 * self.config.hidden_dim])))
         return tf.reshape(hidden, tf.shape(x)), (tf.gather(padded, lengths, batch_dims=1),)
 
-    def step(self, token_ids, state, position):
+    def step(self, token_ids, state, position, looked_up=()):
         x = tf.gather(self.weights["embedding"], token_ids)
         return tf.tanh(self._mix(tf.concat([state[0], x], 1))), (x,)
 

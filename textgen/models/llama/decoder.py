@@ -65,7 +65,7 @@ class LlamaDecoder(CachedDecoder):
         heads = self.config.num_heads
         repeats = heads // groups
         positions = start + tf.range(time)
-        rotate = self._rotation(positions)
+        rotate = _rotation(*self._rotations(positions))
         # Padding needs no mask: no real token looks to the right. The queries of a group are in
         # the order of time, R each.
         mask = tf.repeat(_score_mask(positions, start + time), repeats, axis=0)  # [T R, C]
@@ -90,12 +90,20 @@ class LlamaDecoder(CachedDecoder):
             new_caches += [keys, values]
         return tf.reshape(self._last_norm(x), (batch_size, time, width)), tuple(new_caches)
 
-    def step(self, token_ids, state, position):
+    def positional(self, positions, capacity):
+        """Look up indices, cosines, sines and mask; see `CachedDecoder.positional`."""
+        steps = tf.unstack(tf.shape(positions))  # N, B
+        flat = tf.reshape(positions, [-1])
+        tables = (tf.reshape(t, (*steps, *t.shape[1:])) for t in self._rotations(flat))
+        mask = tf.reshape(_score_mask(flat, capacity), (*steps, 1, 1, capacity))
+        return self.indices_at(positions[..., None]), *tables, mask
+
+    def step(self, token_ids, state, position, looked_up=()):
         """Process one more token per row; see `Decoder.step`."""
         groups, head_width, _ = self._widths()
-        indices = self.indices_at(position[:, None])
-        rotate = self._rotation(position)
-        mask = _score_mask(position, self.capacity(state))[:, None, None]
+        looked_up = looked_up or self.looked_up_at(position, self.capacity(state))
+        indices, cosines, sines, mask = looked_up
+        rotate = _rotation(cosines, sines)
         shape = (-1, self.config.num_heads + 2 * groups, head_width)
         x = tf.gather(self.weights["token_embedding"], token_ids)
         new_state: list[tf.Tensor] = []
@@ -153,18 +161,13 @@ class LlamaDecoder(CachedDecoder):
         q, k = tf.split(rotate(qk), (heads, groups), axis=-2)
         return q, k, v
 
-    def _rotation(self, positions):
-        """Return a function that turns vectors [..., T, heads, K] at positions int32[T]."""
+    def _rotations(self, positions):
+        """Return cosines and sines [T, 1, K] for positions int32[T]."""
         angles = tf.cast(positions, tf.float32)[:, None] * rotation_rates(self.config)
         cosines, sines = tf.cos(angles), tf.sin(angles)
         cosines = tf.concat([cosines, cosines], 1)[:, None]
         sines = tf.concat([-sines, sines], 1)[:, None]
-
-        def rotate(x):
-            first, second = tf.split(x, 2, axis=-1)
-            return x * cosines + tf.concat([second, first], -1) * sines
-
-        return rotate
+        return cosines, sines
 
     def _finish_block(self, x, mixed, block):
         """Project the mixed heads [N, H K] and run the gated layer; x is [N, D]."""
@@ -181,6 +184,16 @@ class LlamaDecoder(CachedDecoder):
 
     def _last_norm(self, x):
         return self._norm(x) * self.weights["norm/gamma"]
+
+
+def _rotation(cosines, sines):
+    """Return a function that turns vectors [..., T, heads, K]; see `LlamaDecoder._rotations`."""
+
+    def rotate(x):
+        first, second = tf.split(x, 2, axis=-1)
+        return x * cosines + tf.concat([second, first], -1) * sines
+
+    return rotate
 
 
 def _score_mask(positions, capacity):

@@ -64,7 +64,7 @@ class LSTMDecoder(Decoder):
         )
         return outputs.stack(), cells.stack()
 
-    def step(self, token_ids, state, position):
+    def step(self, token_ids, state, position, looked_up=()):
         """Process one more token per row; see `Decoder.step`. The position is not needed."""
         x = tf.gather(self.weights["embedding"], token_ids)
         new_state: list[tf.Tensor] = []

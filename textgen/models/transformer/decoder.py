@@ -34,8 +34,9 @@ class TransformerDecoder(CachedDecoder):
         heads, width = self.config.num_heads, self.config.hidden_dim
         positions = tf.range(time)[None]
         # Padding needs no mask in attention: no real token looks to the right.
-        biases, rotate = self._score_biases(positions, time), self._rotation(positions)
-        x = tf.reshape(self._embed(token_ids, positions), (-1, width))
+        biases, tables = self._score_biases(positions, time), self._tables(positions)
+        rotate = self._rotation(tables)
+        x = tf.reshape(self._embed(token_ids, tables), (-1, width))
         caches: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = self.dense(self._norm(x), f"block_{index}/qkv")
@@ -47,33 +48,62 @@ class TransformerDecoder(CachedDecoder):
             caches += [k, v]
         return tf.reshape(self._norm(x), (batch_size, time, width)), tuple(caches)
 
-    def step(self, token_ids, state, position):
+    @property
+    def num_biases(self):
+        """How many biases of scores are looked up for each key."""
+        if self.config.positions != "relative":
+            return 1
+        return self.config.num_layers * self.config.num_heads
+
+    def positional(self, positions, capacity):
+        """Look up indices, biases [N, L, B, H, 1, C] and tables; see `CachedDecoder`."""
+        indices = self.indices_at(positions[..., None])
+        steps = tf.unstack(tf.shape(positions))  # N, B
+        positions = tf.reshape(positions, (-1, 1))
+        different = self._score_biases(positions, capacity)[: self._num_different]
+        biases = tf.reshape(tf.stack(different, 1), (*steps, len(different), -1, 1, capacity))
+        biases = tf.transpose(biases, (0, 2, 1, 3, 4, 5))
+        tables = (tf.reshape(t, (*steps, *t.shape[1:])) for t in self._tables(positions))
+        return indices, biases, *tables
+
+    def step(self, token_ids, state, position, looked_up=()):
         """Process one more token per row; see `Decoder.step`."""
-        return self._advance(token_ids, state, position[:, None])
+        looked_up = looked_up or self.looked_up_at(position, self.capacity(state))
+        indices, biases, *tables = looked_up
+        different = tf.unstack(biases, self._num_different)
+        biases = different * (self.config.num_layers // self._num_different)
+        return self._advance(token_ids[:, None], state, indices, biases, tables)
 
     def extend(self, token_ids, state, position):
         """Process several more tokens per row; see `Decoder.extend`."""
         positions = position[:, None] + tf.range(token_ids.shape[1])
-        x, state = self._advance(tf.reshape(token_ids, [-1]), state, positions)
+        indices, tables = self.indices_at(positions), self._tables(positions)
+        biases = self._score_biases(positions, self.capacity(state))
+        x, state = self._advance(token_ids, state, indices, biases, tables)
         return tf.reshape(x, (-1, token_ids.shape[1], self.config.hidden_dim)), state
 
-    def _advance(self, token_ids, state, positions):
-        """Process tokens int32[B T] at positions int32[B, T]; T is known when tracing.
+    def _advance(self, token_ids, state, indices, biases, tables):
+        """Process tokens int32[B, T]; T is known when tracing.
+
+        Args:
+            token_ids: The tokens.
+            state: As in `step`.
+            indices: Where they are put; see `indices_at`.
+            biases: The result of `_score_biases`.
+            tables: The result of `_tables`.
 
         Returns:
             The hidden vectors float32[B T, D] after each token, and the new state.
         """
         heads, width = self.config.num_heads, self.config.hidden_dim
-        time = positions.shape[1]
+        time = token_ids.shape[1]
         if time == 1:
             # The heads of one token are in order already, and `reserve` has cleared its place.
             shape, swap, write = (-1, 3 * heads, 1, width // heads), (lambda x: x), put
         else:
             shape, swap, write = (-1, time, 3 * heads, width // heads), _swap, replace
-        indices = self.indices_at(positions)
-        biases = self._score_biases(positions, self.capacity(state))
-        rotate = self._rotation(positions)
-        x = self._embed(token_ids, tf.reshape(positions, [-1]))
+        rotate = self._rotation(tables)
+        x = tf.reshape(self._embed(token_ids, tables), (-1, width))
         new_state: list[tf.Tensor] = []
         for index in range(self.config.num_layers):
             qkv = tf.reshape(self.dense(self._norm(x), f"block_{index}/qkv"), shape)
@@ -105,25 +135,40 @@ class TransformerDecoder(CachedDecoder):
         expanded = self.dense(self._norm(x), f"{block}/expand")
         return x + self.dense(_gelu(expanded), f"{block}/contract")
 
-    def _embed(self, token_ids, positions):
-        """Return the embeddings [..., D] of tokens at positions, int32[...] each."""
-        x = tf.gather(self.weights["token_embedding"], token_ids)
-        if "position_embedding" in self.weights:
-            x += tf.gather(self.weights["position_embedding"], positions)
-        return x
+    def _tables(self, positions):
+        """Return what other tables than those of biases have for positions int32[B, T].
 
-    def _rotation(self, positions):
-        """Return a function that rotates queries or keys [B, H, T, K] at int32[B, T]."""
+        Returns:
+            The embeddings [B, T, D], the cosines and sines [B, 1, T, K], or nothing.
+        """
+        if self.config.positions == "rotary":
+            tables = (self.weights["rotation/cosines"], self.weights["rotation/sines"])
+            return [tf.gather(table, positions)[:, None] for table in tables]
+        if "position_embedding" in self.weights:
+            return [tf.gather(self.weights["position_embedding"], positions)]
+        return []
+
+    def _embed(self, token_ids, tables):
+        """Return the embeddings [B, T, D] of tokens int32[B, T]."""
+        x = tf.gather(self.weights["token_embedding"], token_ids)
+        return x + tables[0] if "position_embedding" in self.weights else x
+
+    def _rotation(self, tables):
+        """Return a function that rotates queries or keys [B, H, T, K]."""
         if self.config.positions != "rotary":
             return lambda x: x
-        tables = (self.weights["rotation/cosines"], self.weights["rotation/sines"])
-        cosines, sines = (tf.gather(table, positions)[:, None] for table in tables)
+        cosines, sines = tables
 
         def rotate(x):
             first, second = tf.split(x, 2, axis=-1)
             return x * cosines + tf.concat([-second, first], -1) * sines
 
         return rotate
+
+    @property
+    def _num_different(self):
+        """The number of blocks whose biases differ."""
+        return self.config.num_layers if self.config.positions == "relative" else 1
 
     def _score_biases(self, positions, capacity):
         """Return what each block adds to the scores of queries: L x [B, H, T, capacity].
