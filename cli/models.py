@@ -145,14 +145,22 @@ def _origin(card: ModelCard) -> dict[str, str]:
             f"{card.steps:,} steps of {training.batch_size} windows with {training.optimizer}, "
             f"ended by {training.ended_by}"
         )
-    if card.validation_loss is not None:
+    storage = card.storage
+    if storage is not None and storage.bits_per_character is not None:
         lines["Quality"] = (
+            f"{storage.bits_per_character:.3f} bits per character on {storage.text}, "
+            f"{storage.original_bits_per_character:.3f} with the original weights"
+        )
+    # What training measured is true of the weights before they were shrunk.
+    quality, tested = ("Original", "Original test") if storage else ("Quality", "Tested")
+    if card.validation_loss is not None:
+        lines[quality] = (
             f"{'validation loss' if card.is_validated else 'loss on its own text'} "
             f"{card.validation_loss:.3f} nats per token, "
             f"{card.bits_per_character:.3f} bits per character, perplexity {card.perplexity:.5g}"
         )
     if card.test_loss is not None:
-        lines["Tested"] = f"test loss {card.test_loss:.3f} nats per token"
+        lines[tested] = f"test loss {card.test_loss:.3f} nats per token"
     if (copies := card.copies) is not None:
         lines["Copies"] = (
             f"{copies.fraction:.1%} of {copies.num_characters:,} generated characters, the longest "
@@ -195,7 +203,7 @@ def _summary(entry: ModelEntry) -> dict[str, object]:
         "architecture": card.model.architecture,
         "num_parameters": card.num_parameters,
         "corpus": card.origin,
-        "bits_per_character": card.bits_per_character,
+        "bits_per_character": card.own_bits_per_character,
         "is_validated": card.is_validated,
         "num_bytes": entry.num_bytes,
         "created": card.created,

@@ -25,6 +25,12 @@ def test_a_model_that_loses_more_does_not_appear(exported, tmp_path, monkeypatch
     storage = small.card.storage
     assert (small.card.name, storage.precision, storage.pruned) == ("small", "int8", 0.5)
     assert [shrunk.before, shrunk.after] == figures
+    assert (storage.bits_per_character, storage.original_bits_per_character) == (2.031, 2.0)
+    assert storage.text == "letters.txt"
+    assert small.card.own_bits_per_character == 2.031
+    original = Catalog().find(str(exported.path)).card
+    assert original.own_bits_per_character == original.bits_per_character
+    assert small.card.bits_per_character == original.bits_per_character
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ class ModelCard(Part):
         training: How it was trained.
         parent: The model that the training began from, if there was one.
         teacher: The model whose predictions it learned beside the text, if there was one.
-        storage: How the weights are stored, if not as float32.
+        storage: How the weights are stored, if not as they were trained. Then the losses below are
+            those of the original weights.
         steps: Training steps.
         best_step: The step whose weights were exported.
         validation_loss: Validation loss in nats per token.
@@ -96,6 +97,13 @@ class ModelCard(Part):
         A corpus too small for that is judged by the text that the model learned.
         """
         return self.corpus is None or self.corpus.other.get("validation_characters") != 0
+
+    @property
+    def own_bits_per_character(self) -> float | None:
+        """The loss of these very weights in bits per character, if it was measured."""
+        if self.storage is None:
+            return self.bits_per_character
+        return self.storage.bits_per_character
 
     @property
     def origin(self) -> str:

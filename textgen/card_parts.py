@@ -212,10 +212,17 @@ class StorageSummary(Part):
     Attributes:
         precision: The type of the numbers in matrices, such as `"int8"`.
         pruned: Fraction of the weights of each matrix that were made zero, if any.
+        bits_per_character: The loss of these weights on a text. `None` in cards of earlier
+            versions, as are the next two.
+        original_bits_per_character: The loss of the weights that they were made from.
+        text: The text, in a few words.
     """
 
     precision: str
     pruned: float | None = None
+    bits_per_character: float | None = None
+    original_bits_per_character: float | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

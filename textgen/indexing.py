@@ -83,8 +83,8 @@ def add_index(
     )
     known = CopyTable(num_bytes=table.size, false_positive_rate=false_positive_rate(table))
     storage = entry.card.storage
-    if storage is not None:  # The weights are float32 again, and what was pruned is still zero.
-        storage = dataclasses.replace(storage, precision="float32") if storage.pruned else None
+    if storage is not None:  # The weights are float32 again, but not those that were trained.
+        storage = dataclasses.replace(storage, precision="float32")
     card = dataclasses.replace(
         entry.card,
         name=entry.name,

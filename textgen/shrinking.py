@@ -133,10 +133,11 @@ def shrink(
             from textgen.export import write_card, write_narrow
         report("writing")
         write_narrow(entry.path, folder, precision, prune)
+        storage = StorageSummary(precision=precision or "float32", pruned=prune or None)
         card = dataclasses.replace(
             entry.card,
             name=name,
-            storage=StorageSummary(precision=precision or "float32", pruned=prune or None),
+            storage=storage,
             created=now(),
             versions=current_versions(),
         )
@@ -149,9 +150,15 @@ def shrink(
                 f"{name} may lose {max_loss} bits per character at most on {measured[0][0]}. "
                 f"Received: {after - before:.3f} more, {after:.3f} instead of {before:.3f}"
             )
-        if run is not None:
-            # Other weights write other texts.
-            write_card(folder, dataclasses.replace(card, copies=measure_copies(folder, run)))
+        storage = dataclasses.replace(
+            storage,
+            bits_per_character=after,
+            original_bits_per_character=before,
+            text=measured[0][0],
+        )
+        # Other weights write other texts.
+        copies = card.copies if run is None else measure_copies(folder, run)
+        write_card(folder, dataclasses.replace(card, storage=storage, copies=copies))
 
     path = catalog.add_version(name, write)
     text, num_characters, (before, after) = measured[0]

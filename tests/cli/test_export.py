@@ -1,5 +1,6 @@
 """`textgen export`."""
 
+import json
 import shutil
 
 from textgen.card_parts import CopiesSummary
@@ -78,6 +79,21 @@ def test_a_model_in_fewer_bits_is_measured_and_published(run, models, corpus, tm
     info = run("info", "fox-int8", "--models-dir", tmp_path / "models").stdout
     assert ", stored as int8\n" in info
     assert "fox-int8, version 1" in info
+    small, original = (Catalog(tmp_path / "models").find(n).card for n in ("fox-int8", "fox"))
+    loss, before = small.storage.bits_per_character, small.storage.original_bits_per_character
+    assert f"{before:.3f}" in lines[3]
+    assert f"{loss:.3f}" in lines[3]
+    assert f"\nQuality:       {loss:.3f} bits per character on {small.storage.text}, " in info
+    assert f"\nOriginal:      validation loss {original.validation_loss:.3f} nats" in info
+    (listed,) = (
+        row
+        for row in map(
+            json.loads,
+            run("list", "--json", "--models-dir", tmp_path / "models").stdout.splitlines(),
+        )
+        if row["name"] == "fox-int8"
+    )
+    assert listed["bits_per_character"] == loss
     again = run("export", "fox-int8", *arguments, tmp_path / "models", "--on", corpus)
     assert again.exit_code == 2
     assert "must have float32 weights" in again.stderr

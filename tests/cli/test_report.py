@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from textgen.card_parts import StorageSummary
 from textgen.report import render, write_report
 from textgen.report.charts import attention_chart, distance_chart
 from textgen.report.contents import Contents, Passage, Sample, collect
@@ -55,6 +56,22 @@ def test_the_page_holds_everything_and_loads_nothing(contents):
     assert shown.count("characters of it stand in a row in the corpus.") + shown.count(
         "of it stands in the corpus"
     ) == len(contents.samples)
+
+
+def test_a_shrunk_model_shows_its_own_loss_and_that_of_the_original(contents):
+    storage = StorageSummary(
+        precision="int8",
+        bits_per_character=2.5,
+        original_bits_per_character=2.25,
+        text="letters.txt",
+    )
+    page = render(
+        dataclasses.replace(contents, card={**contents.card, "storage": storage.to_dict()})
+    )
+    assert "int8: 2.500 bits per character on letters.txt, 2.250 with the original weights" in page
+    older = StorageSummary(precision="int8").to_dict()
+    page = render(dataclasses.replace(contents, card={**contents.card, "storage": older}))
+    assert "stored as int8. Steps and losses of its training are those of the original." in page
 
 
 def test_the_same_contents_are_the_same_page(contents):
