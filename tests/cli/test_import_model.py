@@ -83,6 +83,11 @@ def test_the_demo_imports_once_then_writes_and_answers(demo, tmp_path):
         assert "The fox looked at the moon and" in result.stdout
         assert "> What is a fable?" in result.stdout
         assert f"textgen chat -m smollm2 --models-dir {tmp_path / 'models'}" in result.stderr
+    assert "Importing tiny.gguf, which takes about a minute, once.\n" in first.stderr
+    assert "Importing" not in second.stderr
+    # A seed, so that everybody sees the same.
+    said = [result.stdout[result.stdout.index("The fox") :] for result in (first, second)]
+    assert said[0] == said[1]
     assert f"Imported as {tmp_path / 'models' / 'smollm2' / '1'}\n" in first.stdout
     assert f"Imported before, as {tmp_path / 'models' / 'smollm2' / '1'}\n" in second.stderr
     assert [path.name for path in (tmp_path / "models" / "smollm2").glob("[0-9]*")] == ["1"]
