@@ -57,13 +57,13 @@ def textgen_side(models: Path) -> None:
     """The exported models, on the threads that `textgen.load` gives them."""
     import textgen
 
-    opened = {name: textgen.load(name, models).saved_model for name in SHAPES}
+    opened = {name: textgen.load(name, models) for name in SHAPES}
+    settings = {"temperature": TEMPERATURE, "seed": 0}
 
     def generate(name: str, batch: int, tokens: int) -> None:
-        result = opened[name].run(
-            "generate", prompts=[PROMPT] * batch, max_new_tokens=[tokens], seed=range(batch)
-        )
-        if result["num_tokens"].tolist() != [tokens] * batch:
+        prompts = [PROMPT] * batch
+        results = opened[name].generate_batch(prompts, max_new_tokens=tokens, **settings)
+        if [result.num_tokens for result in results] != [tokens] * batch:
             raise RuntimeError("not all tokens were generated")
 
     answer(generate)

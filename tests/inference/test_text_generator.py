@@ -32,6 +32,24 @@ def test_a_batch_s_rows_can_be_had_again_alone(model):
         assert model.generate(row.prompt, **values) == row
 
 
+def test_the_parts_of_a_large_batch_are_put_together_in_order(model, monkeypatch):
+    prompts = [PROMPTS[index % len(PROMPTS)] for index in range(21)]
+    settings = {"seed": 5, "temperature": 1.0, "stop": ("。",), "logprobs": 2}
+    calls = []
+    run = model.saved_model.run
+    monkeypatch.setattr(model.saved_model, "run", lambda *a, **k: calls.append(a) or run(*a, **k))
+    for num_cores, num_calls in ((1, 1), (3, 2)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda _, n=num_cores: set(range(n)))
+        calls.clear()
+        rows = model.generate_batch(prompts, max_new_tokens=30, **settings)
+        assert len(calls) == num_calls
+        assert [row.seed for row in rows] == list(range(5, 26))
+        for row, prompt in zip(rows[::7], prompts[::7], strict=True):
+            alone = model.generate(prompt, max_new_tokens=30, **{**settings, "seed": row.seed})
+            assert alone.text == row.text
+            assert len(row.logprobs) == row.num_tokens
+
+
 def test_it_writes_what_the_library_writes(model, exported):
     rows = model.generate_batch(PROMPTS, SamplingConfig(max_new_tokens=30, temperature=1.0, seed=3))
     wanted = exported.write(PROMPTS, seed=3)

@@ -19,7 +19,8 @@ from textgen.inference.feeds import feeds, make_seeds, merge_settings, prompt_fe
 from textgen.inference.opening import open_saved_model
 from textgen.inference.prompts import PromptMaker
 from textgen.inference.results import Generation, Score, make_generation
-from textgen.inference.stream import MAX_TOKENS_PER_CALL, Outputs, TextStream
+from textgen.inference.row_parts import generate_in_parts
+from textgen.inference.stream import MAX_TOKENS_PER_CALL, TextStream
 from textgen.tokenizer import Tokenizer, load_tokenizer
 
 
@@ -170,11 +171,10 @@ class TextGenerator:
         seeds = make_seeds(config, len(prompts))
         inputs = prompt_feeds(self.saved_model, prompts, parse_special)
         inputs |= sampling_feeds(config, seeds) | self.constraint_feeds(config, prompts)
-        outputs: list[Outputs] = []
         if config.max_new_tokens <= MAX_TOKENS_PER_CALL and not self._decoder.needs_corpus(config):
-            outputs.append(self.saved_model.run("generate", **inputs))
+            outputs = [generate_in_parts(self.saved_model, inputs, len(prompts))]
         else:
-            decoder = self._decoder(config, inputs)
+            decoder, outputs = self._decoder(config, inputs), []
             while not outputs or not all(outputs[-1]["finish_reason"]):
                 outputs.append(decoder.decode(MAX_TOKENS_PER_CALL))
         rows = enumerate(zip(asked, seeds, strict=True))

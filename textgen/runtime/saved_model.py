@@ -44,6 +44,7 @@ class SavedModel:
 
     Attributes:
         path: The folder, as it was given.
+        intra_op_threads: Threads per operation, as they were given.
         signatures: The signatures by name.
 
     Raises:
@@ -69,6 +70,7 @@ class SavedModel:
             if not 1 <= count <= _MAX_THREADS:
                 raise ConfigError(f"{name} must be from 1 to {_MAX_THREADS}. Received: {count}")
         self.path = path
+        self.intra_op_threads = intra_op_threads
         contents = read_directory(path, trusted=trusted)
         self.signatures: dict[str, Signature] = contents.signatures
         if uses_onednn is None:
