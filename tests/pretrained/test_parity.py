@@ -13,6 +13,9 @@ from tests.pretrained.checkpoints import (
     write_hugging_face,
     write_tokenizer,
 )
+from textgen.adaptation import score_adapting
+from textgen.importing import import_model
+from textgen.inference import load
 from textgen.pretrained import open_published
 
 pytest.importorskip("safetensors")
@@ -83,6 +86,16 @@ def test_logits_are_those_of_transformers(reference):
             wanted = model(torch.tensor([ids])).logits[0].numpy()
         np.testing.assert_allclose(our_logits(published, ids), wanted, atol=1e-3, rtol=1e-3)
         assert published.num_parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_every_kind_adapts_to_a_text(reference, tmp_path):
+    _, folder = reference
+    with load(import_model(folder, models_dir=tmp_path)) as model:
+        text = f"{PROMPT}. " * 12
+        (fixed,), (adapted,) = score_adapting(model, [text], rate=1e-2)
+        wanted = model.score(text).token_logprobs
+        np.testing.assert_allclose(fixed.token_logprobs, wanted, atol=1e-3)
+        assert adapted.bits < 0.95 * fixed.bits
 
 
 def test_a_gguf_file_holds_the_same_model_as_a_folder(tmp_path):
