@@ -8,6 +8,7 @@ See README.md beside this file.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -40,6 +41,7 @@ def _measure(step: Callable[[np.ndarray], float], ids: np.ndarray, count: int, s
 
 
 def textgen_side(args: argparse.Namespace) -> str:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # as `textgen train` does for adapters
     import tensorflow as tf
 
     from textgen.catalog import Catalog
