@@ -232,7 +232,7 @@ _OPTIONS = (
         type=int,
         help="Tokens per training window.  [default: --context-length; planned with --from]",
     ),
-    _training("--teacher", metavar="MODEL", help="A larger model whose predictions to learn, too."),
+    _training("--teacher", metavar="MODEL", help="A larger model to learn from, too."),
     tuning(
         "--adapter-rank",
         type=int,
