@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from textgen.originality import CorpusIndex
 
 # Tokens that are decoded before they are looked up. A copy costs its row the time of as many; every
-# look costs a call, which copies the caches of all rows.
-_TOKENS_PER_LOOK = 64
+# look costs a call, which copies the caches of all rows. Texts that have just copied often copy
+# again.
+_TOKENS_PER_LOOK, _TOKENS_AFTER_COPIES = 128, 32
 
 Constrain = Callable[[SamplingConfig, Sequence[bytes]], Mapping[str, np.ndarray]]
 
@@ -52,6 +53,7 @@ class NovelDecoder(ChunkDecoder):
         self._config = config
         self._length = config.novel or 0
         self._constrain = constrain
+        self._max_tokens = _TOKENS_PER_LOOK
         # What would complete a copy in this chunk, by row.
         self._phrases: dict[int, set[str]] = {}
         self._texts = [prompt.encode() for prompt in inputs["prompts"]]
@@ -59,13 +61,15 @@ class NovelDecoder(ChunkDecoder):
     def decode(self, num_tokens: int) -> Outputs:
         """Generate up to `num_tokens` more tokens per row; see `ChunkDecoder.decode`."""
         self._phrases = {}
-        outputs = super().decode(min(num_tokens, _TOKENS_PER_LOOK))
+        outputs = super().decode(min(num_tokens, self._max_tokens))
         # A copy may begin before the chunk that completes it.
         self._texts = [
             (text + more)[-4 * self._length :]
             for text, more in zip(self._texts, outputs["text_bytes"], strict=True)
         ]
         rows = list(self._phrases)
+        many = 2 * len(rows) > len(self._texts)
+        self._max_tokens = _TOKENS_AFTER_COPIES if many else _TOKENS_PER_LOOK
         if rows:
             # The phrases of this chunk no longer matter.
             self._phrases = {}
