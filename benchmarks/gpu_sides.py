@@ -85,7 +85,7 @@ def _time_textgen(
     from textgen_side import fit
 
     from textgen.config import ModelConfig, TrainingConfig
-    from textgen.training.step import choose_dtype
+    from textgen.training.dtype import choose_dtype
 
     def peak() -> float:
         if not tf.config.list_logical_devices("GPU"):

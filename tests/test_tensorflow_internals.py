@@ -6,8 +6,10 @@ setup.cfg.
 
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.eager import context
 
-from textgen.tensorflow_internals import without_stack_traces
+from textgen.tensorflow_internals import without_memory_optimizer, without_stack_traces
 
 
 def predict(x):
@@ -30,3 +32,14 @@ def test_no_operation_has_a_stack_trace():
 def test_a_function_computes_what_it_did():
     compute = tf.function(without_stack_traces(lambda x, y: x + y), jit_compile=True)
     assert compute(tf.constant(1), tf.constant(2)) == 3
+
+
+def test_functions_are_optimized_otherwise_in_the_block_only():
+    before = context.context().function_call_options.config_proto_serialized
+    with without_memory_optimizer():
+        config = config_pb2.ConfigProto.FromString(
+            context.context().function_call_options.config_proto_serialized
+        )
+        assert config.graph_options.rewrite_options.memory_optimization == 1  # NO_MEM_OPT
+        assert tf.function(lambda x: x + 1, autograph=False)(1) == 2
+    assert context.context().function_call_options.config_proto_serialized == before

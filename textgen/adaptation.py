@@ -164,7 +164,10 @@ class _Learner:
 
     def predict_then_learn(self, tokens: np.ndarray, counts: np.ndarray) -> tf.Tensor:
         """Return the same, then take a step on the targets that count, float32[B, T]."""
-        return self._learn(tokens, counts)
+        from textgen.tensorflow_internals import without_memory_optimizer
+
+        with without_memory_optimizer():
+            return self._learn(tokens, counts)
 
     def _losses(self, tokens: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from textgen.config import ModelConfig, TrainingConfig
 from textgen.errors import ConfigError
-from textgen.training.step import Step, choose_dtype
+from textgen.training.dtype import choose_dtype
+from textgen.training.step import Step
 
 
 def losses(trainer):
@@ -43,6 +44,17 @@ def test_micro_batches_give_the_losses_of_the_whole_batch(
     in_parts = losses(make_trainer("parts", accumulate=4, **settings))
     assert len(whole) == 8
     np.testing.assert_allclose(in_parts, whole, rtol=1e-5)
+
+
+def test_micro_batches_of_a_large_model_are_learned_in_call_after_call():
+    # TensorFlow rearranges sums if their inputs seem to take more than 200 MB.
+    model = ModelConfig(num_layers=2, num_heads=2, hidden_dim=64, context_length=128, dropout=0.0)
+    config = TrainingConfig(batch_size=256, accumulate=2, jit_compile=False, learning_rate=1e-3)
+    step = Step(model, config, 12, tf.distribute.get_strategy())
+    batches = np.random.default_rng(0).integers(0, 12, (2, 256, 129), np.int32)
+    for _ in range(2):
+        measures = step.run(batches, 0, np.ones(2, np.float32))
+    assert np.isfinite(measures).all()
 
 
 def test_many_models_trained_in_a_process_are_not_called_one_that_is_traced_again(

@@ -92,7 +92,7 @@ def in_fastest_precision(
 ) -> TrainingConfig:
     """Return the settings with bfloat16 outside XLA if a step of a CPU is faster that way.
 
-    A GPU needs no settings for it: see `textgen.training.step.choose_dtype`.
+    A GPU needs no settings for it: see `textgen.training.dtype.choose_dtype`.
 
     A step must gain clearly: the seconds are estimates, and outside XLA other programs disturb
     it more.

@@ -21,29 +21,10 @@ from textgen.config import TrainingConfig
 from textgen.errors import ConfigError, ModelDamagedError
 from textgen.models import ModelConfig, build_model
 from textgen.models.base import LanguageModel
-from textgen.tensorflow_internals import without_stack_traces
+from textgen.tensorflow_internals import without_memory_optimizer, without_stack_traces
+from textgen.training.dtype import choose_dtype
 from textgen.training.optimizers import build_optimizer, peak_rate
 from textgen.training.soft_targets import add_teaching, num_predictions
-
-# The compute capability of NVIDIA's Ampere, whose matrix products are twice as fast in bfloat16.
-_BFLOAT16_CAPABILITY = (8, 0)
-
-
-def choose_dtype(config: TrainingConfig, model: ModelConfig) -> str:
-    """Return the Keras dtype policy to train with: the one asked for, or the fastest.
-
-    That is bfloat16 if all GPUs are made for it and the model gains from it, and float32 on a
-    CPU.
-    """
-    mixed = config.mixed_precision
-    if mixed is None:
-        details = map(
-            tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
-        )
-        capabilities = [each.get("compute_capability", (0, 0)) for each in details]
-        is_fast = min(capabilities, default=(0, 0)) >= _BFLOAT16_CAPABILITY
-        mixed = is_fast and model.profile.is_bfloat16_faster
-    return "mixed_bfloat16" if mixed else "float32"
 
 
 class Step:
@@ -126,7 +107,8 @@ class Step:
             fraction of tokens that were the most likely one.
         """
         rates = np.float32(self.peak_rate) * fractions
-        return self._steps_graph(batches, first_step, rates).numpy()
+        with without_memory_optimizer():
+            return self._steps_graph(batches, first_step, rates).numpy()
 
     def validate(self, tokens: np.ndarray, real: np.ndarray) -> np.ndarray:
         """Return sums over all real targets and replicas: the losses in nats, and the hits.
@@ -228,7 +210,7 @@ class Step:
             return tf.nest.map_structure(tf.add, total, part)
 
         # A loop in the graph, not in Python, keeps the activations of one micro-batch at a time.
-        return tf.foldl(add, (micro_batches, seeds), initializer=nothing)
+        return tf.foldl(add, (micro_batches, seeds), nothing, parallel_iterations=1)
 
     def _micro_gradients(
         self, rows: tf.Tensor, num_learned: tf.Tensor, seeds: tf.Tensor
