@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from textgen.inference.stream import Outputs
 from textgen.runtime import SavedModel
+from textgen.runtime.rows import stack
 
 # Fewer rows take hardly longer together than apart.
 _MIN_ROWS = 8
@@ -41,14 +40,4 @@ def generate_in_parts(model: SavedModel, inputs: Mapping[str, Any], num_rows: in
 
     with ThreadPoolExecutor(num_parts) as threads:
         parts = list(threads.map(run, rows))
-    return {name: _stack([part[name] for part in parts]) for name in parts[0]}
-
-
-def _stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """Put rows of different lengths on top of each other, filled up with zeros."""
-    widths = np.max([array.shape[1:] for array in arrays], axis=0)
-    padded = []
-    for array in arrays:
-        missing = widths - np.array(array.shape[1:], int)
-        padded.append(np.pad(array, [(0, 0), *((0, int(count)) for count in missing)]))
-    return np.concatenate(padded)
+    return {name: stack([part[name] for part in parts]) for name in parts[0]}
