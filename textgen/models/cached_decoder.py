@@ -51,7 +51,7 @@ class CachedDecoder(Decoder):
         `put` adds to these zeros.
         """
         capacity = self.capacity(state)
-        read = tf.minimum(-tf.reduce_max(-position), capacity)  # by every row
+        read = tf.minimum(tf.reduce_min(position), capacity)  # by every row
         is_read = tf.sequence_mask(position - read, capacity - read)[:, None, :, None]
 
         def make_room(cache):
