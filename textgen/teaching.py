@@ -51,10 +51,7 @@ def must_teach(run: Run, teacher: Parent | None, previous: RunFolder) -> bool:
     Raises:
         ConfigError: If the run has another tokenizer than the teacher, or rows with prompts.
     """
-    if teacher is None:
-        return False
-    _check(run, teacher)
-    return _made_from(previous.teacher) != _makers(run, teacher)
+    return teacher is not None and _missing(run, teacher, previous) is not None
 
 
 def teach(run: Run, teacher: Parent | None, previous: RunFolder, reporter: Reporter) -> None:
@@ -73,7 +70,8 @@ def teach(run: Run, teacher: Parent | None, previous: RunFolder, reporter: Repor
     """
     if teacher is None:
         return
-    if not must_teach(run, teacher, previous):
+    made_from = _missing(run, teacher, previous)
+    if made_from is None:
         shutil.copytree(previous.teacher, run.folder.teacher, copy_function=link_or_copy)
         return
     from textgen.training.soft_targets import write_taught
@@ -91,7 +89,7 @@ def teach(run: Run, teacher: Parent | None, previous: RunFolder, reporter: Repor
             model,
             lambda done, total: reporter.bytes_done(done * size, total * size),
         )
-        facts = {"made_from": _makers(run, teacher), "teacher": summary}
+        facts = {"made_from": made_from, "teacher": summary}
         write_atomically(scratch / _TEACHER, json.dumps(facts, indent=2).encode())
         record_digests(scratch, scratch / DIGESTS_NAME)
 
@@ -158,9 +156,12 @@ def _describe(owner: Run | Parent) -> str:
     return f"{owner.tokenizer.vocab_size:,} tokens of kind {owner.tokenizer.kind!r}"
 
 
-def _makers(run: Run, teacher: Parent) -> dict[str, str]:
-    """Return what a teacher's predictions for a run are made from."""
-    return {"teacher": teacher.digest, "tokens": digest_file(run.folder.tokens / "train.npy")}
+def _missing(run: Run, teacher: Parent, previous: RunFolder) -> dict[str, str] | None:
+    """Return what predictions are made from, or `None` if the previous run has those."""
+    _check(run, teacher)
+    tokens = digest_file(run.folder.tokens / "train.npy")
+    made_from = {"teacher": teacher.digest, "tokens": tokens}
+    return None if _made_from(previous.teacher) == made_from else made_from
 
 
 def _made_from(folder: Path) -> object:
