@@ -12,7 +12,7 @@ from textgen.cli.screen import say, visible
 from textgen.card import ModelCard
 from textgen.card_parts import StorageSummary
 from textgen.catalog import Catalog, ModelEntry
-from textgen.errors import ModelDamagedError, ModelNotFoundError
+from textgen.errors import ModelDamagedError
 from textgen.models import registry
 from textgen.numerals import whole_number
 
@@ -93,7 +93,8 @@ def delete(model: str, yes: bool, models_dir: str | None) -> None:
 
     catalog = Catalog(models_dir)
     name, _, version = model.partition("/")
-    versions, number = find_versions(catalog, name), whole_number(version)
+    number = whole_number(version)
+    versions = find_versions(catalog, name, number)
     if not version:
         lost = f"all of {name}: " + (
             f"version {', '.join(map(str, sorted(versions)))} and the training run"
@@ -102,8 +103,6 @@ def delete(model: str, yes: bool, models_dir: str | None) -> None:
         )
     elif number is None:
         raise click.UsageError(f"A version must be a number, as in {name}/1. Received: {model!r}")
-    elif number not in versions:
-        raise ModelNotFoundError(f"The model {name!r} has no version {number}.")
     else:
         lost = f"version {number} of {name}"
     if not yes:

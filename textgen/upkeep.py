@@ -11,7 +11,7 @@ from textgen.run import ModelRuns, RunLock
 from textgen.serving.tf_serving import rename_in_configuration
 
 
-def find_versions(catalog: Catalog, name: str) -> list[int]:
+def find_versions(catalog: Catalog, name: str, version: int | None = None) -> list[int]:
     """Return the numbers of a model's versions, the newest first.
 
     A model that was never exported has none, but its training run is there.
@@ -19,10 +19,11 @@ def find_versions(catalog: Catalog, name: str) -> list[int]:
     Args:
         catalog: The models folder.
         name: The model's name.
+        version: A version that must be among them, if one is given.
 
     Raises:
         ConfigError: If it cannot be a name.
-        ModelNotFoundError: If there is no such model.
+        ModelNotFoundError: If there is no such model or version.
         OSError: If the models folder cannot be read.
     """
     versions = [entry.version for entry in catalog.versions(name) if entry.version is not None]
@@ -31,6 +32,8 @@ def find_versions(catalog: Catalog, name: str) -> list[int]:
         raise ModelNotFoundError(
             f"There is no model {name!r} in {catalog.folder}. Models there: {known}."
         )
+    if version is not None and version not in versions:
+        raise ModelNotFoundError(f"The model {name!r} has no version {version}.")
     return versions
 
 
@@ -49,8 +52,8 @@ def delete_model(catalog: Catalog, name: str, version: int | None = None) -> Non
         ModelNotFoundError: If there is no such model or version.
         OSError: If the folder cannot be written.
     """
-    if version is not None and version not in find_versions(catalog, name):
-        raise ModelNotFoundError(f"The model {name!r} has no version {version}.")
+    if version is not None:
+        find_versions(catalog, name, version)
     folder = _own_folder(catalog, name)
     with RunLock(ModelRuns(folder)) as lock:
         lock.acquire()
