@@ -27,7 +27,7 @@ class Patterns(Texts):
         """Return the patterns as a tuple."""
         patterns = super().checked(value)
         for pattern in patterns:
-            _check_pattern(self.name, "regular expressions", pattern)
+            check_pattern(self.name, "regular expressions", pattern)
         return patterns
 
 
@@ -61,7 +61,7 @@ class Pattern(Text):
         """Return the pattern."""
         pattern = super().checked(value)
         if pattern is not None:
-            _check_pattern(self.name, self.rule, pattern)
+            check_pattern(self.name, self.rule, pattern)
         return pattern
 
 
@@ -104,7 +104,7 @@ class Switch(Control):
         return isinstance(value, bool)
 
 
-def _check_pattern(name: str, rule: str, pattern: str) -> None:
+def check_pattern(name: str, rule: str, pattern: str) -> None:
     """Raise a ConfigError that says what is wrong with a pattern, if something is."""
     try:
         with warnings.catch_warnings():

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from textgen.config.constraint_controls import check_pattern
 from textgen.constraints.automaton import DEAD, Automaton, End
 from textgen.constraints.character_sets import ANY, character_set
 from textgen.constraints.characters import Partition
@@ -71,12 +72,8 @@ def avoid_patterns(patterns: Sequence[str], ignore_case: bool = False) -> Automa
 
 
 def _parse(name: str, pattern: str, ignore_case: bool = False) -> Any:
-    try:
-        parsed = parse(pattern, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigError(
-            f"{name} must be a regular expression ({error}). Received: {pattern!r}"
-        ) from None
+    check_pattern(name, "a regular expression", pattern)
+    parsed = parse(pattern, re.IGNORECASE if ignore_case else 0)
     # The whole text is matched anyway.
     if name == "regex":
         if len(parsed) and parsed[0] in [(codes.AT, place) for place in _BEGINNINGS]:
