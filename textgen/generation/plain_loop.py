@@ -19,7 +19,7 @@ from textgen.sampling import Chain
 
 
 class PlainLoop:
-    """Generates a batch of texts by bias and temperature alone, a token per pass.
+    """Generates a batch of texts with bias and temperature alone, one token per pass.
 
     Args:
         decoder: A snapshot of the model.

@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from textgen.numerals import whole_number
+
 _SEVERITIES = b"IWEF"
 _PREAMBLE = b"WARNING: All log messages before absl::InitializeLog()"
 _LOG_LINE = re.compile(rb"[IWEF]\d{4} \d\d:\d\d:\d+\.\d+ ")
@@ -26,8 +28,7 @@ def hidden_banner() -> Iterator[None]:
     TF_CPP_MIN_LOG_LEVEL says what to hide: 1 information, 2 warnings too, 3 errors too. Without
     it, or with any other text, nothing is hidden.
     """
-    setting = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "")
-    level = int(setting) if setting.isdecimal() else 0
+    level = whole_number(os.environ.get("TF_CPP_MIN_LOG_LEVEL", "")) or 0
     if level < 1:
         yield
         return
